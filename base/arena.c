@@ -1,0 +1,93 @@
+#include "base/arena.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK_BYTES = 64 * 1024, ALIGNMENT = 16 };
+
+struct arena_block {
+    struct arena_block *next;
+    size_t used, size;
+    _Alignas(16) unsigned char data[];
+};
+
+static void out_of_memory(size_t size) {
+    fprintf(stderr, "wanc: out of memory: %zu bytes were asked for\n", size);
+    exit(1);
+}
+
+static struct arena_block *new_block(size_t size) {
+    struct arena_block *b = calloc(1, sizeof *b + size);
+    if (b == NULL) out_of_memory(size);
+    b->size = size;
+    return b;
+}
+
+void *arena_alloc(struct arena *a, size_t size) {
+    if (size > SIZE_MAX - sizeof(struct arena_block) - ALIGNMENT) out_of_memory(size);
+    size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    struct arena_block *b = a->head;
+    if (b == NULL || b->size - b->used < size) {
+        b = new_block(size > BLOCK_BYTES / 4 ? size : BLOCK_BYTES);
+        if (size > BLOCK_BYTES / 4 && a->head != NULL) { // keep filling the current block
+            b->next = a->head->next;
+            a->head->next = b;
+        } else {
+            b->next = a->head;
+            a->head = b;
+        }
+    }
+    void *p = b->data + b->used;
+    b->used += size;
+    a->used += size;
+    return p;
+}
+
+void *arena_array(struct arena *a, size_t count, size_t element_size) {
+    size_t bytes;
+    if (__builtin_mul_overflow(count, element_size, &bytes)) out_of_memory(SIZE_MAX);
+    return arena_alloc(a, bytes);
+}
+
+char *arena_strdup(struct arena *a, const char *s) {
+    size_t n = strlen(s) + 1;
+    return memcpy(arena_alloc(a, n), s, n);
+}
+
+char *arena_vprintf(struct arena *a, const char *format, va_list args) {
+    va_list again;
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    char *s = arena_alloc(a, n < 0 ? 1 : (size_t)n + 1);
+    if (n >= 0) vsnprintf(s, (size_t)n + 1, format, args);
+    return s;
+}
+
+char *arena_printf(struct arena *a, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    char *s = arena_vprintf(a, format, args);
+    va_end(args);
+    return s;
+}
+
+void *arena_grow(struct arena *a, void *array, size_t count, size_t *capacity, size_t element_size) {
+    if (count < *capacity) return array;
+    size_t wanted = *capacity == 0 ? 8 : *capacity * 2;
+    void *bigger = arena_array(a, wanted, element_size);
+    if (count > 0) memcpy(bigger, array, count * element_size);
+    *capacity = wanted;
+    return bigger;
+}
+
+void arena_free(struct arena *a) {
+    for (struct arena_block *b = a->head; b != NULL;) {
+        struct arena_block *next = b->next;
+        free(b);
+        b = next;
+    }
+    *a = (struct arena){0};
+}

@@ -1,0 +1,102 @@
+#define _GNU_SOURCE
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool io_error(struct error *err, const char *what, const char *path) {
+    return error_set(err, ERROR_IO, "%s: cannot %s: %s", path, what, strerror(errno));
+}
+
+bool file_map_open(struct file_map *map, const char *path, uint64_t max_size, struct error *err) {
+    *map = (struct file_map){0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return io_error(err, "open", path);
+    struct stat st;
+    bool ok = fstat(fd, &st) == 0 || io_error(err, "stat", path);
+    if (ok && !S_ISREG(st.st_mode)) ok = error_set(err, ERROR_IO, "%s: not a regular file", path);
+    if (ok && max_size != 0 && (uint64_t)st.st_size > max_size) {
+        ok = error_set(err, ERROR_MEMORY, "%s: %llu bytes, the limit is %llu", path,
+                       (unsigned long long)st.st_size, (unsigned long long)max_size);
+    }
+    if (ok && st.st_size > 0) {
+        void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (p == MAP_FAILED) ok = io_error(err, "map", path);
+        else *map = (struct file_map){.data = p, .size = (size_t)st.st_size};
+    }
+    close(fd);
+    return ok;
+}
+
+void file_map_close(struct file_map *map) {
+    if (map->data != NULL) munmap((void *)map->data, map->size);
+    *map = (struct file_map){0};
+}
+
+bool file_create(struct file_out *f, const char *path, struct error *err) {
+    *f = (struct file_out){.fd = -1};
+    if (asprintf(&f->temporary, "%s.tmp-%ld", path, (long)getpid()) < 0) f->temporary = NULL;
+    f->path = strdup(path);
+    if (f->temporary == NULL || f->path == NULL) {
+        file_discard(f);
+        return error_set(err, ERROR_MEMORY, "%s: out of memory", path);
+    }
+    f->fd = open(f->temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (f->fd >= 0) return true;
+    io_error(err, "create", path);
+    free(f->temporary);
+    f->temporary = NULL; // nothing to remove
+    file_discard(f);
+    return false;
+}
+
+static bool write_all(int fd, const char *data, size_t size, int64_t at) {
+    while (size > 0) {
+        ssize_t n = at < 0 ? write(fd, data, size) : pwrite(fd, data, size, at);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return false;
+        data += n;
+        size -= (size_t)n;
+        if (at >= 0) at += n;
+    }
+    return true;
+}
+
+bool file_write(struct file_out *f, const void *data, size_t size, struct error *err) {
+    if (!write_all(f->fd, data, size, -1)) return io_error(err, "write", f->path);
+    f->size += size;
+    return true;
+}
+
+bool file_write_at(struct file_out *f, uint64_t offset, const void *data, size_t size, struct error *err) {
+    if (!write_all(f->fd, data, size, (int64_t)offset)) return io_error(err, "write", f->path);
+    return true;
+}
+
+bool file_commit(struct file_out *f, struct error *err) {
+    bool ok = fsync(f->fd) == 0 || errno == EINVAL || io_error(err, "write", f->path);
+    int closed = close(f->fd);
+    f->fd = -1;
+    if (ok && closed != 0) ok = io_error(err, "write", f->path);
+    if (ok && rename(f->temporary, f->path) != 0) ok = io_error(err, "rename into place", f->path);
+    if (ok) {
+        free(f->temporary);
+        f->temporary = NULL;
+    }
+    file_discard(f);
+    return ok;
+}
+
+void file_discard(struct file_out *f) {
+    if (f->fd >= 0) close(f->fd);
+    if (f->temporary != NULL) unlink(f->temporary);
+    free(f->temporary);
+    free(f->path);
+    *f = (struct file_out){.fd = -1};
+}

@@ -1,0 +1,33 @@
+// Files: mapped for reading; written beside their final name and renamed, so that nobody ever sees half a file.
+#ifndef WANC_BASE_FILE_H
+#define WANC_BASE_FILE_H
+
+#include "base/error.h"
+
+#include <stdint.h>
+
+struct file_map {
+    const unsigned char *data; // NULL for an empty file
+    size_t size;
+};
+
+// Maps a regular file read-only. `max_size` 0 means no limit. The error names the path.
+bool file_map_open(struct file_map *map, const char *path, uint64_t max_size, struct error *err);
+void file_map_close(struct file_map *map);
+
+// A file being written: "PATH.tmp-PID" until file_commit renames it over PATH; file_discard removes it.
+struct file_out {
+    int fd;
+    uint64_t size;
+    char *path, *temporary;
+};
+
+bool file_create(struct file_out *f, const char *path, struct error *err);
+bool file_write(struct file_out *f, const void *data, size_t size, struct error *err);
+// Overwrites bytes already written (headers that are known last).
+bool file_write_at(struct file_out *f, uint64_t offset, const void *data, size_t size, struct error *err);
+// Flushes to the disk, renames, and closes. After a failure the temporary file is gone.
+bool file_commit(struct file_out *f, struct error *err);
+void file_discard(struct file_out *f);
+
+#endif
