@@ -1,0 +1,335 @@
+// Verification of a plan, once, when it is loaded: afterwards every offset, index, size and string of it may
+// be used without a further look. This file checks the file itself and its tables; check_ops.c the operators.
+#include "plan/check.h"
+
+#include "base/size.h"
+
+#include <string.h>
+#include <xxhash.h>
+
+_Static_assert(sizeof(struct plan_header) == 128, "file format");
+_Static_assert(sizeof(struct plan_section) == 32, "file format");
+_Static_assert(sizeof(struct plan_info) == 128, "file format");
+_Static_assert(sizeof(struct plan_cache) == 40, "file format");
+_Static_assert(sizeof(struct plan_constant) == 24, "file format");
+_Static_assert(sizeof(struct plan_buffer) == 32, "file format");
+_Static_assert(sizeof(struct plan_view) == 64, "file format");
+_Static_assert(sizeof(struct plan_op) == 104, "file format");
+_Static_assert(sizeof(struct plan_shape) == 32, "file format");
+_Static_assert(sizeof(size_t) == 8, "plans are larger than a 32-bit address space");
+
+enum { SECTIONS = PLAN_SECTION_KINDS - 1 };
+typedef unsigned long long ull; // for printf
+
+static const struct section_rule {
+    const char *name;
+    size_t element; // bytes; 0 for WEIGHTS, which is not counted
+} section_rules[PLAN_SECTION_KINDS] = {
+    [PLAN_SECTION_INFO] = {"INFO", sizeof(struct plan_info)},
+    [PLAN_SECTION_STRINGS] = {"STRINGS", 1},
+    [PLAN_SECTION_CACHES] = {"CACHES", sizeof(struct plan_cache)},
+    [PLAN_SECTION_CONSTANTS] = {"CONSTANTS", sizeof(struct plan_constant)},
+    [PLAN_SECTION_BUFFERS] = {"BUFFERS", sizeof(struct plan_buffer)},
+    [PLAN_SECTION_VIEWS] = {"VIEWS", sizeof(struct plan_view)},
+    [PLAN_SECTION_OPS] = {"OPS", sizeof(struct plan_op)},
+    [PLAN_SECTION_SHAPES] = {"SHAPES", sizeof(struct plan_shape)},
+    [PLAN_SECTION_WEIGHTS] = {"WEIGHTS", 0},
+};
+
+static bool check_host(struct error *err) {
+    uint16_t one = 1;
+    if (*(unsigned char *)&one == 1) return true;
+    return error_set(err, ERROR_UNSUPPORTED, "plans are little-endian and this machine is big-endian");
+}
+
+static bool check_version(const struct plan_header *h, struct error *err) {
+    if (memcmp(h->magic, PLAN_MAGIC, sizeof h->magic) != 0) {
+        return error_set(err, ERROR_INPUT, "not a plan: the file does not start with %s", PLAN_MAGIC);
+    }
+    if (h->version > PLAN_VERSION) {
+        return error_set(err, ERROR_UNSUPPORTED,
+                         "written by a newer wanc: plan version %u, this program reads version %u",
+                         h->version, PLAN_VERSION);
+    }
+    if (h->version == PLAN_VERSION) return true;
+    return error_set(err, ERROR_UNSUPPORTED,
+                     "plan version %u, this program reads version %u: compile the model again", h->version,
+                     PLAN_VERSION);
+}
+
+static uint64_t header_checksum(const struct plan_header *h) {
+    unsigned char bytes[sizeof *h + SECTIONS * sizeof(struct plan_section)];
+    memcpy(bytes, h, sizeof bytes);
+    memset(bytes + offsetof(struct plan_header, checksum), 0, sizeof h->checksum);
+    return XXH3_64bits(bytes, sizeof bytes);
+}
+
+static bool check_header(const struct plan_header *h, size_t size, struct error *err) {
+    const size_t smallest = sizeof *h + SECTIONS * sizeof(struct plan_section);
+    if (size < sizeof *h) {
+        return error_set(err, ERROR_INPUT, "not a plan: %zu bytes, the header alone has %zu", size,
+                         sizeof *h);
+    }
+    if (!check_version(h, err)) return false;
+    if (h->file_size != size || size < smallest) {
+        return error_set(err, ERROR_INPUT,
+                         "truncated or changed: the header says %llu bytes, the file has %zu",
+                         (ull)h->file_size, size);
+    }
+    if (h->section_count != SECTIONS) {
+        return error_set(err, ERROR_INPUT, "header: %u sections, expected %d", h->section_count, SECTIONS);
+    }
+    uint64_t sum = header_checksum(h);
+    if (sum != h->checksum) {
+        return error_set(err, ERROR_INPUT, "header: checksum %016llx, expected %016llx: the file is damaged",
+                         (ull)sum, (ull)h->checksum);
+    }
+    if (memchr(h->build, 0, sizeof h->build) != NULL) return true;
+    return error_set(err, ERROR_INPUT, "header: the build text is not NUL-terminated");
+}
+
+// `end` is where the previous section ends, and is moved to the end of this one.
+static bool check_section(const unsigned char *data, size_t size, const struct plan_section *s, uint32_t kind,
+                          uint64_t *end, struct error *err) {
+    const struct section_rule *rule = &section_rules[kind];
+    if (s->kind != kind) {
+        return error_set(err, ERROR_INPUT, "section %u: kind %u, expected %u (%s)", kind - 1, s->kind, kind,
+                         rule->name);
+    }
+    if (s->offset % PLAN_ALIGNMENT != 0 || s->offset < *end || s->offset > size ||
+        s->size > size - s->offset) {
+        return error_set(
+            err, ERROR_INPUT,
+            "section %s: %llu bytes at %llu do not lie between %llu and the end of the file at %zu",
+            rule->name, (ull)s->size, (ull)s->offset, (ull)*end, size);
+    }
+    if (rule->element == 0 ? s->count != 0 : s->size != (uint64_t)s->count * rule->element) {
+        return error_set(err, ERROR_INPUT, "section %s: %llu bytes for %u elements of %zu bytes", rule->name,
+                         (ull)s->size, s->count, rule->element);
+    }
+    uint64_t sum = XXH3_64bits(data + s->offset, s->size);
+    if (sum != s->checksum) {
+        return error_set(err, ERROR_INPUT,
+                         "section %s: checksum %016llx, expected %016llx: the file is damaged", rule->name,
+                         (ull)sum, (ull)s->checksum);
+    }
+    *end = s->offset + s->size;
+    return true;
+}
+
+static bool check_sections(const unsigned char *data, size_t size, struct error *err) {
+    const struct plan_section *sections = (const void *)(data + sizeof(struct plan_header));
+    uint64_t end = sizeof(struct plan_header) + SECTIONS * sizeof(struct plan_section);
+    for (uint32_t kind = 1; kind < PLAN_SECTION_KINDS; kind++) {
+        if (!check_section(data, size, &sections[kind - 1], kind, &end, err)) return false;
+    }
+    return true;
+}
+
+static void point(struct plan *p, const unsigned char *data) {
+    const struct plan_section *s = (const void *)(data + sizeof(struct plan_header));
+    s -= 1; // kinds count from 1
+    *p = (struct plan){
+        .header = (const void *)data,
+        .info = (const void *)(data + s[PLAN_SECTION_INFO].offset),
+        .strings = (const char *)data + s[PLAN_SECTION_STRINGS].offset,
+        .strings_size = s[PLAN_SECTION_STRINGS].count,
+        .caches = (const void *)(data + s[PLAN_SECTION_CACHES].offset),
+        .cache_count = s[PLAN_SECTION_CACHES].count,
+        .constants = (const void *)(data + s[PLAN_SECTION_CONSTANTS].offset),
+        .constant_count = s[PLAN_SECTION_CONSTANTS].count,
+        .buffers = (const void *)(data + s[PLAN_SECTION_BUFFERS].offset),
+        .buffer_count = s[PLAN_SECTION_BUFFERS].count,
+        .views = (const void *)(data + s[PLAN_SECTION_VIEWS].offset),
+        .view_count = s[PLAN_SECTION_VIEWS].count,
+        .ops = (const void *)(data + s[PLAN_SECTION_OPS].offset),
+        .op_count = s[PLAN_SECTION_OPS].count,
+        .shapes = (const void *)(data + s[PLAN_SECTION_SHAPES].offset),
+        .shape_count = s[PLAN_SECTION_SHAPES].count,
+        .weights = data + s[PLAN_SECTION_WEIGHTS].offset,
+        .weights_size = s[PLAN_SECTION_WEIGHTS].size,
+    };
+}
+
+// A table that starts and ends with a NUL makes every offset inside of it a terminated string.
+static bool check_string_table(const struct plan *p, struct error *err) {
+    if (p->strings_size > 0 && p->strings[0] == 0 && p->strings[p->strings_size - 1] == 0) return true;
+    return error_set(err, ERROR_INPUT, "section STRINGS: does not start and end with a NUL");
+}
+
+static bool check_string(const struct plan *p, uint32_t offset, const char *table, uint32_t i,
+                         struct error *err) {
+    if (offset < p->strings_size) return true;
+    return error_set(err, ERROR_INPUT, "%s %u: string at %u, the table has %u bytes", table, i, offset,
+                     p->strings_size);
+}
+
+// 4 * a * b * c * d, or false past PLAN_MAX_BYTES or for a zero or too large extent.
+static bool float_bytes(uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint64_t *out) {
+    const uint32_t dims[4] = {a, b, c, d};
+    *out = sizeof(float);
+    for (int i = 0; i < 4; i++) {
+        if (dims[i] == 0 || dims[i] > PLAN_MAX_DIM || !size_mul(*out, dims[i], out)) return false;
+    }
+    return *out <= PLAN_MAX_BYTES;
+}
+
+static bool check_variant(const struct plan *p, enum plan_variant v, struct error *err) {
+    const struct plan_variant_info *i = &p->info->variant[v];
+    const struct plan_info *info = p->info;
+    uint64_t bytes;
+    if (!float_bytes(i->frames, info->frame_channels, info->frame_height, info->frame_width, &bytes)) {
+        return error_set(err, ERROR_INPUT, "info: variant %d: frames of %u x %u x %u x %u floats", v,
+                         i->frames, info->frame_channels, info->frame_height, info->frame_width);
+    }
+    if (i->op_count == 0 || i->op_count > PLAN_MAX_OPS || i->buffer_count > PLAN_MAX_BUFFERS) {
+        return error_set(err, ERROR_INPUT, "info: variant %d: %u operators and %u buffers, at most %d and %d",
+                         v, i->op_count, i->buffer_count, PLAN_MAX_OPS, PLAN_MAX_BUFFERS);
+    }
+    if (i->arena_bytes > PLAN_MAX_BYTES || i->lower_bound_bytes > i->arena_bytes || i->reserved != 0) {
+        return error_set(err, ERROR_INPUT, "info: variant %d: arena of %llu bytes, lower bound %llu", v,
+                         (ull)i->arena_bytes, (ull)i->lower_bound_bytes);
+    }
+    return true;
+}
+
+static bool check_info(const struct plan *p, struct error *err) {
+    const struct plan_info *info = p->info;
+    const struct plan_variant_info *first = &info->variant[PLAN_FIRST], *steady = &info->variant[PLAN_STEADY];
+    uint64_t bytes;
+    if (!float_bytes(1, info->latent_channels, info->latent_height, info->latent_width, &bytes)) {
+        return error_set(err, ERROR_INPUT, "info: latents of %u x %u x %u floats", info->latent_channels,
+                         info->latent_height, info->latent_width);
+    }
+    if (!check_variant(p, PLAN_FIRST, err) || !check_variant(p, PLAN_STEADY, err)) return false;
+    if (first->first_op != 0 || steady->first_op != first->op_count ||
+        p->op_count != (uint64_t)first->op_count + steady->op_count || first->first_buffer != 0 ||
+        steady->first_buffer != first->buffer_count ||
+        p->buffer_count != (uint64_t)first->buffer_count + steady->buffer_count) {
+        return error_set(err, ERROR_INPUT, "info: the variants do not divide the %u operators and %u buffers",
+                         p->op_count, p->buffer_count);
+    }
+    if (info->cache_bytes > PLAN_MAX_BYTES) {
+        return error_set(err, ERROR_INPUT, "info: caches of %llu bytes", (ull)info->cache_bytes);
+    }
+    return check_string(p, info->model_name, "info", 0, err) && check_string(p, info->form, "info", 0, err);
+}
+
+static bool check_caches(const struct plan *p, struct error *err) {
+    uint64_t end = 0;
+    for (uint32_t i = 0; i < p->cache_count; i++) {
+        const struct plan_cache *c = &p->caches[i];
+        if (!check_string(p, c->name, "cache", i, err) || !check_string(p, c->producer, "cache", i, err)) {
+            return false;
+        }
+        uint64_t bytes;
+        if (!float_bytes(c->frames, c->height, c->width, c->channels, &bytes) || bytes != c->bytes) {
+            return error_set(err, ERROR_INPUT, "cache %u: %u x %u x %u x %u floats in %llu bytes", i,
+                             c->frames, c->height, c->width, c->channels, (ull)c->bytes);
+        }
+        if (c->offset % PLAN_ALIGNMENT != 0 || c->offset < end || c->offset > p->info->cache_bytes ||
+            bytes > p->info->cache_bytes - c->offset) {
+            return error_set(
+                err, ERROR_INPUT,
+                "cache %u: %llu bytes at %llu do not lie between %llu and the arena's end at %llu", i,
+                (ull)bytes, (ull)c->offset, (ull)end, (ull)p->info->cache_bytes);
+        }
+        end = c->offset + bytes;
+    }
+    return true;
+}
+
+static bool check_constants(const struct plan *p, struct error *err) {
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < p->constant_count; i++) {
+        const struct plan_constant *c = &p->constants[i];
+        if (!check_string(p, c->name, "constant", i, err)) return false;
+        if (c->count == 0 || c->bytes != (uint64_t)c->count * sizeof(float)) {
+            return error_set(err, ERROR_INPUT, "constant %u: %u floats in %llu bytes", i, c->count,
+                             (ull)c->bytes);
+        }
+        uint64_t room = c->bytes + PLAN_EXTRA_BYTES; // kernels may read past the end
+        if (c->offset % PLAN_ALIGNMENT != 0 || c->offset > p->weights_size ||
+            room > p->weights_size - c->offset) {
+            return error_set(err, ERROR_INPUT,
+                             "constant %u: %llu bytes and %d spare at %llu, the weights have %llu", i,
+                             (ull)c->bytes, PLAN_EXTRA_BYTES, (ull)c->offset, (ull)p->weights_size);
+        }
+        total += c->bytes;
+    }
+    if (total == p->info->weight_bytes) return true;
+    return error_set(err, ERROR_INPUT, "info: weights of %llu bytes, the constants have %llu",
+                     (ull)p->info->weight_bytes, (ull)total);
+}
+
+static bool check_buffer(const struct plan *p, enum plan_variant v, uint32_t i, struct error *err) {
+    const struct plan_variant_info *info = &p->info->variant[v];
+    const struct plan_buffer *b = &p->buffers[info->first_buffer + i];
+    if (!check_string(p, b->name, "buffer", i, err)) return false;
+    if (b->first_op > b->last_op || b->last_op >= info->op_count || b->reserved != 0) {
+        return error_set(err, ERROR_INPUT, "variant %d: buffer %u: alive from operator %u to %u of %u", v, i,
+                         b->first_op, b->last_op, info->op_count);
+    }
+    if (b->bytes == 0 || b->bytes % sizeof(float) != 0 || b->offset % PLAN_ALIGNMENT != 0 ||
+        b->offset > info->arena_bytes || b->bytes > info->arena_bytes - b->offset) {
+        return error_set(err, ERROR_INPUT, "variant %d: buffer %u: %llu bytes at %llu in an arena of %llu", v,
+                         i, (ull)b->bytes, (ull)b->offset, (ull)info->arena_bytes);
+    }
+    return true;
+}
+
+static bool buffers_collide(const struct plan_buffer *a, const struct plan_buffer *b) {
+    return a->first_op <= b->last_op && b->first_op <= a->last_op && a->offset < b->offset + b->bytes &&
+           b->offset < a->offset + a->bytes;
+}
+
+static bool check_buffers(const struct plan *p, enum plan_variant v, struct error *err) {
+    const struct plan_variant_info *info = &p->info->variant[v];
+    const struct plan_buffer *buffers = p->buffers + info->first_buffer;
+    for (uint32_t i = 0; i < info->buffer_count; i++) {
+        if (!check_buffer(p, v, i, err)) return false;
+        for (uint32_t j = 0; j < i; j++) {
+            if (!buffers_collide(&buffers[i], &buffers[j])) continue;
+            return error_set(
+                err, ERROR_INPUT,
+                "variant %d: buffers %u and %u share memory (%llu and %llu) while both are alive", v, j, i,
+                (ull)buffers[j].offset, (ull)buffers[i].offset);
+        }
+    }
+    return true;
+}
+
+static bool check_shapes(const struct plan *p, struct error *err) {
+    for (uint32_t i = 0; i < p->shape_count; i++) {
+        const struct plan_shape *s = &p->shapes[i];
+        const uint32_t texts[] = {s->node,   s->op,       s->symbolic, s->first,
+                                  s->steady, s->first_in, s->steady_in};
+        for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) {
+            if (!check_string(p, texts[k], "shape", i, err)) return false;
+        }
+        if (s->cache != PLAN_NONE && s->cache >= p->cache_count) {
+            return error_set(err, ERROR_INPUT, "shape %u: cache %u of %u", i, s->cache, p->cache_count);
+        }
+    }
+    return true;
+}
+
+bool plan_check(struct plan *plan, const unsigned char *data, size_t size, struct error *err) {
+    *plan = (struct plan){0};
+    if (!check_host(err) || !check_header((const void *)data, size, err) ||
+        !check_sections(data, size, err)) {
+        return false;
+    }
+    struct plan p;
+    point(&p, data);
+    const struct plan_section *info = (const struct plan_section *)(p.header + 1) + PLAN_SECTION_INFO - 1;
+    if (info->count != 1)
+        return error_set(err, ERROR_INPUT, "section INFO: %u elements, expected 1", info->count);
+    if (!check_string_table(&p, err) || !check_info(&p, err) || !check_caches(&p, err) ||
+        !check_constants(&p, err) || !check_buffers(&p, PLAN_FIRST, err) ||
+        !check_buffers(&p, PLAN_STEADY, err) || !check_shapes(&p, err) || !plan_check_ops(&p, err)) {
+        return false;
+    }
+    *plan = p;
+    return true;
+}

@@ -1,0 +1,27 @@
+// Inside plan/: the parts of plan_check, and the questions about views that check, dump and forecast share.
+#ifndef WANC_PLAN_CHECK_H
+#define WANC_PLAN_CHECK_H
+
+#include "plan/plan.h"
+
+// Verifies the operators of both variants; the tables are verified already.
+bool plan_check_ops(const struct plan *plan, struct error *err);
+// The parameters and constants of one operator, whose views are verified already. (check_params.c)
+bool plan_check_params(const struct plan *plan, const struct plan_op *op, struct error *err);
+
+// What each operator takes: one row per plan_op_kind. (check_ops.c)
+struct plan_op_rule {
+    const char *name;
+    uint32_t inputs;
+    bool scratch;         // may have a scratch view
+    bool same_block;      // may write the block that it reads
+    uint32_t constants;   // most constants
+    uint32_t param_words; // used words of params; the others are zero
+};
+const struct plan_op_rule *plan_op_rule(uint32_t kind);
+
+static inline const struct plan_view *plan_get_view(const struct plan *p, uint32_t index) {
+    return index == PLAN_NONE ? NULL : &p->views[index];
+}
+
+#endif

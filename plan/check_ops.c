@@ -1,0 +1,215 @@
+// Verification of the operators: which views and constants each takes, and that every view lies inside of its
+// block of memory and is used while that block is alive. check_params.c has the parameters.
+#include "plan/check.h"
+
+#include "base/size.h"
+
+typedef unsigned long long ull; // for printf
+
+#define WORDS(params) (sizeof(struct params) / sizeof(uint32_t))
+static const struct plan_op_rule rules[PLAN_OP_KINDS] = {
+    //                    name        inputs scratch same block constants words
+    [PLAN_OP_CONV] = {"conv", 1, true, false, 2, WORDS(plan_conv)},
+    [PLAN_OP_NORM] = {"norm", 1, false, true, 1, WORDS(plan_norm)},
+    [PLAN_OP_BINARY] = {"binary", 2, false, true, 0, WORDS(plan_binary)},
+    [PLAN_OP_SCALE] = {"scale", 1, false, true, 2, 0},
+    [PLAN_OP_UNARY] = {"unary", 1, false, true, 0, WORDS(plan_unary)},
+    [PLAN_OP_ATTENTION] = {"attention", 3, true, false, 0, WORDS(plan_attention)},
+    [PLAN_OP_UPSAMPLE] = {"upsample", 1, false, false, 0, WORDS(plan_upsample)},
+    [PLAN_OP_COPY] = {"copy", 1, false, true, 0, 0},
+};
+
+const struct plan_op_rule *plan_op_rule(uint32_t kind) {
+    return kind > 0 && kind < PLAN_OP_KINDS ? &rules[kind] : NULL;
+}
+
+const char *plan_op_name(uint32_t kind) {
+    const struct plan_op_rule *rule = plan_op_rule(kind);
+    return rule == NULL ? "unknown" : rule->name;
+}
+
+uint64_t plan_view_extent(const struct plan_view *v) {
+    return 1 + (v->frames - 1) * v->frame_stride + (v->height - 1) * v->row_stride +
+           (v->width - 1) * v->pixel_stride + (v->channels - 1) * v->channel_stride;
+}
+
+// The view of one operator that is being checked, and what to call it in a message.
+struct use {
+    const struct plan *plan;
+    enum plan_variant variant;
+    uint32_t op; // within the variant
+    const char *role;
+    const struct plan_view *view;
+};
+
+static bool bad_use(const struct use *u, struct error *err, const char *what, ull found, ull limit) {
+    return error_set(err, ERROR_INPUT, "%s: %s (%llu, limit %llu)", u->role, what, found, limit);
+}
+
+static bool check_extents(const struct use *u, uint64_t *floats, struct error *err) {
+    const struct plan_view *v = u->view;
+    const uint32_t dims[4] = {v->frames, v->height, v->width, v->channels};
+    const uint64_t strides[4] = {v->frame_stride, v->row_stride, v->pixel_stride, v->channel_stride};
+    uint64_t end = 1, step;
+    bool ok = size_add(end, v->offset, &end);
+    for (int i = 0; i < 4; i++) {
+        if (dims[i] == 0 || dims[i] > PLAN_MAX_DIM) return bad_use(u, err, "extent", dims[i], PLAN_MAX_DIM);
+        ok = ok && size_mul(dims[i] - 1, strides[i], &step) && size_add(end, step, &end);
+    }
+    if (!ok) return error_set(err, ERROR_INPUT, "%s: strides overflow", u->role);
+    *floats = end;
+    return true;
+}
+
+// The size in bytes of the block that the view is on; false for an index out of range.
+static bool block_bytes(const struct use *u, uint64_t *bytes) {
+    const struct plan_info *info = u->plan->info;
+    const struct plan_variant_info *variant = &info->variant[u->variant];
+    uint32_t index = u->view->index, count = 1;
+    uint64_t frame_pixels = (uint64_t)info->frame_channels * info->frame_height * info->frame_width;
+    switch (u->view->space) {
+    case PLAN_ARENA:
+        count = variant->buffer_count;
+        if (index < count) *bytes = u->plan->buffers[variant->first_buffer + index].bytes;
+        break;
+    case PLAN_CACHE:
+        count = u->plan->cache_count;
+        if (index < count) *bytes = u->plan->caches[index].bytes;
+        break;
+    case PLAN_INPUT:
+        *bytes = sizeof(float) * info->latent_channels * info->latent_height * info->latent_width;
+        break;
+    case PLAN_OUTPUT: *bytes = sizeof(float) * variant->frames * frame_pixels; break;
+    default: count = 0;
+    }
+    return index < count;
+}
+
+static bool check_alive(const struct use *u, struct error *err) {
+    if (u->view->space != PLAN_ARENA) return true;
+    const struct plan_variant_info *variant = &u->plan->info->variant[u->variant];
+    const struct plan_buffer *b = &u->plan->buffers[variant->first_buffer + u->view->index];
+    if (b->first_op <= u->op && u->op <= b->last_op) return true;
+    return error_set(err, ERROR_INPUT, "%s: buffer %u is alive from operator %u to %u only", u->role,
+                     u->view->index, b->first_op, b->last_op);
+}
+
+// Threads write different elements at the same time, so that no two of them may be at one address: sorted by
+// stride, each dimension must step over the whole of the smaller ones.
+static bool check_writable(const struct use *u, struct error *err) {
+    const struct plan_view *v = u->view;
+    struct {
+        uint64_t dim, stride;
+    } d[4] = {{v->frames, v->frame_stride},
+              {v->height, v->row_stride},
+              {v->width, v->pixel_stride},
+              {v->channels, v->channel_stride}};
+    if (v->space == PLAN_INPUT) return error_set(err, ERROR_INPUT, "%s: writes to the input", u->role);
+    uint64_t span = 1; // of the dimensions done
+    for (int done = 0; done < 4; done++) {
+        int next = -1;
+        for (int i = 0; i < 4; i++) {
+            if (d[i].dim > 1 && (next < 0 || d[i].stride < d[next].stride)) next = i;
+        }
+        if (next < 0) break;
+        if (d[next].stride < span) return bad_use(u, err, "elements overlap: stride", d[next].stride, span);
+        span += (d[next].dim - 1) * d[next].stride;
+        d[next].dim = 1;
+    }
+    return true;
+}
+
+static bool check_use(const struct plan *p, enum plan_variant v, uint32_t op, const char *role, uint32_t view,
+                      struct error *err) {
+    if (view >= p->view_count)
+        return error_set(err, ERROR_INPUT, "%s: view %u of %u", role, view, p->view_count);
+    struct use u = {p, v, op, role, &p->views[view]};
+    uint64_t bytes = 0, floats = 0;
+    if (!block_bytes(&u, &bytes)) {
+        return error_set(err, ERROR_INPUT, "%s: view %u: no block %u in space %u", role, view, u.view->index,
+                         u.view->space);
+    }
+    if (!check_extents(&u, &floats, err)) return false;
+    if (floats > bytes / sizeof(float)) return bad_use(&u, err, "floats past its block", floats, bytes / 4);
+    if (!check_alive(&u, err)) return false;
+    return role[0] == 'i' || check_writable(&u, err);
+}
+
+static bool same_block(const struct plan *p, uint32_t a, uint32_t b) {
+    return a != PLAN_NONE && b != PLAN_NONE && p->views[a].space == p->views[b].space &&
+           p->views[a].index == p->views[b].index;
+}
+
+// XNNPACK reads neighbours of a pixel while others are being written.
+static bool check_apart(const struct plan *p, const struct plan_op *op, struct error *err) {
+    const struct plan_op_rule *rule = &rules[op->kind];
+    bool apart = !same_block(p, op->out, op->scratch);
+    for (uint32_t i = 0; i < rule->inputs && !rule->same_block; i++) {
+        apart = apart && !same_block(p, op->in[i], op->out) && !same_block(p, op->in[i], op->scratch);
+    }
+    return apart || error_set(err, ERROR_INPUT, "reads and writes the same block");
+}
+
+static bool check_views(const struct plan *p, enum plan_variant v, uint32_t i, const struct plan_op *op,
+                        struct error *err) {
+    const struct plan_op_rule *rule = &rules[op->kind];
+    static const char *const roles[3] = {"input 0", "input 1", "input 2"};
+    for (uint32_t k = 0; k < 3; k++) {
+        if (k < rule->inputs && !check_use(p, v, i, roles[k], op->in[k], err)) return false;
+        if (k >= rule->inputs && op->in[k] != PLAN_NONE) {
+            return error_set(err, ERROR_INPUT, "%s: takes %u inputs", roles[k], rule->inputs);
+        }
+    }
+    if (!check_use(p, v, i, "output", op->out, err)) return false;
+    if (op->scratch != PLAN_NONE && !rule->scratch) return error_set(err, ERROR_INPUT, "scratch: takes none");
+    if (op->scratch != PLAN_NONE && !check_use(p, v, i, "scratch", op->scratch, err)) return false;
+    return check_apart(p, op, err);
+}
+
+static bool check_constants(const struct plan *p, const struct plan_op *op, struct error *err) {
+    for (uint32_t k = 0; k < 2; k++) {
+        uint32_t c = op->constant[k];
+        if (c == PLAN_NONE) continue;
+        if (k >= rules[op->kind].constants || c >= p->constant_count) {
+            return error_set(err, ERROR_INPUT, "constant %u: %u of %u; takes at most %u", k, c,
+                             p->constant_count, rules[op->kind].constants);
+        }
+    }
+    return true;
+}
+
+static bool check_reserved(const struct plan_op *op, struct error *err) {
+    bool zero = op->reserved == 0;
+    for (uint32_t i = rules[op->kind].param_words; i < 16; i++) zero = zero && op->params.words[i] == 0;
+    return zero || error_set(err, ERROR_INPUT, "unused parameters are not zero");
+}
+
+static bool check_op(const struct plan *p, enum plan_variant v, uint32_t i, const struct plan_op *op,
+                     struct error *err) {
+    return check_views(p, v, i, op, err) && check_constants(p, op, err) && check_reserved(op, err) &&
+           plan_check_params(p, op, err);
+}
+
+static bool check_variant_ops(const struct plan *p, enum plan_variant v, struct error *err) {
+    const struct plan_variant_info *info = &p->info->variant[v];
+    for (uint32_t i = 0; i < info->op_count; i++) {
+        const struct plan_op *op = &p->ops[info->first_op + i];
+        if (plan_op_rule(op->kind) == NULL) {
+            return error_set(err, ERROR_INPUT, "variant %d: operator %u: kind %u is unknown", v, i, op->kind);
+        }
+        if (op->name >= p->strings_size) {
+            return error_set(err, ERROR_INPUT,
+                             "variant %d: operator %u: name at %u, the strings have %u bytes", v, i, op->name,
+                             p->strings_size);
+        }
+        if (!check_op(p, v, i, op, err)) {
+            return error_prefix(err, "variant %d: operator %u (%s %s)", v, i, plan_op_name(op->kind),
+                                plan_string(p, op->name));
+        }
+    }
+    return true;
+}
+
+bool plan_check_ops(const struct plan *p, struct error *err) {
+    return check_variant_ops(p, PLAN_FIRST, err) && check_variant_ops(p, PLAN_STEADY, err);
+}

@@ -1,0 +1,113 @@
+// Everything in a plan as text, for people and for tests that compare plans.
+#include "plan/check.h"
+
+typedef unsigned long long ull; // for printf
+
+static const char *const variant_names[PLAN_VARIANTS] = {"first", "steady"};
+static const char *const space_names[PLAN_SPACES] = {"arena", "cache", "input", "output"};
+
+static void dump_info(const struct plan *p, struct strbuf *out) {
+    const struct plan_info *i = p->info;
+    strbuf_printf(out, "plan version %u, %llu bytes, %s\n", p->header->version, (ull)p->header->file_size,
+                  p->header->build);
+    strbuf_printf(out, "model %s, form %s\n", plan_string(p, i->model_name), plan_string(p, i->form));
+    strbuf_printf(out, "latent %ux%ux%u, frame %ux%ux%u\n", i->latent_channels, i->latent_height,
+                  i->latent_width, i->frame_channels, i->frame_height, i->frame_width);
+    strbuf_printf(out, "caches %llu bytes, weights %llu bytes\n", (ull)i->cache_bytes, (ull)i->weight_bytes);
+}
+
+static void dump_caches(const struct plan *p, struct strbuf *out) {
+    strbuf_printf(out, "\ncaches: %u\n", p->cache_count);
+    for (uint32_t i = 0; i < p->cache_count; i++) {
+        const struct plan_cache *c = &p->caches[i];
+        strbuf_printf(out, "  %s: %ux%ux%ux%u at %llu, %llu bytes, of %s\n", plan_string(p, c->name),
+                      c->frames, c->height, c->width, c->channels, (ull)c->offset, (ull)c->bytes,
+                      plan_string(p, c->producer));
+    }
+}
+
+static void dump_constants(const struct plan *p, struct strbuf *out) {
+    strbuf_printf(out, "\nconstants: %u\n", p->constant_count);
+    for (uint32_t i = 0; i < p->constant_count; i++) {
+        const struct plan_constant *c = &p->constants[i];
+        strbuf_printf(out, "  w%u: %u floats at %llu, %s\n", i, c->count, (ull)c->offset,
+                      plan_string(p, c->name));
+    }
+}
+
+static void dump_view(const struct plan *p, const char *role, uint32_t index, struct strbuf *out) {
+    const struct plan_view *v = plan_get_view(p, index);
+    if (v == NULL) return;
+    strbuf_printf(out, "      %s %s", role, space_names[v->space]);
+    if (v->space <= PLAN_CACHE) strbuf_printf(out, " %u", v->index);
+    strbuf_printf(out, ": %ux%ux%ux%u offset %llu strides %llu %llu %llu %llu\n", v->frames, v->height,
+                  v->width, v->channels, (ull)v->offset, (ull)v->frame_stride, (ull)v->row_stride,
+                  (ull)v->pixel_stride, (ull)v->channel_stride);
+}
+
+static void dump_conv(const struct plan_conv *c, struct strbuf *out) {
+    strbuf_printf(out, " kernel %ux%ux%u taps %u stride %ux%u pad %u,%u,%u,%u", c->kernel_t, c->kernel_h,
+                  c->kernel_w, c->taps, c->stride_h, c->stride_w, c->pad_top, c->pad_left, c->pad_bottom,
+                  c->pad_right);
+    strbuf_printf(out, " interleave %u upsample %u block %u clamp [%g, %g]", c->interleave, c->upsample,
+                  c->block_channels, (double)c->min, (double)c->max);
+}
+
+static void dump_params(const struct plan_op *op, struct strbuf *out) {
+    static const char *const binary[] = {"add", "sub", "mul", "div"};
+    static const char *const unary[] = {"silu", "sigmoid", "clamp"};
+    switch (op->kind) {
+    case PLAN_OP_CONV: dump_conv(&op->params.conv, out); break;
+    case PLAN_OP_NORM:
+        strbuf_printf(out, " scale %.9g epsilon %.9g%s", (double)op->params.norm.scale,
+                      (double)op->params.norm.epsilon, op->params.norm.silu ? " silu" : "");
+        break;
+    case PLAN_OP_BINARY: strbuf_printf(out, " %s", binary[op->params.binary.op]); break;
+    case PLAN_OP_UNARY:
+        strbuf_printf(out, " %s", unary[op->params.unary.op]);
+        if (op->params.unary.op != PLAN_CLAMP) break;
+        strbuf_printf(out, " [%g, %g]", (double)op->params.unary.min, (double)op->params.unary.max);
+        break;
+    case PLAN_OP_ATTENTION:
+        strbuf_printf(out, " scale %.9g query_block %u", (double)op->params.attention.scale,
+                      op->params.attention.query_block);
+        break;
+    case PLAN_OP_UPSAMPLE: strbuf_printf(out, " factor %u", op->params.upsample.factor); break;
+    default: break;
+    }
+}
+
+static void dump_op(const struct plan *p, uint32_t i, const struct plan_op *op, struct strbuf *out) {
+    static const char *const roles[3] = {"in0", "in1", "in2"};
+    strbuf_printf(out, "  %u: %s", i, plan_op_name(op->kind));
+    dump_params(op, out);
+    for (int k = 0; k < 2; k++) {
+        if (op->constant[k] != PLAN_NONE) strbuf_printf(out, " w%u", op->constant[k]);
+    }
+    strbuf_printf(out, " // %s\n", plan_string(p, op->name));
+    for (int k = 0; k < 3; k++) dump_view(p, roles[k], op->in[k], out);
+    dump_view(p, "scratch", op->scratch, out);
+    dump_view(p, "out", op->out, out);
+}
+
+static void dump_variant(const struct plan *p, enum plan_variant v, struct strbuf *out) {
+    const struct plan_variant_info *i = &p->info->variant[v];
+    strbuf_printf(out, "\n%s: %u frames, arena %llu bytes, lower bound %llu\n", variant_names[v], i->frames,
+                  (ull)i->arena_bytes, (ull)i->lower_bound_bytes);
+    strbuf_printf(out, " buffers: %u\n", i->buffer_count);
+    for (uint32_t k = 0; k < i->buffer_count; k++) {
+        const struct plan_buffer *b = &p->buffers[i->first_buffer + k];
+        strbuf_printf(out, "  %u: %llu bytes at %llu, operators %u to %u, %s\n", k, (ull)b->bytes,
+                      (ull)b->offset, b->first_op, b->last_op, plan_string(p, b->name));
+    }
+    strbuf_printf(out, " operators: %u\n", i->op_count);
+    for (uint32_t k = 0; k < i->op_count; k++) dump_op(p, k, &p->ops[i->first_op + k], out);
+}
+
+void plan_dump(const struct plan *p, struct strbuf *out) {
+    dump_info(p, out);
+    dump_caches(p, out);
+    dump_constants(p, out);
+    dump_variant(p, PLAN_FIRST, out);
+    dump_variant(p, PLAN_STEADY, out);
+}

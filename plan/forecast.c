@@ -1,0 +1,69 @@
+// What a run of a plan will take in memory. The runtime allocates what is counted here, and XNNPACK its
+// packed weights and indirection buffers; tests compare the sum with the measured peak.
+#include "plan/check.h"
+
+#include "base/size.h"
+
+enum {
+    // XNNPACK packs output channels in tiles: 32 wide with AVX-512, 16 with AVX2, 8 elsewhere.
+    TILE_CHANNELS = 32,
+    // wanrun with a plan of one pixel: 29 MB, of which the video libraries take 26. The memory of a video
+    // encoder comes on top of it.
+    BASE_BYTES = 28 << 20,
+};
+
+// Per tile: a bias and, for every kernel element, a weight for each channel of the tile.
+static uint64_t packed_conv(const struct plan *p, const struct plan_op *op) {
+    const struct plan_conv *c = &op->params.conv;
+    uint64_t outputs = p->views[op->out].channels, inputs = p->views[op->in[0]].channels;
+    uint64_t column = 1 + (uint64_t)c->kernel_h * c->kernel_w * c->taps * inputs;
+    uint64_t block = c->block_channels < outputs ? c->block_channels : outputs;
+    uint64_t tiled =
+        outputs / block * size_align(block, TILE_CHANNELS) + size_align(outputs % block, TILE_CHANNELS);
+    return c->interleave * tiled * column * sizeof(float);
+}
+
+// One pointer per kernel element and output pixel; 1x1 kernels need none.
+static uint64_t conv_workspace(const struct plan *p, const struct plan_op *op) {
+    const struct plan_conv *c = &op->params.conv;
+    const struct plan_view *out = &p->views[op->out];
+    if (c->kernel_h * c->kernel_w == 1) return 0;
+    return sizeof(void *) * c->kernel_h * c->kernel_w * (uint64_t)out->height * out->width;
+}
+
+// K and V packed, and one block of each being gathered.
+static uint64_t attention_workspace(const struct plan *p, const struct plan_op *op) {
+    const struct plan_view *k = &p->views[op->in[1]];
+    uint64_t positions = (uint64_t)k->height * k->width;
+    return 2 * size_align(positions, TILE_CHANNELS) * size_align(k->channels, TILE_CHANNELS) * sizeof(float);
+}
+
+static uint64_t max(uint64_t a, uint64_t b) { return a > b ? a : b; }
+
+void plan_forecast(const struct plan *plan, struct plan_forecast *f) {
+    const struct plan_info *info = plan->info;
+    *f = (struct plan_forecast){.base = BASE_BYTES, .caches = info->cache_bytes};
+    uint64_t attention = 0;
+    for (uint32_t i = 0; i < plan->op_count; i++) {
+        const struct plan_op *op = &plan->ops[i];
+        if (op->kind == PLAN_OP_CONV) {
+            f->weights_packed += packed_conv(plan, op);
+            f->workspace = max(f->workspace, conv_workspace(plan, op));
+        } else if (op->kind == PLAN_OP_ATTENTION) {
+            attention = max(attention, attention_workspace(plan, op));
+        }
+    }
+    f->workspace += attention;
+    uint64_t frame = sizeof(float) * info->frame_channels * info->frame_height * info->frame_width;
+    uint32_t frames = 0;
+    for (int v = 0; v < PLAN_VARIANTS; v++) {
+        f->arena = max(f->arena, info->variant[v].arena_bytes);
+        frames = info->variant[v].frames > frames ? info->variant[v].frames : frames;
+    }
+    f->input_output =
+        frames * frame + sizeof(float) * info->latent_channels * info->latent_height * info->latent_width;
+    // Opening a plan reads all of it once, before anything else is allocated.
+    f->total = max(f->weights_packed + f->caches + f->arena + f->workspace + f->input_output,
+                   plan->header->file_size) +
+               f->base;
+}

@@ -1,0 +1,272 @@
+// The plan: what the compiler hands to the runtime. docs/plan-format.md is its specification.
+//
+// A plan holds two variants of one decoder step. FIRST decodes latent frame 0, STEADY every later one. Both
+// are straight lists of operators over views of memory; they share the weights and the caches. Memory is
+// divided into spaces: INPUT (the latent frame that the caller gives), OUTPUT (the frames that the caller
+// takes), CACHE (one persistent arena, zero before frame 0) and ARENA (scratch, nothing in it outlives a
+// step).
+//
+// In the file everything is little-endian and fixed-width; the structures below are the bytes of the file, so
+// a plan is mapped and used in place after plan_check has verified every offset, size, index and parameter.
+#ifndef WANC_PLAN_PLAN_H
+#define WANC_PLAN_PLAN_H
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/strbuf.h"
+
+#include <stdint.h>
+
+#define PLAN_MAGIC "WANCPLAN"
+enum {
+    PLAN_VERSION = 1,
+    PLAN_ALIGNMENT = 64,        // of sections, constants, buffers and caches
+    PLAN_NONE = 0xffffffffu,    // no view, no constant
+    PLAN_MAX_OPS = 1 << 20,     // per variant
+    PLAN_MAX_BUFFERS = 1 << 14, // per variant; their overlaps are checked pair by pair
+    PLAN_MAX_DIM = 1 << 24,     // of any extent in a view
+    PLAN_MAX_KERNEL = 1 << 10,  // of a kernel, stride, pad, upsample or interleave
+    PLAN_EXTRA_BYTES = 128,     // XNNPACK may read so far past a tensor: arenas and weights end with slack
+};
+
+// Of any block of memory: far above what a machine has, far from overflow.
+#define PLAN_MAX_BYTES ((uint64_t)1 << 46)
+
+enum plan_variant { PLAN_FIRST, PLAN_STEADY, PLAN_VARIANTS };
+
+enum plan_section_kind {
+    PLAN_SECTION_INFO = 1,  // one struct plan_info
+    PLAN_SECTION_STRINGS,   // NUL-terminated UTF-8; a string is named by its offset; offset 0 is ""
+    PLAN_SECTION_CACHES,    // struct plan_cache
+    PLAN_SECTION_CONSTANTS, // struct plan_constant
+    PLAN_SECTION_BUFFERS,   // struct plan_buffer, of FIRST then of STEADY
+    PLAN_SECTION_VIEWS,     // struct plan_view, shared by both variants
+    PLAN_SECTION_OPS,       // struct plan_op, of FIRST then of STEADY
+    PLAN_SECTION_SHAPES,    // struct plan_shape: for the report only
+    PLAN_SECTION_WEIGHTS,   // the bytes of the constants
+    PLAN_SECTION_KINDS,
+};
+
+struct plan_header {
+    char magic[8];          // PLAN_MAGIC
+    uint32_t version;       // PLAN_VERSION; a reader refuses any other
+    uint32_t section_count; // of the struct plan_section that follow the header
+    uint64_t file_size;
+    uint64_t checksum; // XXH3-64 of the header with this field zero, then of the section table
+    char build[96];    // who wrote it: version, compiler, ISA note; text, NUL-padded
+};
+
+struct plan_section {
+    uint32_t kind;     // enum plan_section_kind, each exactly once, ascending
+    uint32_t count;    // elements, or bytes for STRINGS (WEIGHTS: 0)
+    uint64_t offset;   // from the start of the file, a multiple of PLAN_ALIGNMENT
+    uint64_t size;     // bytes
+    uint64_t checksum; // XXH3-64 of the bytes
+};
+
+struct plan_variant_info {
+    uint32_t frames; // video frames that one step emits
+    uint32_t first_op, op_count;
+    uint32_t first_buffer, buffer_count;
+    uint32_t reserved;
+    uint64_t arena_bytes;       // what the planner needs
+    uint64_t lower_bound_bytes; // the largest sum of sizes alive at once: no planner can need less
+};
+
+struct plan_info {
+    uint32_t latent_channels, latent_height, latent_width;
+    uint32_t frame_channels, frame_height, frame_width;
+    struct plan_variant_info variant[PLAN_VARIANTS];
+    uint64_t cache_bytes;  // of the cache arena
+    uint64_t weight_bytes; // of the constants, before packing
+    uint32_t model_name;   // string: the ONNX file's name
+    uint32_t form;         // string: "full", "pair", ...
+};
+
+// `frames` x `height` x `width` x `channels` floats, in any order of dimensions, kept between steps. Caches
+// are listed by ascending offset.
+struct plan_cache {
+    uint32_t name, producer; // strings: "c0"; the node whose input it keeps
+    uint32_t frames, height, width, channels;
+    uint64_t offset, bytes; // in the cache arena
+};
+
+// A dense float32 array. Convolution weights are [out][kernel_h][kernel_w][kernel_t][in], the layout that
+// XNNPACK takes when the taps of a temporal window are read as kernel_t * in channels.
+struct plan_constant {
+    uint32_t name; // string
+    uint32_t count;
+    uint64_t offset, bytes; // in the WEIGHTS section; bytes = 4 * count
+};
+
+// One block of the arena. Alive from its first to its last operator, both included.
+struct plan_buffer {
+    uint32_t name;              // string: the value that it holds first
+    uint32_t first_op, last_op; // within the variant
+    uint32_t reserved;
+    uint64_t offset, bytes;
+};
+
+enum plan_space { PLAN_ARENA, PLAN_CACHE, PLAN_INPUT, PLAN_OUTPUT, PLAN_SPACES };
+
+// A 4-dimensional strided window on memory. Element (t, y, x, c) of the view is the float at
+//     base(space, index) + offset + t*frame_stride + y*row_stride + x*pixel_stride + c*channel_stride
+// (offset and strides in floats). base is the buffer or cache `index`; INPUT and OUTPUT have one block each
+// (index 0): the latent frame [channels][height][width] and the frames [frames][channels][height][width].
+// An index in the ARENA is one of the buffers of the variant whose operator uses the view; both variants may
+// share it. Views that are written must not have two elements at one address; those that are read may (a
+// stride of 0).
+struct plan_view {
+    uint32_t space, index;
+    uint32_t frames, height, width, channels;
+    uint64_t offset, frame_stride, row_stride, pixel_stride, channel_stride;
+};
+
+// One operator: X(enumerator, name in listings, views in, views out, constants, struct in plan_params)
+// `in` is {required, most}. The views of a scratch buffer are listed separately in plan_op.scratch.
+enum plan_op_kind {
+    PLAN_OP_CONV = 1,  // temporal-window convolution, lowered to 2D convolutions
+    PLAN_OP_NORM,      // RMS norm over channels, optionally followed by SiLU
+    PLAN_OP_BINARY,    // elementwise over two views of one shape
+    PLAN_OP_SCALE,     // per-channel multiply and add: out = in * a[c] + b[c]
+    PLAN_OP_UNARY,     // SiLU, sigmoid, clamp
+    PLAN_OP_ATTENTION, // per frame, over height*width positions
+    PLAN_OP_UPSAMPLE,  // nearest-neighbour enlargement in height and width
+    PLAN_OP_COPY,      // out = in between views of the same shape and any strides
+    PLAN_OP_KINDS,
+};
+const char *plan_op_name(uint32_t kind);
+
+// out[t*interleave + j, y, x, o] = clamp(bias[..] + sum over dt, ky, kx, i of
+//     in[t + dt, y*stride_h + ky - pad_top, x*stride_w + kx - pad_left, i] *
+//     weight[j*(out.channels) + o][ky][kx][kernel_t - taps + dt][i])
+// with zeros outside of the image. in.frames = out.frames/interleave + taps - 1. `taps` <= kernel_t: only the
+// kernel's last `taps` temporal taps are used (the others would meet zero frames). With upsample = u > 1 the
+// image is first enlarged u times by nearest neighbour, one frame at a time, in the scratch view. When taps >
+// 1, the taps of one pixel must be adjacent: in.frame_stride = in.channels. The scratch view has `taps`
+// frames of the enlarged image, adjacent in the same way. Images are walked with one stride: in, out and
+// scratch have channel_stride 1 and row_stride = width * pixel_stride. The three lie in different blocks.
+struct plan_conv {
+    uint32_t kernel_t, kernel_h, kernel_w, taps;
+    uint32_t stride_h, stride_w, pad_top, pad_left, pad_bottom, pad_right;
+    uint32_t interleave, upsample;
+    uint32_t
+        block_channels; // output channels that one XNNPACK operator computes (its packed weights stay in L2)
+    float min, max;     // clamp of the result; -inf, +inf for none
+    // views: in[0]; out; scratch (with upsample). constants: weight, bias (or PLAN_NONE)
+};
+
+// out = x * scale / max(||x||_2 over channels, epsilon) * gamma[c], then SiLU when `silu` is 1. Like the
+// other elementwise operators it may write the view that it reads.
+struct plan_norm {
+    float scale, epsilon;
+    uint32_t silu;
+    // constants: gamma (or PLAN_NONE)
+};
+
+enum plan_binary_op { PLAN_ADD, PLAN_SUB, PLAN_MUL, PLAN_DIV, PLAN_BINARY_OPS };
+struct plan_binary {
+    uint32_t op; // enum plan_binary_op
+};
+
+// constants: a (or PLAN_NONE for 1), b (or PLAN_NONE for 0); each of `channels` floats
+enum plan_unary_op { PLAN_SILU, PLAN_SIGMOID, PLAN_CLAMP, PLAN_UNARY_OPS };
+struct plan_unary {
+    uint32_t op;    // enum plan_unary_op
+    float min, max; // for PLAN_CLAMP
+};
+
+// For each frame: out = softmax(scale * q k^T) v, q, k, v and out being [height*width][channels] matrices of
+// one shape, with strides as for the convolution. Runs in blocks of `query_block` rows, at most height*width;
+// scratch is a dense view of exactly query_block * height*width floats, of any dimensions. out is in a block
+// of its own.
+struct plan_attention {
+    float scale;
+    uint32_t query_block;
+    // views: in[0..2] = q, k, v; out; scratch
+};
+
+struct plan_upsample {
+    uint32_t factor; // out[t,y,x,c] = in[t, y/factor, x/factor, c]; another block than in
+};
+
+// PLAN_OP_COPY has no parameters. It may shift the frames of a window in place, where the frames of a pixel
+// are adjacent in both views; other overlaps give undefined values.
+
+struct plan_op {
+    uint32_t kind;                // enum plan_op_kind
+    uint32_t name;                // string: the ONNX node it comes from
+    uint32_t in[3], out, scratch; // views, or PLAN_NONE
+    uint32_t constant[2];         // constants, or PLAN_NONE
+    uint32_t reserved;
+    union {
+        struct plan_conv conv;
+        struct plan_norm norm;
+        struct plan_binary binary;
+        struct plan_unary unary;
+        struct plan_attention attention;
+        struct plan_upsample upsample;
+        uint32_t words[16]; // the size of the union in the file; unused words are zero
+    } params;
+};
+
+// One row of the shape report: a value as the model knows it and in both variants.
+struct plan_shape {
+    uint32_t node, op;            // strings: ONNX node, operator
+    uint32_t symbolic;            // string: the model's own shape, "1x384x2T-1x60x104"; "" where it had none
+    uint32_t first, steady;       // strings: output shapes, "" where the variant has no such operator
+    uint32_t first_in, steady_in; // strings: input shapes
+    uint32_t cache;               // index of its cache or PLAN_NONE
+};
+
+// A plan in memory, mapped from a file. All pointers point into the map.
+struct plan {
+    struct file_map map;
+    const struct plan_header *header;
+    const struct plan_info *info;
+    const char *strings;
+    uint32_t strings_size;
+    const struct plan_cache *caches;
+    uint32_t cache_count;
+    const struct plan_constant *constants;
+    uint32_t constant_count;
+    const struct plan_buffer *buffers;
+    uint32_t buffer_count;
+    const struct plan_view *views;
+    uint32_t view_count;
+    const struct plan_op *ops;
+    uint32_t op_count;
+    const struct plan_shape *shapes;
+    uint32_t shape_count;
+    const unsigned char *weights;
+    uint64_t weights_size;
+};
+
+// Maps and verifies a plan completely (plan/check.c). On failure nothing stays open; the error names the
+// file, the section and element, what was expected and what was found.
+bool plan_open(struct plan *plan, const char *path, struct error *err);
+void plan_close(struct plan *plan);
+// The verification alone, on bytes already in memory; `plan` then points into them.
+bool plan_check(struct plan *plan, const unsigned char *data, size_t size, struct error *err);
+
+static inline const char *plan_string(const struct plan *p, uint32_t offset) { return p->strings + offset; }
+
+// The floats spanned by a view from its first to one past its last element.
+uint64_t plan_view_extent(const struct plan_view *v);
+
+// What a run will take, in bytes (plan/forecast.c; each formula is given there).
+struct plan_forecast {
+    uint64_t weights_packed; // XNNPACK's own copies, both variants
+    uint64_t caches, arena;  // arena: the larger variant
+    uint64_t workspace;      // indirection buffers, packed K and V
+    uint64_t input_output;   // one latent frame and one step's frames
+    uint64_t base;           // program and libraries
+    uint64_t total;          // peak resident set to expect: the sum
+};
+void plan_forecast(const struct plan *plan, struct plan_forecast *forecast);
+
+// Text: everything in the plan (`wanc dump`), and the report for people (`wanc report`).
+void plan_dump(const struct plan *plan, struct strbuf *out);
+void plan_report(const struct plan *plan, struct strbuf *out);
+
+#endif

@@ -1,0 +1,311 @@
+// Building a plan: tables grow in the arena, and are laid out, streamed and verified by plan_writer_save.
+#include "plan/write.h"
+
+#include "base/size.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <xxhash.h>
+
+enum { SECTIONS = PLAN_SECTION_KINDS - 1, CHUNK_FLOATS = 64 * 1024 };
+
+// A growing array of elements of one size.
+struct table {
+    unsigned char *data;
+    size_t count, capacity, element;
+};
+
+// Finds equal entries of a table: slots hold index + 1.
+struct interner {
+    uint32_t *slots;
+    size_t capacity, count;
+};
+
+struct fill {
+    plan_fill_fn *fn;
+    const void *context;
+};
+
+struct plan_writer {
+    struct arena *arena;
+    struct plan_info info;
+    struct table strings, string_offsets, caches, constants, fills, views, shapes;
+    struct table buffers[PLAN_VARIANTS], ops[PLAN_VARIANTS];
+    struct interner known_strings, known_views;
+    uint64_t weights_size;
+};
+
+static uint32_t table_add(struct arena *a, struct table *t, const void *element) {
+    t->data = arena_grow(a, t->data, t->count, &t->capacity, t->element);
+    memcpy(t->data + t->count * t->element, element, t->element);
+    return (uint32_t)t->count++;
+}
+
+static void *table_at(const struct table *t, size_t i) { return t->data + i * t->element; }
+
+struct plan_writer *plan_writer_new(struct arena *arena) {
+    struct plan_writer *w = arena_alloc(arena, sizeof *w);
+    w->arena = arena;
+    w->strings.element = 1;
+    w->string_offsets.element = sizeof(uint32_t);
+    w->caches.element = sizeof(struct plan_cache);
+    w->constants.element = sizeof(struct plan_constant);
+    w->fills.element = sizeof(struct fill);
+    w->views.element = sizeof(struct plan_view);
+    w->shapes.element = sizeof(struct plan_shape);
+    for (int v = 0; v < PLAN_VARIANTS; v++) {
+        w->buffers[v].element = sizeof(struct plan_buffer);
+        w->ops[v].element = sizeof(struct plan_op);
+    }
+    plan_writer_string(w, ""); // offset 0
+    return w;
+}
+
+struct plan_info *plan_writer_info(struct plan_writer *w) {
+    return &w->info;
+}
+
+// ---- interning: equal strings and equal views share one entry
+
+typedef bool equal_fn(const struct plan_writer *w, uint32_t entry, const void *key);
+typedef uint64_t hash_fn(const struct plan_writer *w, uint32_t entry);
+
+static void interner_put(struct interner *n, uint64_t hash, uint32_t entry) {
+    size_t i = hash % n->capacity;
+    while (n->slots[i] != 0) i = (i + 1) % n->capacity;
+    n->slots[i] = entry + 1;
+}
+
+static void interner_add(struct plan_writer *w, struct interner *n, uint64_t hash, uint32_t entry,
+                         hash_fn *rehash) {
+    if (2 * (n->count + 1) > n->capacity) {
+        struct interner bigger = {.capacity = n->capacity == 0 ? 64 : 4 * n->capacity, .count = n->count};
+        bigger.slots = arena_array(w->arena, bigger.capacity, sizeof *bigger.slots);
+        for (uint32_t e = 0; e < n->count; e++) interner_put(&bigger, rehash(w, e), e);
+        *n = bigger;
+    }
+    interner_put(n, hash, entry);
+    n->count++;
+}
+
+// The entry equal to `key`, or PLAN_NONE.
+static uint32_t interner_find(const struct plan_writer *w, const struct interner *n, uint64_t hash,
+                              equal_fn *equal, const void *key) {
+    if (n->capacity == 0) return PLAN_NONE;
+    for (size_t i = hash % n->capacity; n->slots[i] != 0; i = (i + 1) % n->capacity) {
+        if (equal(w, n->slots[i] - 1, key)) return n->slots[i] - 1;
+    }
+    return PLAN_NONE;
+}
+
+static uint32_t string_offset(const struct plan_writer *w, uint32_t entry) {
+    return *(const uint32_t *)table_at(&w->string_offsets, entry);
+}
+
+static const char *string_text(const struct plan_writer *w, uint32_t entry) {
+    return (const char *)w->strings.data + string_offset(w, entry);
+}
+
+static bool string_equal(const struct plan_writer *w, uint32_t entry, const void *key) {
+    return strcmp(string_text(w, entry), key) == 0;
+}
+
+static uint64_t string_hash(const struct plan_writer *w, uint32_t entry) {
+    return XXH3_64bits(string_text(w, entry), strlen(string_text(w, entry)));
+}
+
+uint32_t plan_writer_string(struct plan_writer *w, const char *text) {
+    uint64_t hash = XXH3_64bits(text, strlen(text));
+    uint32_t found = interner_find(w, &w->known_strings, hash, string_equal, text);
+    if (found != PLAN_NONE) return string_offset(w, found);
+    uint32_t offset = (uint32_t)w->strings.count;
+    uint32_t entry = table_add(w->arena, &w->string_offsets, &offset);
+    for (const char *c = text;; c++) {
+        table_add(w->arena, &w->strings, c);
+        if (*c == 0) break;
+    }
+    interner_add(w, &w->known_strings, hash, entry, string_hash);
+    return offset;
+}
+
+static bool view_equal(const struct plan_writer *w, uint32_t entry, const void *key) {
+    return memcmp(table_at(&w->views, entry), key, sizeof(struct plan_view)) == 0;
+}
+
+static uint64_t view_hash(const struct plan_writer *w, uint32_t entry) {
+    return XXH3_64bits(table_at(&w->views, entry), sizeof(struct plan_view));
+}
+
+uint32_t plan_writer_view(struct plan_writer *w, struct plan_view view) {
+    uint64_t hash = XXH3_64bits(&view, sizeof view);
+    uint32_t found = interner_find(w, &w->known_views, hash, view_equal, &view);
+    if (found != PLAN_NONE) return found;
+    uint32_t entry = table_add(w->arena, &w->views, &view);
+    interner_add(w, &w->known_views, hash, entry, view_hash);
+    return entry;
+}
+
+// ---- the other tables
+
+uint32_t plan_writer_cache(struct plan_writer *w, struct plan_cache cache) {
+    return table_add(w->arena, &w->caches, &cache);
+}
+
+uint32_t plan_writer_constant(struct plan_writer *w, const char *name, uint32_t count, plan_fill_fn *fill,
+                              const void *context) {
+    struct plan_constant c = {.name = plan_writer_string(w, name),
+                              .count = count,
+                              .offset = w->weights_size,
+                              .bytes = (uint64_t)count * sizeof(float)};
+    w->weights_size = size_align(c.offset + c.bytes, PLAN_ALIGNMENT);
+    table_add(w->arena, &w->fills, &(struct fill){fill, context});
+    return table_add(w->arena, &w->constants, &c);
+}
+
+uint32_t plan_writer_buffer(struct plan_writer *w, enum plan_variant v, struct plan_buffer buffer) {
+    return table_add(w->arena, &w->buffers[v], &buffer);
+}
+
+uint32_t plan_writer_op(struct plan_writer *w, enum plan_variant v, struct plan_op op) {
+    return table_add(w->arena, &w->ops[v], &op);
+}
+
+void plan_writer_shape(struct plan_writer *w, struct plan_shape shape) {
+    table_add(w->arena, &w->shapes, &shape);
+}
+
+static void complete_info(struct plan_writer *w) {
+    uint32_t op = 0, buffer = 0;
+    for (int v = 0; v < PLAN_VARIANTS; v++) {
+        struct plan_variant_info *i = &w->info.variant[v];
+        i->first_op = op;
+        i->first_buffer = buffer;
+        op += i->op_count = (uint32_t)w->ops[v].count;
+        buffer += i->buffer_count = (uint32_t)w->buffers[v].count;
+    }
+    w->info.weight_bytes = 0;
+    for (size_t i = 0; i < w->constants.count; i++) {
+        w->info.weight_bytes += ((struct plan_constant *)table_at(&w->constants, i))->bytes;
+    }
+}
+
+// ---- the file
+
+// What is being written, section by section.
+struct output {
+    struct file_out file;
+    struct plan_section sections[SECTIONS];
+    XXH3_state_t *hash; // of the section being written
+    struct error *err;
+};
+
+static bool put(struct output *o, const void *data, size_t size) {
+    if (size == 0) return true;
+    XXH3_64bits_update(o->hash, data, size);
+    return file_write(&o->file, data, size, o->err);
+}
+
+static bool put_zeros(struct output *o, uint64_t size) {
+    static const char zeros[PLAN_ALIGNMENT + PLAN_EXTRA_BYTES];
+    return put(o, zeros, size);
+}
+
+static bool begin_section(struct output *o, uint32_t kind, uint64_t count) {
+    uint64_t offset = size_align(o->file.size, PLAN_ALIGNMENT);
+    if (count > UINT32_MAX)
+        return error_set(o->err, ERROR_MEMORY, "section %u: %zu elements", kind, (size_t)count);
+    if (!put_zeros(o, offset - o->file.size)) return false;
+    o->sections[kind - 1] = (struct plan_section){.kind = kind, .count = (uint32_t)count, .offset = offset};
+    XXH3_64bits_reset(o->hash);
+    return true;
+}
+
+static bool end_section(struct output *o, uint32_t kind) {
+    struct plan_section *s = &o->sections[kind - 1];
+    s->size = o->file.size - s->offset;
+    s->checksum = XXH3_64bits_digest(o->hash);
+    return true;
+}
+
+static bool put_tables(struct output *o, uint32_t kind, const struct table *tables, int n) {
+    size_t count = 0;
+    for (int i = 0; i < n; i++) count += tables[i].count;
+    bool ok = begin_section(o, kind, count);
+    for (int i = 0; i < n && ok; i++) ok = put(o, tables[i].data, tables[i].count * tables[i].element);
+    return ok && end_section(o, kind);
+}
+
+static bool put_constant(struct output *o, const struct plan_constant *c, const struct fill *fill,
+                         float *chunk) {
+    for (uint64_t first = 0; first < c->count; first += CHUNK_FLOATS) {
+        uint64_t count = c->count - first < CHUNK_FLOATS ? c->count - first : CHUNK_FLOATS;
+        fill->fn(fill->context, first, count, chunk);
+        if (!put(o, chunk, count * sizeof *chunk)) return false;
+    }
+    return put_zeros(o, size_align(c->bytes, PLAN_ALIGNMENT) - c->bytes);
+}
+
+static bool put_weights(struct output *o, const struct plan_writer *w) {
+    float *chunk = arena_array(w->arena, CHUNK_FLOATS, sizeof *chunk);
+    bool ok = begin_section(o, PLAN_SECTION_WEIGHTS, 0);
+    for (size_t i = 0; i < w->constants.count && ok; i++) {
+        ok = put_constant(o, table_at(&w->constants, i), table_at(&w->fills, i), chunk);
+    }
+    return ok && put_zeros(o, PLAN_EXTRA_BYTES) && end_section(o, PLAN_SECTION_WEIGHTS);
+}
+
+static bool put_sections(struct output *o, const struct plan_writer *w) {
+    struct table info = {(unsigned char *)&w->info, 1, 1, sizeof w->info};
+    return put_tables(o, PLAN_SECTION_INFO, &info, 1) &&
+           put_tables(o, PLAN_SECTION_STRINGS, &w->strings, 1) &&
+           put_tables(o, PLAN_SECTION_CACHES, &w->caches, 1) &&
+           put_tables(o, PLAN_SECTION_CONSTANTS, &w->constants, 1) &&
+           put_tables(o, PLAN_SECTION_BUFFERS, w->buffers, PLAN_VARIANTS) &&
+           put_tables(o, PLAN_SECTION_VIEWS, &w->views, 1) &&
+           put_tables(o, PLAN_SECTION_OPS, w->ops, PLAN_VARIANTS) &&
+           put_tables(o, PLAN_SECTION_SHAPES, &w->shapes, 1) && put_weights(o, w);
+}
+
+// The header is known last, because it has the checksums; it is written over zeros at the start.
+static bool put_header(struct output *o) {
+    struct {
+        struct plan_header header;
+        struct plan_section sections[SECTIONS];
+    } start = {.header = {.magic = PLAN_MAGIC, .version = PLAN_VERSION, .section_count = SECTIONS}};
+    start.header.file_size = o->file.size;
+    snprintf(start.header.build, sizeof start.header.build, "wanc %s, %s", WAN_VERSION,
+             "compiler " __VERSION__);
+    memcpy(start.sections, o->sections, sizeof start.sections);
+    start.header.checksum = XXH3_64bits(&start, sizeof start);
+    return file_write_at(&o->file, 0, &start, sizeof start, o->err);
+}
+
+static bool verify(const char *path, struct error *err) {
+    struct plan plan;
+    if (plan_open(&plan, path, err)) {
+        plan_close(&plan);
+        return true;
+    }
+    if (err != NULL && err->code == ERROR_INPUT) err->code = ERROR_INTERNAL;
+    return error_prefix(err, "the plan just written is refused");
+}
+
+static bool put_all(struct output *o, const struct plan_writer *w) {
+    XXH3_64bits_reset(o->hash);
+    return put_zeros(o, sizeof(struct plan_header)) && put(o, o->sections, sizeof o->sections) &&
+           put_sections(o, w) && put_header(o) && verify(o->file.temporary, o->err);
+}
+
+bool plan_writer_save(struct plan_writer *w, const char *path, struct error *err) {
+    struct output o = {.err = err, .hash = XXH3_createState()};
+    if (o.hash == NULL) return error_set(err, ERROR_MEMORY, "%s: out of memory", path);
+    complete_info(w);
+    bool ok = file_create(&o.file, path, err);
+    if (ok) {
+        ok = put_all(&o, w);
+        if (ok) ok = file_commit(&o.file, err);
+        else file_discard(&o.file);
+    }
+    XXH3_freeState(o.hash);
+    return ok;
+}
