@@ -1,0 +1,23 @@
+// From an opened ONNX model to a graph of the IR, node by node.
+//
+// The import translates, it does not interpret: a node of the file becomes one node at level "onnx", its
+// parameters stay operands. What it does settle is spelling: where versions of ONNX differ (attribute or
+// operand, implied defaults) the newest form is produced, so that the passes see one.
+#ifndef WANC_FRONTEND_IMPORT_H
+#define WANC_FRONTEND_IMPORT_H
+
+#include "frontend/onnx_load.h"
+#include "ir/ir.h"
+
+struct import_options {
+    int64_t latent_height, latent_width; // where the model leaves them open; 0: not given
+    int64_t cache_frames;                // of caches whose length the model leaves open; 0: two
+};
+
+// Adds the model's graph to `m`. Its latents are the first input, whatever their place in the file. Float
+// constants stay in the model, which must outlive the module. After an error the module is good for nothing
+// but freeing.
+bool import_graph(struct ir_module *m, const struct onnx_model *model, const char *graph_name,
+                  const struct import_options *opt, struct ir_graph **out, struct error *err);
+
+#endif

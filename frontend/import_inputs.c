@@ -1,0 +1,263 @@
+// The main graph's inputs: which one the latents are, and what stands for the dimensions that the model
+// leaves open.
+#include "frontend/importer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { VIDEO_RANK = 5, TIME_AXIS = 2, HEIGHT_AXIS = 3, MAX_LENGTH = 1 << 24 };
+
+struct input {
+    const Onnx__ValueInfoProto *info;
+    const Onnx__TypeProto__Tensor *tensor;
+    enum ir_dtype dtype;
+    int rank;
+    bool computed_with; // an operator other than those that keep a cache reads it
+};
+
+struct inputs {
+    struct scope *scope;
+    struct input *list;
+    size_t count;
+    struct name_map aliases; // names to struct input: the input itself, or only cast or padded
+};
+
+// ---- declared types
+
+static const Onnx__TensorShapeProto__Dimension *dim_of(const struct input *in, int axis) {
+    return in->tensor->shape->dim[axis];
+}
+
+// The number, or 0 where the dimension is open. Some exporters write 0 or -1 for "open".
+static int64_t fixed_dim(const struct input *in, int axis) {
+    const Onnx__TensorShapeProto__Dimension *d = dim_of(in, axis);
+    bool number = d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
+    return number && d->dim_value > 0 ? d->dim_value : 0;
+}
+
+// The name of an open dimension, "" if it has none.
+static const char *dim_name(const struct input *in, int axis) {
+    const Onnx__TensorShapeProto__Dimension *d = dim_of(in, axis);
+    bool named =
+        d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM && d->dim_param != NULL;
+    return named ? d->dim_param : "";
+}
+
+static void print_shape(const struct input *in, struct strbuf *out) {
+    onnx_shape_print(in->tensor->shape, out);
+}
+
+static bool read_input(const Onnx__ValueInfoProto *info, struct input *in, struct error *err) {
+    *in = (struct input){.info = info};
+    const Onnx__TypeProto *type = info->type;
+    if (type == NULL || type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE) {
+        return error_set(err, ERROR_UNSUPPORTED, "input '%.100s' is not a tensor", info->name);
+    }
+    in->tensor = type->tensor_type;
+    if (in->tensor->shape == NULL) {
+        return error_set(err, ERROR_UNSUPPORTED, "input '%.100s' has no declared shape", info->name);
+    }
+    if (!onnx_dtype(in->tensor->elem_type, &in->dtype)) {
+        return error_set(err, ERROR_UNSUPPORTED, "input '%.100s' has elements of %s", info->name,
+                         onnx_type_name(in->tensor->elem_type));
+    }
+    if (in->tensor->shape->n_dim > IR_MAX_RANK) {
+        return error_set(err, ERROR_UNSUPPORTED, "input '%.100s' has %zu axes, at most %d are supported",
+                         info->name, in->tensor->shape->n_dim, IR_MAX_RANK);
+    }
+    in->rank = (int)in->tensor->shape->n_dim;
+    return true;
+}
+
+static bool is_video(const struct input *in) {
+    return in->rank == VIDEO_RANK && ir_dtype_is_float(in->dtype);
+}
+
+static bool read_inputs(struct inputs *ins) {
+    const Onnx__GraphProto *g = ins->scope->graph;
+    struct importer *im = ins->scope->im;
+    struct strbuf other = {0};
+    ins->list = arena_array(&im->scratch, g->n_input + 1, sizeof *ins->list);
+    for (size_t i = 0; i < g->n_input; i++) {
+        if (is_initializer(ins->scope, g->input[i]->name)) continue; // a constant that could be overridden
+        struct input *in = &ins->list[ins->count];
+        if (!read_input(g->input[i], in, im->err)) return false;
+        ins->count++;
+        if (is_video(in)) continue;
+        strbuf_printf(&other, "%s'%.60s' (%s", other.size ? ", " : "", g->input[i]->name,
+                      onnx_type_name(in->tensor->elem_type));
+        print_shape(in, &other);
+        strbuf_add(&other, ")");
+    }
+    if (other.size > 0) {
+        error_set(im->err, ERROR_UNSUPPORTED,
+                  "only inputs of 5 axes of floats (latents and caches) are supported yet, not %s",
+                  strbuf_text(&other));
+    } else if (ins->count == 0) {
+        error_set(im->err, ERROR_INPUT, "the graph has no inputs");
+    }
+    bool ok = other.size == 0 && ins->count > 0;
+    strbuf_free(&other);
+    return ok;
+}
+
+// ---- which one the latents are
+//
+// Names and positions prove nothing, the data flow does: a cache is put in front of something else, cut, and
+// returned, the latents are computed with. An input is followed through operators that leave it what it is.
+
+static bool is_one_of(const char *type, const char *const *list) {
+    while (*list != NULL && strcmp(type, *list) != 0) list++;
+    return *list != NULL;
+}
+
+static void follow_node(struct inputs *ins, const Onnx__NodeProto *n) {
+    static const char *const same[] = {"Cast", "CastLike", "Identity", "Dropout", "Pad", NULL};
+    static const char *const keeps[] = {"Concat", "Slice", "Gather", "Shape", "Size", "Split", "If", NULL};
+    bool is_same = is_one_of(n->op_type, same), is_kept = is_one_of(n->op_type, keeps);
+    for (size_t i = 0; i < n->n_input; i++) {
+        struct input *in = name_map_find(&ins->aliases, n->input[i]);
+        if (in == NULL) continue;
+        if (!is_same && !is_kept) in->computed_with = true;
+        if (is_same && i == 0 && n->n_output > 0) *name_map_add(&ins->aliases, n->output[0]) = in;
+    }
+    for (size_t i = 0; i < n->n_attribute; i++) {
+        const Onnx__GraphProto *g = n->attribute[i]->g;
+        for (size_t k = 0; g != NULL && k < g->n_node; k++) follow_node(ins, g->node[k]);
+    }
+}
+
+static struct input *find_latents(struct inputs *ins, const size_t *order) {
+    struct input *found = NULL;
+    if (ins->count == 1) return ins->list;
+    ins->aliases.arena = &ins->scope->im->scratch;
+    for (size_t i = 0; i < ins->count; i++) {
+        *name_map_add(&ins->aliases, ins->list[i].info->name) = &ins->list[i];
+    }
+    const Onnx__GraphProto *g = ins->scope->graph;
+    for (size_t i = 0; i < g->n_node; i++) follow_node(ins, g->node[order[i]]);
+    size_t candidates = 0;
+    for (size_t i = 0; i < ins->count; i++) {
+        if (!ins->list[i].computed_with) continue;
+        candidates++;
+        if (found == NULL) found = &ins->list[i];
+    }
+    if (found == NULL) found = ins->list;
+    if (candidates == 1) return found;
+    char *name = arena_strdup(&ins->scope->im->scratch, found->info->name);
+    clean_text(name);
+    ir_note(ins->scope->im->module,
+            "%zu of the inputs could be the latents; '%.100s' is taken, the first of them",
+            candidates ? candidates : ins->count, name);
+    return found;
+}
+
+// ---- dimensions
+
+// One side of the latents: the model's number, or the user's where it is open.
+static bool latent_side(struct importer *im, const struct input *in, int axis, int64_t given, int64_t *out) {
+    const char *side = axis == HEIGHT_AXIS ? "height" : "width", *name = in->info->name;
+    int64_t fixed = fixed_dim(in, axis);
+    struct strbuf shape = {0};
+    print_shape(in, &shape);
+    *out = fixed != 0 ? fixed : given;
+    bool ok = *out > 0 && *out <= MAX_LENGTH && (fixed == 0 || given == 0 || fixed == given);
+    if (*out == 0) {
+        error_set(im->err, ERROR_USAGE,
+                  "the latents '%.100s' are %s: give their height and width with --latent-size HxW", name,
+                  strbuf_text(&shape));
+    } else if (*out < 0 || *out > MAX_LENGTH) {
+        error_set(im->err, ERROR_USAGE, "latents of %s %lld are out of range", side, (long long)*out);
+    } else if (!ok) {
+        error_set(im->err, ERROR_USAGE,
+                  "the latents '%.100s' are fixed at %s by the model: their %s cannot be %lld", name,
+                  strbuf_text(&shape), side, (long long)given);
+    }
+    strbuf_free(&shape);
+    return ok;
+}
+
+static bool bind_batch(struct importer *im, const struct input *in, struct ir_dim *out) {
+    *out = dim_const(1);
+    if (fixed_dim(in, 0) <= 1) return true;
+    return error_set(im->err, ERROR_UNSUPPORTED, "input '%.100s' has a batch of %lld, only 1 is supported",
+                     in->info->name, (long long)fixed_dim(in, 0));
+}
+
+static bool bind_latents(struct importer *im, const struct input *in, struct ir_type *t) {
+    int64_t given[2] = {im->opt.latent_height, im->opt.latent_width};
+    if (!bind_batch(im, in, &t->dims[0])) return false;
+    int64_t channels = fixed_dim(in, 1), frames = fixed_dim(in, TIME_AXIS);
+    t->dims[1] = dim_const(channels ? channels : -1);
+    t->dims[TIME_AXIS] = dim_const(frames);
+    if (frames == 0) {
+        t->dims[TIME_AXIS] = (struct ir_dim){1, 1};
+        t->time_axis = TIME_AXIS;
+    }
+    for (int i = 0; i < 2; i++) {
+        int64_t side;
+        if (!latent_side(im, in, HEIGHT_AXIS + i, given[i], &side)) return false;
+        t->dims[HEIGHT_AXIS + i] = dim_const(side);
+    }
+    return true;
+}
+
+// An open dimension of a cache: "height" or "8*height" where the latents have "height"; -1 if it is something
+// else, which a pass learns from what the cache is joined with.
+static int64_t cache_dim(const struct input *in, int axis, const struct input *latents,
+                         const struct ir_type *bound) {
+    const char *name = dim_name(in, axis);
+    char *rest = NULL;
+    long factor = strtol(name, &rest, 10);
+    if (rest != name && rest[0] == '*') name = rest + 1 + strspn(rest + 1, " ");
+    else factor = 1;
+    if (name[0] == '\0' || factor < 1 || factor > 1024) return -1;
+    for (int i = HEIGHT_AXIS; i < VIDEO_RANK; i++) {
+        if (strcmp(dim_name(latents, i), name) == 0) return factor * bound->dims[i].first;
+    }
+    return -1;
+}
+
+static bool bind_cache(struct importer *im, const struct input *in, const struct input *latents,
+                       const struct ir_type *latents_type, struct ir_type *t) {
+    if (!bind_batch(im, in, &t->dims[0])) return false;
+    for (int i = 1; i < VIDEO_RANK; i++) {
+        int64_t length = fixed_dim(in, i);
+        if (length == 0 && i == TIME_AXIS) length = im->opt.cache_frames;
+        if (length == 0 && i > TIME_AXIS) length = cache_dim(in, i, latents, latents_type);
+        if (length > MAX_LENGTH) {
+            return error_set(im->err, ERROR_UNSUPPORTED, "input '%.100s': axis %d of length %lld",
+                             in->info->name, i, (long long)length);
+        }
+        t->dims[i] = dim_const(length ? length : -1);
+    }
+    return true;
+}
+
+// ---- the graph's inputs
+
+static bool add_input(struct scope *s, const struct input *in, struct ir_type type) {
+    struct importer *im = s->im;
+    struct ir_value *v = ir_graph_add_input(im->graph, unique_name(&im->value_names, in->info->name), type);
+    v->declared = declared_type(in->info);
+    return scope_define(s, in->info->name, v);
+}
+
+static struct ir_type empty_type(const struct input *in) {
+    return (struct ir_type){.dtype = in->dtype, .rank = in->rank, .time_axis = -1};
+}
+
+bool import_inputs(struct scope *s, const size_t *order) {
+    struct inputs ins = {.scope = s};
+    if (!read_inputs(&ins)) return false;
+    const struct input *latents = find_latents(&ins, order);
+    struct ir_type type = empty_type(latents);
+    if (!bind_latents(s->im, latents, &type) || !add_input(s, latents, type)) return false;
+    for (size_t i = 0; i < ins.count; i++) {
+        if (&ins.list[i] == latents) continue;
+        struct ir_type t = empty_type(&ins.list[i]);
+        if (!bind_cache(s->im, &ins.list[i], latents, &type, &t) || !add_input(s, &ins.list[i], t))
+            return false;
+    }
+    return true;
+}
