@@ -1,0 +1,420 @@
+// From planned nodes to plan operators: values become views, attributes become parameters, constants are laid out as the
+// kernels want them. A node whose result is only another view of its operand's buffer (slice, reshape) gives no operator.
+#include "passes/emit.h"
+
+#include "passes/emit_report.h"
+#include "passes/match.h"
+#include "passes/storage.h"
+#include "plan/write.h"
+
+#include <math.h>
+#include <string.h>
+
+struct emitter {
+    struct ir_module *m;
+    struct ir_graph *g;
+    struct plan_writer *w;
+    struct arena *scratch;
+    enum plan_variant variant;
+    uint32_t op_index;
+    struct plan_buffer *buffers; // of the current graph; first_op and last_op grow as operators are added
+    struct error *err;
+};
+
+static bool refuse(struct emitter *e, const struct ir_node *n, const char *why) {
+    return error_set(e->err, ERROR_UNSUPPORTED, "node '%s' (%s): %s", n->name, ir_info(n)->name, why);
+}
+
+// ---- constants
+
+struct fill { // a constant as the plan wants it
+    const struct ir_constant *c;
+    uint64_t out, in, taps, height, width; // of a convolution weight; `out` 0: plain
+    double scale, reciprocal;              // plain: value * scale, or scale / value
+};
+
+static void fill_plain(const void *context, uint64_t first, uint64_t count, float *out) {
+    const struct fill *f = context;
+    for (uint64_t i = 0; i < count; i++) {
+        double v = ir_constant_float(f->c, f->c->count == 1 ? 0 : first + i);
+        out[i] = (float)(f->reciprocal != 0 ? f->reciprocal / v : v * f->scale);
+    }
+}
+
+// [out][in][t][y][x] -> [out][y][x][t][in].
+static void fill_weight(const void *context, uint64_t first, uint64_t count, float *out) {
+    const struct fill *f = context;
+    uint64_t kernel = f->taps * f->height * f->width, i = first % f->in, rest = first / f->in;
+    uint64_t t = rest % f->taps, yx = rest / f->taps % (f->height * f->width), o = rest / kernel;
+    for (uint64_t n = 0; n < count; n++) {
+        out[n] = (float)ir_constant_float(f->c, ((o * f->in + i) * f->taps + t) * f->height * f->width + yx);
+        if (++i < f->in) continue;
+        i = 0;
+        if (++t < f->taps) continue;
+        t = 0;
+        if (++yx < f->height * f->width) continue;
+        yx = 0;
+        o++;
+    }
+}
+
+static uint32_t constant(struct emitter *e, const struct ir_value *v, struct fill fill, uint64_t count) {
+    // A constant used by both variants is written once: `mark` is its index + 1. Derived ones are not shared.
+    bool plain = fill.reciprocal == 0 && fill.scale == 1 && v->constant->count == count;
+    struct ir_value *shared = (struct ir_value *)v;
+    if (plain && shared->mark > 0) return (uint32_t)(shared->mark - 1);
+    struct fill *context = arena_alloc(e->scratch, sizeof *context);
+    *context = fill;
+    uint32_t index = plan_writer_constant(e->w, v->name, (uint32_t)count, fill.out ? fill_weight : fill_plain, context);
+    if (plain) shared->mark = (int64_t)index + 1;
+    return index;
+}
+
+static bool has_data(struct emitter *e, const struct ir_node *n, const struct ir_value *v) {
+    return ir_is_float_constant(v) || refuse(e, n, "a weight is not a constant with data");
+}
+
+static uint32_t vector(struct emitter *e, const struct ir_value *v, uint64_t count) {
+    return constant(e, v, (struct fill){.c = v->constant, .scale = 1}, count);
+}
+
+static uint32_t weight(struct emitter *e, const struct ir_value *v) {
+    const struct ir_dim *d = v->type.dims;
+    struct fill f = {.c = v->constant, .out = (uint64_t)d[0].first, .in = (uint64_t)d[1].first, .taps = (uint64_t)d[2].first,
+                     .height = (uint64_t)d[3].first, .width = (uint64_t)d[4].first, .scale = 1};
+    return constant(e, v, f, v->constant->count);
+}
+
+// ---- views
+
+static uint32_t view_of(struct emitter *e, const struct ir_type *t, const struct ir_storage *s) {
+    struct plan_view v = {.frames = (uint32_t)t->dims[0].first, .height = (uint32_t)t->dims[1].first,
+                          .width = (uint32_t)t->dims[2].first, .channels = (uint32_t)t->dims[3].first,
+                          .space = PLAN_ARENA, .index = s->buffer, .offset = s->offset, .frame_stride = s->frame_stride,
+                          .row_stride = s->row_stride, .pixel_stride = s->pixel_stride, .channel_stride = s->channel_stride};
+    struct plan_buffer *b = &e->buffers[s->buffer];
+    if (b->first_op > e->op_index) b->first_op = e->op_index;
+    b->last_op = e->op_index;
+    return plan_writer_view(e->w, v);
+}
+
+static uint32_t view(struct emitter *e, const struct ir_value *v) { return view_of(e, &v->type, &v->storage); }
+
+static uint32_t scratch_view(struct emitter *e, const struct ir_node *n, int64_t frames, int64_t height, int64_t width,
+                             int64_t channels) {
+    struct ir_dim dims[4] = {dim_const(frames), dim_const(height), dim_const(width), dim_const(channels)};
+    struct ir_type t = ir_type_make(IR_F32, 4, dims);
+    struct ir_storage s = storage_dense(&t);
+    s.buffer = (uint32_t)ir_attr_int(n, IR_KEY_SCRATCH, 0);
+    return view_of(e, &t, &s);
+}
+
+// The last `frames` frames of a cache, stored [height][width][frames][channels].
+static uint32_t cache_view(struct emitter *e, const struct ir_cache *c, int64_t frames) {
+    struct ir_storage s = storage_window(&c->type);
+    uint64_t kept = (uint64_t)c->type.dims[0].first;
+    struct plan_view v = {.space = PLAN_CACHE, .index = (uint32_t)c->index, .frames = (uint32_t)frames,
+                          .height = (uint32_t)c->type.dims[1].first, .width = (uint32_t)c->type.dims[2].first,
+                          .channels = (uint32_t)c->type.dims[3].first, .offset = (kept - (uint64_t)frames) * s.frame_stride,
+                          .frame_stride = s.frame_stride, .row_stride = s.row_stride, .pixel_stride = s.pixel_stride,
+                          .channel_stride = 1};
+    return plan_writer_view(e->w, v);
+}
+
+// Frames [start, start + frames) of a value.
+static uint32_t part_view(struct emitter *e, const struct ir_value *v, int64_t start, int64_t frames) {
+    struct ir_type t = v->type;
+    struct ir_storage s = v->storage;
+    t.dims[0] = dim_const(frames);
+    s.offset += (uint64_t)start * s.frame_stride;
+    return view_of(e, &t, &s);
+}
+
+// ---- operators
+
+static struct plan_op new_op(struct emitter *e, const struct ir_node *n, uint32_t kind) {
+    const char *name = n->name[0] ? n->name : n->output_count ? ir_out(n)->name : ir_info(n)->name;
+    return (struct plan_op){.kind = kind, .name = plan_writer_string(e->w, name), .in = {PLAN_NONE, PLAN_NONE, PLAN_NONE},
+                            .out = PLAN_NONE, .scratch = PLAN_NONE, .constant = {PLAN_NONE, PLAN_NONE}};
+}
+
+static bool add(struct emitter *e, const struct plan_op *op) {
+    plan_writer_op(e->w, e->variant, *op);
+    e->op_index++;
+    return true;
+}
+
+static bool copy(struct emitter *e, const struct ir_node *n, uint32_t from, uint32_t to) {
+    struct plan_op op = new_op(e, n, PLAN_OP_COPY);
+    op.in[0] = from;
+    op.out = to;
+    return add(e, &op);
+}
+
+static bool emit_conv(struct emitter *e, const struct ir_node *n) {
+    const struct ir_type *w = &ir_in(n, 1)->type, *x = &ir_in(n, 0)->type;
+    int count;
+    const int64_t *pads = ir_attr_ints(n, IR_KEY_PADS, &count), *strides = ir_attr_ints(n, IR_KEY_STRIDES, &count);
+    if (!has_data(e, n, ir_in(n, 1)) || (ir_in(n, 2) && !has_data(e, n, ir_in(n, 2)))) return false;
+    struct plan_op op = new_op(e, n, PLAN_OP_CONV);
+    op.params.conv = (struct plan_conv){
+        .kernel_t = (uint32_t)w->dims[2].first, .kernel_h = (uint32_t)w->dims[3].first, .kernel_w = (uint32_t)w->dims[4].first,
+        .taps = (uint32_t)ir_attr_int(n, IR_KEY_TAPS, 1), .stride_h = (uint32_t)strides[0], .stride_w = (uint32_t)strides[1],
+        .pad_top = (uint32_t)pads[0], .pad_left = (uint32_t)pads[1], .pad_bottom = (uint32_t)pads[2],
+        .pad_right = (uint32_t)pads[3], .interleave = (uint32_t)ir_attr_int(n, IR_KEY_INTERLEAVE, 1),
+        .upsample = (uint32_t)ir_attr_int(n, IR_KEY_UPSAMPLE, 1), .block_channels = (uint32_t)ir_attr_int(n, IR_KEY_BLOCK, 32),
+        .min = (float)ir_attr_float(n, IR_KEY_MIN, -INFINITY), .max = (float)ir_attr_float(n, IR_KEY_MAX, INFINITY)};
+    int64_t u = op.params.conv.upsample;
+    op.in[0] = view(e, ir_in(n, 0));
+    op.out = view(e, n->outputs[0]);
+    if (u > 1) op.scratch = scratch_view(e, n, 1, x->dims[1].first * u, x->dims[2].first * u, x->dims[3].first);
+    op.constant[0] = weight(e, ir_in(n, 1));
+    if (ir_in(n, 2)) op.constant[1] = vector(e, ir_in(n, 2), (uint64_t)w->dims[0].first);
+    return add(e, &op);
+}
+
+static bool emit_norm(struct emitter *e, const struct ir_node *n) {
+    struct plan_op op = new_op(e, n, PLAN_OP_NORM);
+    op.params.norm = (struct plan_norm){.scale = (float)ir_attr_float(n, IR_KEY_SCALE, 1),
+                                        .epsilon = (float)ir_attr_float(n, IR_KEY_EPSILON, 0),
+                                        .silu = (uint32_t)ir_attr_int(n, IR_KEY_SILU, 0)};
+    op.in[0] = view(e, ir_in(n, 0));
+    op.out = view(e, n->outputs[0]);
+    if (ir_in(n, 1) && !has_data(e, n, ir_in(n, 1))) return false;
+    if (ir_in(n, 1)) op.constant[0] = vector(e, ir_in(n, 1), ir_in(n, 1)->constant->count);
+    return add(e, &op);
+}
+
+// x op constant as out = x * a + b.
+static bool emit_scale(struct emitter *e, const struct ir_node *n, const struct ir_value *x, const struct ir_value *c, bool right) {
+    struct plan_op op = new_op(e, n, PLAN_OP_SCALE);
+    uint64_t channels = (uint64_t)x->type.dims[3].first;
+    struct fill f = {.c = c->constant, .scale = n->op == IR_SUB ? -1 : 1};
+    bool product = n->op == IR_MUL || n->op == IR_DIV;
+    if (!has_data(e, n, c)) return false;
+    if (!right && (n->op == IR_SUB || n->op == IR_DIV)) return refuse(e, n, "a constant on the left is not supported");
+    if (c->constant->count != 1 && c->constant->count != channels) return refuse(e, n, "the constant is not one value per channel");
+    if (n->op == IR_DIV) f.reciprocal = 1;
+    op.in[0] = view(e, x);
+    op.out = view(e, n->outputs[0]);
+    op.constant[product ? 0 : 1] = constant(e, c, f, channels);
+    return add(e, &op);
+}
+
+static bool emit_binary(struct emitter *e, const struct ir_node *n) {
+    static const uint32_t ops[] = {[IR_ADD] = PLAN_ADD, [IR_SUB] = PLAN_SUB, [IR_MUL] = PLAN_MUL, [IR_DIV] = PLAN_DIV};
+    const struct ir_value *a = ir_in(n, 0), *b = ir_in(n, 1);
+    if (b->constant) return emit_scale(e, n, a, b, true);
+    if (a->constant) return emit_scale(e, n, b, a, false);
+    if (!ir_type_equal(&a->type, &b->type)) return refuse(e, n, "operands of different shapes are not supported");
+    struct plan_op op = new_op(e, n, PLAN_OP_BINARY);
+    op.params.binary.op = ops[n->op];
+    op.in[0] = view(e, a);
+    op.in[1] = view(e, b);
+    op.out = view(e, n->outputs[0]);
+    return add(e, &op);
+}
+
+static bool emit_unary(struct emitter *e, const struct ir_node *n) {
+    struct plan_op op = new_op(e, n, PLAN_OP_UNARY);
+    op.params.unary.op = n->op == IR_SILU ? PLAN_SILU : n->op == IR_SIGMOID ? PLAN_SIGMOID : PLAN_CLAMP;
+    if (n->op == IR_CLAMP) {
+        op.params.unary.min = (float)ir_attr_float(n, IR_KEY_MIN, -INFINITY);
+        op.params.unary.max = (float)ir_attr_float(n, IR_KEY_MAX, INFINITY);
+    }
+    op.in[0] = view(e, ir_in(n, 0));
+    op.out = view(e, n->outputs[0]);
+    return add(e, &op);
+}
+
+static bool emit_attention(struct emitter *e, const struct ir_node *n) {
+    struct plan_op op = new_op(e, n, PLAN_OP_ATTENTION);
+    const struct ir_dim *d = n->outputs[0]->type.dims;
+    op.params.attention.scale = (float)ir_attr_float(n, IR_KEY_SCALE, 1);
+    op.params.attention.query_block = (uint32_t)ir_attr_int(n, IR_KEY_QUERY_BLOCK, 1);
+    for (int i = 0; i < 3; i++) op.in[i] = view(e, ir_in(n, i));
+    op.out = view(e, n->outputs[0]);
+    op.scratch = scratch_view(e, n, 1, 1, op.params.attention.query_block, d[1].first * d[2].first);
+    return add(e, &op);
+}
+
+static bool emit_upsample(struct emitter *e, const struct ir_node *n) {
+    struct plan_op op = new_op(e, n, PLAN_OP_UPSAMPLE);
+    op.params.upsample.factor = (uint32_t)ir_attr_int(n, IR_KEY_FACTOR, 1);
+    op.in[0] = view(e, ir_in(n, 0));
+    op.out = view(e, n->outputs[0]);
+    return add(e, &op);
+}
+
+// The cache's frames go to the front of the window; x behind them, unless its producer has written it there.
+static bool emit_window(struct emitter *e, const struct ir_node *n) {
+    const struct ir_value *x = ir_in(n, 0), *w = n->outputs[0];
+    int64_t kept = ir_attr_cache(n)->type.dims[0].first;
+    bool in_place = x->storage.place == IR_IN_BUFFER && x->storage.buffer == w->storage.buffer;
+    if (!copy(e, n, cache_view(e, ir_attr_cache(n), kept), part_view(e, w, 0, kept))) return false;
+    return in_place || copy(e, n, view(e, x), part_view(e, w, kept, x->type.dims[0].first));
+}
+
+// Fewer frames than the cache holds come only in the first step, when the older ones are zero and stay so.
+static bool emit_push(struct emitter *e, const struct ir_node *n) {
+    const struct ir_cache *c = ir_attr_cache(n);
+    int64_t have = ir_in(n, 0)->type.dims[0].first, kept = c->type.dims[0].first, frames = have < kept ? have : kept;
+    if (have < kept && e->variant != PLAN_FIRST) return refuse(e, n, "a later step gives a cache fewer frames than it holds");
+    return copy(e, n, part_view(e, ir_in(n, 0), have - frames, frames), cache_view(e, c, frames));
+}
+
+// The latents: any permutation of a dense tensor of one frame.
+static uint32_t input_view(struct emitter *e, const struct ir_node *n) {
+    const struct ir_type *t = &n->outputs[0]->type;
+    uint64_t in[IR_MAX_RANK], s[4];
+    storage_dense_strides(&ir_in(n, 0)->type, in);
+    if (!storage_strides(ir_attr_rearrange(n), in, s)) return PLAN_NONE;
+    struct plan_view v = {.space = PLAN_INPUT, .frames = (uint32_t)t->dims[0].first, .height = (uint32_t)t->dims[1].first,
+                          .width = (uint32_t)t->dims[2].first, .channels = (uint32_t)t->dims[3].first, .frame_stride = s[0],
+                          .row_stride = s[1], .pixel_stride = s[2], .channel_stride = s[3]};
+    return plan_writer_view(e->w, v);
+}
+
+static bool emit_rearrange(struct emitter *e, const struct ir_node *n) {
+    const struct ir_value *x = ir_in(n, 0), *y = n->outputs[0];
+    if (y->storage.place == IR_IN_OUTPUT) return true; // written by the return
+    if (x->storage.place == IR_IN_BUFFER && y->storage.buffer == x->storage.buffer) return true; // a view
+    uint64_t in[4] = {x->storage.frame_stride, x->storage.row_stride, x->storage.pixel_stride, x->storage.channel_stride}, s[4];
+    if (x->storage.place == IR_IN_INPUT) {
+        uint32_t from = input_view(e, n);
+        return from == PLAN_NONE ? refuse(e, n, "the latents are arranged in a way that no copy describes") : copy(e, n, from, view(e, y));
+    }
+    if (x->type.rank != 4 || !storage_strides(ir_attr_rearrange(n), in, s)) return refuse(e, n, "no kernel moves elements in this way");
+    struct ir_storage from = x->storage;
+    from.frame_stride = s[0], from.row_stride = s[1], from.pixel_stride = s[2], from.channel_stride = s[3];
+    return copy(e, n, view_of(e, &y->type, &from), view(e, y));
+}
+
+static bool emit_concat(struct emitter *e, const struct ir_node *n) {
+    const struct ir_value *y = n->outputs[0];
+    int64_t axis = ir_attr_int(n, IR_KEY_AXIS, 0), at = 0;
+    const uint64_t stride[4] = {y->storage.frame_stride, y->storage.row_stride, y->storage.pixel_stride, y->storage.channel_stride};
+    for (int i = 0; i < n->input_count; i++) {
+        const struct ir_value *x = ir_in(n, i);
+        struct ir_storage part = y->storage;
+        part.offset += (uint64_t)at * stride[axis];
+        if (x->storage.place != IR_IN_BUFFER) return refuse(e, n, "an operand is not in memory");
+        copy(e, n, view(e, x), view_of(e, &x->type, &part));
+        at += x->type.dims[axis].first;
+    }
+    return true;
+}
+
+// The video frames: [frames][channels][height][width], whatever axes the model gives them.
+static bool emit_return(struct emitter *e, const struct ir_node *n) {
+    struct ir_node *r = n->input_count == 1 ? match_op(ir_in(n, 0), IR_REARRANGE) : NULL;
+    const struct ir_rearrange *p = r ? ir_attr_rearrange(r) : NULL;
+    const struct ir_value *x = r ? ir_in(r, 0) : NULL;
+    bool frames = x && x->type.rank == 4 && x->storage.place == IR_IN_BUFFER && p->atoms == p->in_atoms;
+    for (int i = 0; frames && i < p->out_rank; i++) frames = p->out_count[i] <= 1; // nothing is merged
+    if (!frames) return refuse(e, n, "the result is not one list of video frames");
+    const struct ir_dim *d = x->type.dims;
+    uint64_t plane = (uint64_t)(d[1].first * d[2].first);
+    struct plan_view out = {.space = PLAN_OUTPUT, .frames = (uint32_t)d[0].first, .height = (uint32_t)d[1].first,
+                            .width = (uint32_t)d[2].first, .channels = (uint32_t)d[3].first,
+                            .frame_stride = plane * (uint64_t)d[3].first, .row_stride = (uint64_t)d[2].first, .pixel_stride = 1,
+                            .channel_stride = plane};
+    struct plan_info *info = plan_writer_info(e->w);
+    info->frame_channels = out.channels, info->frame_height = out.height, info->frame_width = out.width;
+    info->variant[e->variant].frames = out.frames;
+    return copy(e, r, view(e, x), plan_writer_view(e->w, out));
+}
+
+static bool emit_node(struct emitter *e, const struct ir_node *n) {
+    switch (n->op) {
+    case IR_FRAME_CONV: return emit_conv(e, n);
+    case IR_FRAME_NORM: return emit_norm(e, n);
+    case IR_FRAME_ATTENTION: return emit_attention(e, n);
+    case IR_FRAME_UPSAMPLE: return emit_upsample(e, n);
+    case IR_ADD:
+    case IR_SUB:
+    case IR_MUL:
+    case IR_DIV: return emit_binary(e, n);
+    case IR_SILU:
+    case IR_SIGMOID:
+    case IR_CLAMP: return emit_unary(e, n);
+    case IR_WINDOW: return emit_window(e, n);
+    case IR_CACHE_PUSH: return emit_push(e, n);
+    case IR_REARRANGE: return emit_rearrange(e, n);
+    case IR_CONCAT: return emit_concat(e, n);
+    case IR_SLICE: return n->outputs[0]->storage.place == IR_IN_BUFFER || refuse(e, n, "its operand is not in memory");
+    case IR_RETURN: return emit_return(e, n);
+    default: return refuse(e, n, "the runtime has no kernel for it");
+    }
+}
+
+// ---- graphs and the module
+
+static bool emit_graph(struct emitter *e, const char *name, enum plan_variant variant) {
+    struct ir_graph *g = ir_graph_find(e->m, name);
+    if (g == NULL || g->buffer_count == 0) return error_set(e->err, ERROR_UNSUPPORTED, "there is no planned graph '%s'", name);
+    e->g = g;
+    e->variant = variant;
+    e->op_index = 0;
+    e->buffers = arena_array(e->scratch, (size_t)g->buffer_count + 1, sizeof *e->buffers);
+    for (int i = 0; i < g->buffer_count; i++) {
+        const struct ir_buffer *b = &g->buffers[i];
+        e->buffers[i] = (struct plan_buffer){.name = plan_writer_string(e->w, b->name), .first_op = UINT32_MAX,
+                                             .offset = b->offset, .bytes = b->bytes};
+    }
+    for (const struct ir_node *n = g->body.head; n != NULL; n = n->next) {
+        if (!emit_node(e, n)) return false;
+    }
+    for (int i = 0; i < g->buffer_count; i++) {
+        if (e->buffers[i].first_op == UINT32_MAX) e->buffers[i].first_op = 0; // nothing touches it
+        plan_writer_buffer(e->w, variant, e->buffers[i]);
+    }
+    struct plan_variant_info *info = &plan_writer_info(e->w)->variant[variant];
+    info->arena_bytes = g->arena_bytes;
+    info->lower_bound_bytes = g->lower_bound_bytes;
+    return true;
+}
+
+static void emit_caches(struct emitter *e) {
+    for (const struct ir_cache *c = e->m->caches; c != NULL; c = c->next) {
+        const struct ir_dim *d = c->type.dims;
+        int64_t count = d[0].first * d[1].first * d[2].first * d[3].first;
+        plan_writer_cache(e->w, (struct plan_cache){.name = plan_writer_string(e->w, c->name),
+                                                    .producer = plan_writer_string(e->w, c->producer),
+                                                    .frames = (uint32_t)d[0].first, .height = (uint32_t)d[1].first,
+                                                    .width = (uint32_t)d[2].first, .channels = (uint32_t)d[3].first,
+                                                    .offset = (uint64_t)c->offset, .bytes = 4 * (uint64_t)count});
+    }
+    plan_writer_info(e->w)->cache_bytes = e->m->cache_bytes;
+}
+
+// The latent frame as the caller gives it: [channels][height][width].
+static bool emit_latents(struct emitter *e) {
+    const struct ir_graph *g = ir_graph_find(e->m, "steady");
+    const struct ir_value *latents = g && g->input_count == 1 ? g->inputs[0] : NULL;
+    struct ir_node *r = latents && latents->uses ? latents->uses->user : NULL;
+    if (r == NULL || r->op != IR_REARRANGE) return error_set(e->err, ERROR_UNSUPPORTED, "the latents are not read as one list of frames");
+    const struct ir_dim *d = ir_out(r)->type.dims;
+    struct plan_info *info = plan_writer_info(e->w);
+    if (!dim_is(d[0], 1)) return error_set(e->err, ERROR_UNSUPPORTED, "a step takes %lld latent frames, expected one", (long long)d[0].first);
+    info->latent_channels = (uint32_t)d[3].first;
+    info->latent_height = (uint32_t)d[1].first;
+    info->latent_width = (uint32_t)d[2].first;
+    info->model_name = plan_writer_string(e->w, e->m->model_name);
+    info->form = plan_writer_string(e->w, e->m->form);
+    return true;
+}
+
+bool emit_plan(struct ir_module *m, const char *path, struct error *err) {
+    struct arena scratch = {0};
+    struct emitter e = {.m = m, .w = plan_writer_new(&scratch), .scratch = &scratch, .err = err};
+    for (struct ir_value *v = m->constants; v != NULL; v = v->next) v->mark = 0;
+    emit_caches(&e);
+    bool ok = emit_latents(&e) && emit_graph(&e, "first", PLAN_FIRST) && emit_graph(&e, "steady", PLAN_STEADY);
+    if (ok) {
+        emit_shapes(m, e.w);
+        ok = plan_writer_save(e.w, path, err);
+    }
+    arena_free(&scratch);
+    return ok;
+}

@@ -1,0 +1,72 @@
+#include "passes/emit_report.h"
+
+#include <string.h>
+
+static bool same_base(const char *a, const char *b) {
+    int n = ir_base_name(a);
+    return n == ir_base_name(b) && strncmp(a, b, (size_t)n) == 0;
+}
+
+static bool is_listed(const struct ir_node *n) { // the others move elements or caches
+    return n->output_count == 1 && n->op != IR_REARRANGE && n->op != IR_SLICE && n->op != IR_WINDOW;
+}
+
+static struct ir_node *find_node(struct ir_graph *g, const struct ir_node *like) {
+    for (struct ir_node *n = g->body.head; n != NULL; n = n->next) {
+        if (n->op == like->op && is_listed(n) && same_base(ir_out(n)->name, ir_out(like)->name)) return n;
+    }
+    return NULL;
+}
+
+// Weights match the nodes of a pair, whose names are those of two files.
+static struct ir_node *find_weight(struct ir_graph *g, const struct ir_node *like) {
+    for (struct ir_node *n = g->body.head; like->op == IR_FRAME_CONV && n != NULL; n = n->next) {
+        if (n->op == like->op && ir_in(n, 1)->constant && ir_in(n, 1)->constant->data == ir_in(like, 1)->constant->data) return n;
+    }
+    return NULL;
+}
+
+static struct ir_node *partner(struct ir_graph *g, const struct ir_node *n) {
+    struct ir_node *found = find_weight(g, n);
+    return found ? found : find_node(g, n);
+}
+
+static uint32_t shape_string(struct plan_writer *w, const struct ir_value *v) {
+    struct strbuf text = {0};
+    for (int i = 0; v != NULL && i < v->type.rank; i++) {
+        strbuf_printf(&text, "%s%lld", i ? "x" : "", (long long)v->type.dims[i].first);
+    }
+    uint32_t s = plan_writer_string(w, strbuf_text(&text));
+    strbuf_free(&text);
+    return s;
+}
+
+static uint32_t cache_of(const struct ir_node *n) {
+    const struct ir_node *w = n && n->op == IR_FRAME_CONV ? ir_in(n, 0)->def : NULL;
+    if (w != NULL && w->op == IR_SLICE) w = ir_in(w, 0)->def;
+    return w != NULL && w->op == IR_WINDOW ? (uint32_t)ir_attr_cache(w)->index : PLAN_NONE;
+}
+
+static void add_row(const struct ir_module *m, struct plan_writer *w, const struct ir_node *first, const struct ir_node *steady) {
+    const struct ir_node *n = steady ? steady : first;
+    plan_writer_shape(w, (struct plan_shape){
+        .node = plan_writer_string(w, n->name[0] ? n->name : ir_out(n)->name), .op = plan_writer_string(w, ir_info(n)->name),
+        .symbolic = plan_writer_string(w, ir_symbol_find(m, ir_out(n)->name)),
+        .first = shape_string(w, first ? ir_out(first) : NULL), .steady = shape_string(w, steady ? ir_out(steady) : NULL),
+        .first_in = shape_string(w, first ? ir_in(first, 0) : NULL),
+        .steady_in = shape_string(w, steady ? ir_in(steady, 0) : NULL), .cache = cache_of(steady)});
+}
+
+void emit_shapes(const struct ir_module *m, struct plan_writer *w) {
+    struct ir_graph *first = ir_graph_find(m, "first"), *steady = ir_graph_find(m, "steady");
+    for (struct ir_node *n = first->body.head; n != NULL; n = n->next) n->mark = 0;
+    for (struct ir_node *n = steady->body.head; n != NULL; n = n->next) {
+        if (!is_listed(n)) continue;
+        struct ir_node *other = partner(first, n);
+        if (other) other->mark = 1;
+        add_row(m, w, other, n);
+    }
+    for (struct ir_node *n = first->body.head; n != NULL; n = n->next) { // what only the first step does
+        if (is_listed(n) && !n->mark) add_row(m, w, n, NULL);
+    }
+}

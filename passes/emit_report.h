@@ -1,0 +1,11 @@
+// The rows of the shape report (struct plan_shape), which the runtime ignores and `wanc report` prints.
+#ifndef WANC_PASSES_EMIT_REPORT_H
+#define WANC_PASSES_EMIT_REPORT_H
+
+#include "ir/ir.h"
+#include "plan/write.h"
+
+// One row for each operator of either variant, in the order of the steady one.
+void emit_shapes(const struct ir_module *m, struct plan_writer *w);
+
+#endif

@@ -1,0 +1,64 @@
+#include "passes/match.h"
+
+#include "ir/rearrange.h"
+
+struct ir_node *match_op(const struct ir_value *v, enum ir_op op) {
+    return v != NULL && v->def != NULL && v->def->op == op ? v->def : NULL;
+}
+
+bool match_splat(const struct ir_value *v, double *value) {
+    if (!ir_is_float_constant(v) || v->constant->count == 0 || v->constant->count > 4096) return false;
+    *value = ir_constant_float(v->constant, 0);
+    for (size_t i = 1; i < v->constant->count; i++) {
+        if (ir_constant_float(v->constant, i) != *value) return false;
+    }
+    return true;
+}
+
+struct ir_value *match_splat_operand(const struct ir_node *n, bool right_only, double *value) {
+    if (match_splat(ir_in(n, 1), value)) return ir_in(n, 0);
+    if (!right_only && match_splat(ir_in(n, 0), value)) return ir_in(n, 1);
+    return NULL;
+}
+
+struct ir_value *match_skip_expand(struct ir_value *v) {
+    for (struct ir_node *n; (n = match_op(v, IR_REARRANGE)) != NULL;) {
+        const struct ir_rearrange *r = ir_attr_rearrange(n);
+        struct ir_rearrange kept = *r; // without its repeated atoms it must change nothing
+        if (rearrange_repeats(r) == 0 || r->in_rank != r->out_rank) return v;
+        for (int axis = 0, k = 0; axis < r->out_rank; axis++) {
+            int atoms = r->out_count[axis];
+            for (int j = 0; j < atoms; j++, k++) {
+                bool repeated = r->out_order[k] >= r->in_atoms;
+                if (repeated && atoms != 1) return v; // broadcasting only repeats whole unit axes
+                if (repeated) kept.out_count[axis] = 0;
+            }
+            if (kept.out_count[axis] != r->in_count[axis]) return v;
+        }
+        for (int i = 0, last = -1; i < r->atoms; i++) {
+            if (r->out_order[i] >= r->in_atoms) continue;
+            if (r->out_order[i] < last) return v;
+            last = r->out_order[i];
+        }
+        v = ir_in(n, 0);
+    }
+    return v;
+}
+
+bool match_each(struct ir_module *m, match_fn *fn, bool *progress, struct error *err) {
+    for (struct ir_graph *g = m->graphs; g != NULL; g = g->next) {
+        for (struct ir_node *n = g->body.head, *next; n != NULL; n = next) {
+            next = n->next;
+            if (!fn(n, progress, err)) return false;
+        }
+    }
+    return true;
+}
+
+struct ir_value *match_rearrange(struct ir_node *at, struct ir_value *v, const struct ir_rearrange *r) {
+    struct ir_node *n = ir_insert(at, IR_REARRANGE, 1, &v);
+    ir_attr_set_rearrange(n, r);
+    struct ir_value *out = ir_out(n);
+    rearrange_out_type(r, v->type.dtype, &out->type);
+    return out;
+}

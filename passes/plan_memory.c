@@ -1,0 +1,178 @@
+// plan_memory: which values share a buffer, and where each buffer lies in the scratch arena.
+//
+// Storage first. A value is given a buffer of its own unless it can be seen in another's:
+//     slice, rearrange that is a reshape   a view of the operand's buffer with other offset and strides
+//     window's operand                     written by its producer straight into the window, behind the cache's frames
+//     elementwise                          in place, when this is the last use of everything in the operand's buffer
+//     the results of the graph             written to the caller's output
+// Dense values are [frames][height][width][channels]; a window is [height][width][frames][channels], so that the temporal
+// taps of one pixel are adjacent and a 2D convolution can read them as channels.
+//
+// Then placement: a buffer lives from the first operator that touches it to the last; passes/arena_plan.c chooses offsets,
+// and the lower bound (the largest sum alive at once) is recorded beside the result. Scratch of single operators (an
+// enlarged frame, a block of attention scores) is a buffer that lives for that operator.
+#include "base/size.h"
+#include "ir/rearrange.h"
+#include "passes/arena_plan.h"
+#include "passes/match.h"
+#include "passes/pass.h"
+#include "passes/storage.h"
+
+enum { ALIGNMENT = 64 };
+
+struct memory {
+    struct ir_graph *g;
+    struct ir_buffer *buffers;
+    size_t capacity;
+    int count;
+    struct error *err;
+};
+
+static int new_buffer(struct memory *m, uint64_t elements, const char *name, int node) {
+    m->buffers = arena_grow(&m->g->module->arena, m->buffers, (size_t)m->count, &m->capacity, sizeof *m->buffers);
+    m->buffers[m->count] = (struct ir_buffer){.bytes = 4 * elements, .first_node = node, .last_node = node, .name = name};
+    return m->count++;
+}
+
+static uint64_t count_of(const struct ir_value *v) {
+    int64_t count = 0;
+    ir_type_count(&v->type, &count);
+    return (uint64_t)count;
+}
+
+static void own_buffer(struct memory *m, struct ir_value *v, int node) {
+    v->storage = storage_dense(&v->type);
+    v->storage.buffer = (uint32_t)new_buffer(m, count_of(v), v->name, node);
+}
+
+// ---- what can be shared
+
+static bool writes_strided(const struct ir_node *n) {
+    return n && (n->op == IR_FRAME_CONV || n->op == IR_FRAME_NORM || (ir_info(n)->flags & IR_ELEMENTWISE));
+}
+
+// The window that this value can be written into: its only reader.
+static struct ir_node *window_of(const struct ir_value *v) {
+    struct ir_node *w = ir_only_user(v);
+    return w && w->op == IR_WINDOW && writes_strided(v->def) ? w : NULL;
+}
+
+static bool is_last_use(uint32_t buffer, const struct ir_node *n) {
+    for (const struct ir_node *k = n->next; k != NULL; k = k->next) {
+        for (int i = 0; i < k->input_count; i++) {
+            const struct ir_value *v = ir_in(k, i);
+            if (v && v->storage.place == IR_IN_BUFFER && v->storage.buffer == buffer) return false;
+        }
+    }
+    return true;
+}
+
+static bool in_place(struct memory *m, struct ir_node *n) {
+    if (!(ir_info(n)->flags & IR_ELEMENTWISE)) return false;
+    const struct ir_value *a = ir_in(n, 0), *b = ir_in(n, 1);
+    bool shared = b && a != b && a->storage.place == IR_IN_BUFFER && b->storage.place == IR_IN_BUFFER &&
+                  a->storage.buffer == b->storage.buffer; // two views of one buffer: writing one may change the other
+    for (int i = 0; i < n->input_count && !shared; i++) {
+        const struct ir_value *v = ir_in(n, i);
+        if (v == NULL || v->storage.place != IR_IN_BUFFER || !ir_type_equal(&v->type, &ir_out(n)->type)) continue;
+        if (m->buffers[v->storage.buffer].bytes != 4 * count_of(v) || !storage_is_dense(&v->storage, &v->type)) continue;
+        if (!is_last_use(v->storage.buffer, n)) continue;
+        ir_out(n)->storage = v->storage;
+        return true;
+    }
+    return false;
+}
+
+// ---- one node
+
+static void place_window(struct memory *m, struct ir_value *window, int node) {
+    if (window->storage.place != IR_NOWHERE) return; // by its operand, before
+    window->storage = storage_window(&window->type);
+    window->storage.buffer = (uint32_t)new_buffer(m, count_of(window), window->name, node);
+}
+
+static void place_result(struct memory *m, struct ir_node *n, int node) {
+    struct ir_value *v = ir_out(n);
+    struct ir_node *w = window_of(v);
+    if (n->op == IR_WINDOW) place_window(m, v, node);
+    else if (n->op == IR_SLICE && ir_in(n, 0)->storage.place == IR_IN_BUFFER) v->storage = storage_slice(n);
+    else if (n->op == IR_REARRANGE && storage_view(n, &v->storage)) return;
+    else if (ir_only_user(v) == ir_return_of(m->g)) v->storage.place = IR_IN_OUTPUT;
+    else if (w != NULL) {
+        place_window(m, ir_out(w), node);
+        v->storage = ir_out(w)->storage;
+        v->storage.offset += (uint64_t)ir_attr_cache(w)->type.dims[0].first * v->storage.frame_stride;
+    } else if (!in_place(m, n)) own_buffer(m, v, node);
+}
+
+static void place_scratch(struct memory *m, struct ir_node *n, int node) {
+    const struct ir_type *t = &ir_in(n, 0)->type;
+    uint64_t elements = 0;
+    int64_t factor = ir_attr_int(n, IR_KEY_UPSAMPLE, 1);
+    if (n->op == IR_FRAME_CONV && factor > 1) {
+        elements = (uint64_t)(t->dims[1].first * t->dims[2].first * t->dims[3].first * factor * factor);
+    } else if (n->op == IR_FRAME_ATTENTION) {
+        elements = (uint64_t)(ir_attr_int(n, IR_KEY_QUERY_BLOCK, 1) * t->dims[1].first * t->dims[2].first);
+    } else return;
+    ir_attr_set_int(n, IR_KEY_SCRATCH, new_buffer(m, elements, ir_out(n)->name, node));
+}
+
+static bool check_frames(struct memory *m, const struct ir_node *n) {
+    for (int i = 0; i < n->output_count; i++) {
+        const struct ir_type *t = &n->outputs[i]->type;
+        if (t->rank == 4 || (n->op == IR_REARRANGE && ir_only_user(n->outputs[i]) == ir_return_of(m->g))) continue;
+        return error_set(m->err, ERROR_UNSUPPORTED, "node '%s' (%s): its result is not a list of frames, and no kernel computes it",
+                         n->name, ir_info(n)->name);
+    }
+    return true;
+}
+
+// ---- live ranges and placement
+
+static void touch(struct memory *m, const struct ir_value *v, int node) {
+    if (v == NULL || v->storage.place != IR_IN_BUFFER) return;
+    struct ir_buffer *b = &m->buffers[v->storage.buffer];
+    if (node < b->first_node) b->first_node = node;
+    if (node > b->last_node) b->last_node = node;
+}
+
+static void place_buffers(struct memory *m) {
+    struct arena scratch = {0};
+    struct arena_item *items = arena_array(&scratch, (size_t)m->count + 1, sizeof *items);
+    for (int i = 0; i < m->count; i++) {
+        items[i] = (struct arena_item){m->buffers[i].first_node, m->buffers[i].last_node, m->buffers[i].bytes, 0};
+    }
+    m->g->arena_bytes = arena_plan(items, m->count, ALIGNMENT);
+    m->g->lower_bound_bytes = arena_lower_bound(items, m->count, ALIGNMENT);
+    for (int i = 0; i < m->count; i++) m->buffers[i].offset = items[i].offset;
+    m->g->buffers = m->buffers;
+    m->g->buffer_count = m->count;
+    arena_free(&scratch);
+}
+
+static bool plan_graph(struct ir_graph *g, struct error *err) {
+    struct memory m = {.g = g, .err = err};
+    int node = 0;
+    for (int i = 0; i < g->input_count; i++) g->inputs[i]->storage.place = IR_IN_INPUT;
+    for (struct ir_node *n = g->body.head; n != NULL; n = n->next, node++) {
+        if (!check_frames(&m, n)) return false;
+        if (n->output_count == 1) place_result(&m, n, node);
+        place_scratch(&m, n, node);
+    }
+    node = 0;
+    for (struct ir_node *n = g->body.head; n != NULL; n = n->next, node++) {
+        for (int i = 0; i < n->input_count; i++) touch(&m, ir_in(n, i), node);
+        for (int i = 0; i < n->output_count; i++) touch(&m, n->outputs[i], node);
+    }
+    place_buffers(&m);
+    return true;
+}
+
+bool pass_plan_memory(struct ir_module *m, bool *progress, struct error *err) {
+    for (struct ir_graph *g = m->graphs; g != NULL; g = g->next) {
+        if (g->buffer_count > 0) continue;
+        if (!plan_graph(g, err)) return false;
+        *progress = true;
+    }
+    return true;
+}

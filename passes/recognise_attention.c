@@ -1,0 +1,70 @@
+// recognise_attention: softmax(scale * q k^T) v.
+//
+//     %1 = mul %q, @s                                     ->  %k2 = rearrange %kt {pattern="a 1 b c -> a 1 c b"}
+//     %2 = mul %kt, @s            # kt: [.., C, N]            %y = attention %q, %k2, %v {scale=s*s}
+//     %3 = matmul %1, %2
+//     %4 = softmax %3 {axis=3}
+//     %y = matmul %4, %v
+//
+// Scalar factors may stand on q, on k, or on the product, in front of or behind rearrangements. The transposition of k
+// that appears here meets the one that the exporter wrote, and fold_rearranges cancels them. The runtime never holds the
+// whole matrix of scores, which is why the pattern must be found: without it there is no kernel for the matmuls.
+#include "ir/rearrange.h"
+#include "passes/match.h"
+#include "passes/pass.h"
+
+// Strips scalar factors, also those in front of rearrangements that have no other user.
+static struct ir_value *strip_scale(struct ir_value *v, double *scale) {
+    double c;
+    for (;;) {
+        struct ir_node *n = v->def;
+        struct ir_value *x = n && (n->op == IR_MUL || n->op == IR_DIV) ? match_splat_operand(n, n->op == IR_DIV, &c) : NULL;
+        if (x == NULL || !ir_type_equal(&x->type, &v->type)) break;
+        *scale = n->op == IR_MUL ? *scale * c : *scale / c;
+        v = x;
+    }
+    struct ir_node *r = match_op(v, IR_REARRANGE);
+    if (r == NULL || ir_only_user(v) == NULL) return v;
+    double inner = 1;
+    struct ir_value *x = strip_scale(ir_in(r, 0), &inner);
+    if (x == ir_in(r, 0)) return v;
+    ir_node_set_input(r, 0, x);
+    *scale *= inner;
+    return v;
+}
+
+static struct ir_value *transpose_last(struct ir_node *at, struct ir_value *v) {
+    int64_t perm[IR_MAX_RANK];
+    struct ir_rearrange r;
+    int rank = v->type.rank;
+    for (int i = 0; i < rank; i++) perm[i] = i < rank - 2 ? i : i == rank - 2 ? rank - 1 : rank - 2;
+    return rearrange_transpose(&v->type, perm, &r) ? match_rearrange(at, v, &r) : NULL;
+}
+
+static bool visit(struct ir_node *n, bool *progress, struct error *err) {
+    struct ir_node *softmax = n->op == IR_MATMUL ? match_op(ir_in(n, 0), IR_SOFTMAX) : NULL;
+    if (softmax == NULL) return true;
+    struct ir_value *scores = ir_in(softmax, 0);
+    int rank = scores->type.rank;
+    double scale = 1;
+    if (ir_attr_int(softmax, IR_KEY_AXIS, 0) != rank - 1) return true;
+    struct ir_node *product = match_op(strip_scale(scores, &scale), IR_MATMUL);
+    if (product == NULL || ir_in(product, 0)->type.rank != rank || ir_in(product, 1)->type.rank != rank ||
+        ir_in(n, 1)->type.rank != rank) return true;
+    struct ir_value *q = strip_scale(ir_in(product, 0), &scale);
+    struct ir_value *k = transpose_last(n, strip_scale(ir_in(product, 1), &scale));
+    if (k == NULL || !ir_type_equal(&q->type, &k->type)) return true;
+    struct ir_value *inputs[] = {q, k, ir_in(n, 1)};
+    struct ir_node *attention = ir_insert(n, IR_ATTENTION, 3, inputs);
+    ir_attr_set_float(attention, IR_KEY_SCALE, scale);
+    if (!ir_infer_node(attention, err)) return false;
+    ir_out(attention)->name = ir_out(n)->name;
+    ir_node_replace(n, ir_out(attention));
+    *progress = true;
+    return true;
+}
+
+bool pass_recognise_attention(struct ir_module *m, bool *progress, struct error *err) {
+    if (!match_each(m, visit, progress, err)) return false;
+    return !*progress || (pass_fold_rearranges(m, progress, err) && pass_eliminate_dead(m, progress, err));
+}
