@@ -23,7 +23,7 @@ struct tensor {
 struct eval {
     struct ir_node *n;
     struct arena *scratch;
-    struct tensor in[8];
+    struct tensor *in;
     int in_count;
 };
 
@@ -518,7 +518,8 @@ bool eval_node(struct ir_node *n) {
     else if (ok && n->op == IR_ONNX_SIZE) ok = eval_size(&e);
     else if (ok) {
         struct tensor out = {0};
-        ok = n->input_count >= 1 && n->input_count <= 8;
+        ok = n->input_count >= 1;
+        e.in = arena_array(&scratch, (size_t)n->input_count + 1, sizeof *e.in);
         for (int i = 0; ok && i < n->input_count; i++) {
             ok = ir_in(n, i) != NULL && load(&e, ir_in(n, i), &e.in[e.in_count++]);
         }
