@@ -10,6 +10,8 @@
 #include <math.h>
 #include <string.h>
 
+struct written;
+
 struct emitter {
     struct ir_module *m;
     struct ir_graph *g;
@@ -18,6 +20,7 @@ struct emitter {
     enum plan_variant variant;
     uint32_t op_index;
     struct plan_buffer *buffers; // of the current graph; first_op and last_op grow as operators are added
+    struct written *written;     // constants so far
     struct error *err;
 };
 
@@ -58,16 +61,28 @@ static void fill_weight(const void *context, uint64_t first, uint64_t count, flo
     }
 }
 
+// Both variants, and values that differ in shape only, share what has the same bytes in the same layout.
+struct written {
+    struct fill fill;
+    uint64_t count;
+    uint32_t index;
+    struct written *next;
+};
+
+static bool same_fill(const struct fill *a, const struct fill *b) {
+    return a->c->data == b->c->data && a->c->count == b->c->count && a->out == b->out && a->in == b->in && a->taps == b->taps &&
+           a->height == b->height && a->width == b->width && a->scale == b->scale && a->reciprocal == b->reciprocal;
+}
+
 static uint32_t constant(struct emitter *e, const struct ir_value *v, struct fill fill, uint64_t count) {
-    // A constant used by both variants is written once: `mark` is its index + 1. Derived ones are not shared.
-    bool plain = fill.reciprocal == 0 && fill.scale == 1 && v->constant->count == count;
-    struct ir_value *shared = (struct ir_value *)v;
-    if (plain && shared->mark > 0) return (uint32_t)(shared->mark - 1);
-    struct fill *context = arena_alloc(e->scratch, sizeof *context);
-    *context = fill;
-    uint32_t index = plan_writer_constant(e->w, v->name, (uint32_t)count, fill.out ? fill_weight : fill_plain, context);
-    if (plain) shared->mark = (int64_t)index + 1;
-    return index;
+    for (const struct written *w = e->written; w != NULL; w = w->next) {
+        if (w->count == count && same_fill(&w->fill, &fill)) return w->index;
+    }
+    struct written *w = arena_alloc(e->scratch, sizeof *w);
+    *w = (struct written){.fill = fill, .count = count, .next = e->written};
+    w->index = plan_writer_constant(e->w, v->name, (uint32_t)count, fill.out ? fill_weight : fill_plain, &w->fill);
+    e->written = w;
+    return w->index;
 }
 
 static bool has_data(struct emitter *e, const struct ir_node *n, const struct ir_value *v) {
@@ -408,7 +423,6 @@ static bool emit_latents(struct emitter *e) {
 bool emit_plan(struct ir_module *m, const char *path, struct error *err) {
     struct arena scratch = {0};
     struct emitter e = {.m = m, .w = plan_writer_new(&scratch), .scratch = &scratch, .err = err};
-    for (struct ir_value *v = m->constants; v != NULL; v = v->next) v->mark = 0;
     emit_caches(&e);
     bool ok = emit_latents(&e) && emit_graph(&e, "first", PLAN_FIRST) && emit_graph(&e, "steady", PLAN_STEADY);
     if (ok) {
