@@ -1,0 +1,61 @@
+// Copies between views of one shape: whole rows, runs of channels, or a transposition between channels-last
+// and planar memory.
+#include "runtime/kernels/kernels.h"
+
+#include <string.h>
+
+enum { TILE = 16 }; // floats of one cache line
+
+RT_INLINE size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+
+// Pixels by channels in square tiles, so that each cache line of either side is used whole while it is in L1.
+static void transpose_piece(const struct rt_tensor *in, const float *x, const struct rt_tensor *out, float *y,
+                            size_t pixels) {
+    size_t xp = in->pixel_stride, xc = in->channel_stride, yp = out->pixel_stride, yc = out->channel_stride;
+    for (size_t p0 = 0; p0 < pixels; p0 += TILE) {
+        size_t p1 = smaller(p0 + TILE, pixels);
+        for (size_t c0 = 0; c0 < in->channels; c0 += TILE) {
+            size_t c1 = smaller(c0 + TILE, in->channels);
+            for (size_t c = c0; c < c1; c++) {
+                for (size_t p = p0; p < p1; p++) y[p * yp + c * yc] = x[p * xp + c * xc];
+            }
+        }
+    }
+}
+
+// memmove, because a window may be shifted by a frame in place.
+static void copy_piece(const void *context, const struct rt_piece *p) {
+    const struct rt_op *op = context;
+    const struct rt_tensor *in = &op->in[0], *out = &op->out;
+    const float *x = rt_at(in, p);
+    float *y = rt_at(out, p);
+    if (rt_dense_row(in) && rt_dense_row(out)) {
+        memmove(y, x, p->pixels * out->channels * sizeof *y);
+    } else if (rt_unit(in) && rt_unit(out)) {
+        for (size_t i = 0; i < p->pixels; i++) {
+            memmove(y + i * out->pixel_stride, x + i * in->pixel_stride, out->channels * sizeof *y);
+        }
+    } else {
+        transpose_piece(in, x, out, y, p->pixels);
+    }
+}
+
+// Frames that are adjacent within a pixel on both sides are copied as more channels: longer runs.
+static void merge_frames(struct rt_tensor *in, struct rt_tensor *out) {
+    if (!rt_unit(in) || !rt_unit(out)) return;
+    if (in->frame_stride != in->channels || out->frame_stride != out->channels) return;
+    struct rt_tensor *const both[2] = {in, out};
+    for (int i = 0; i < 2; i++) {
+        both[i]->channels *= both[i]->frames;
+        both[i]->frames = 1;
+        both[i]->channel_stride = 1;
+    }
+}
+
+bool rt_copy_run(struct rt_session *s, struct rt_op *op, struct error *err) {
+    (void)err;
+    struct rt_op merged = *op;
+    merge_frames(&merged.in[0], &merged.out);
+    rt_for_pieces(s->pool, &merged.out, copy_piece, &merged);
+    return true;
+}

@@ -1,0 +1,138 @@
+// A session: memory, thread pool and prepared operators for one plan, and the loop over a variant's
+// operators.
+#include "runtime/session.h"
+
+#include <stdlib.h>
+
+enum { MAX_THREADS = 1024 };
+
+bool rt_xnn(enum xnn_status status, const char *call, struct error *err) {
+    switch (status) {
+    case xnn_status_success: return true;
+    case xnn_status_out_of_memory: return error_set(err, ERROR_MEMORY, "%s: out of memory", call);
+    case xnn_status_unsupported_hardware:
+    case xnn_status_unsupported_parameter:
+        return error_set(err, ERROR_UNSUPPORTED, "%s: not supported by XNNPACK here (status %d)", call,
+                         status);
+    default: return error_set(err, ERROR_INTERNAL, "%s: refused by XNNPACK (status %d)", call, status);
+    }
+}
+
+static float *view_base(const struct rt_session *s, enum plan_variant variant, const struct plan_view *v) {
+    const struct plan *p = s->plan;
+    switch (v->space) {
+    case PLAN_ARENA: {
+        const struct plan_buffer *buffers = p->buffers + p->info->variant[variant].first_buffer;
+        return (float *)(s->arena.data + buffers[v->index].offset);
+    }
+    case PLAN_CACHE: return (float *)(s->caches.data + p->caches[v->index].offset);
+    case PLAN_INPUT: return (float *)s->input.data;
+    default: return (float *)s->output.data;
+    }
+}
+
+static struct rt_tensor resolve_view(const struct rt_session *s, enum plan_variant variant, uint32_t index) {
+    if (index == PLAN_NONE) return (struct rt_tensor){0};
+    const struct plan_view *v = &s->plan->views[index];
+    return (struct rt_tensor){.data = view_base(s, variant, v) + v->offset,
+                              .frames = v->frames,
+                              .height = v->height,
+                              .width = v->width,
+                              .channels = v->channels,
+                              .frame_stride = v->frame_stride,
+                              .row_stride = v->row_stride,
+                              .pixel_stride = v->pixel_stride,
+                              .channel_stride = v->channel_stride};
+}
+
+static struct rt_constant resolve_constant(const struct plan *p, uint32_t index) {
+    if (index == PLAN_NONE) return (struct rt_constant){0};
+    const struct plan_constant *c = &p->constants[index];
+    return (struct rt_constant){(const float *)(p->weights + c->offset), c->count};
+}
+
+static void resolve(const struct rt_session *s, enum plan_variant variant, const struct plan_op *plan,
+                    struct rt_op *op) {
+    *op = (struct rt_op){
+        .kernel = &rt_kernels[plan->kind], .plan = plan, .name = plan_string(s->plan, plan->name)};
+    for (int i = 0; i < 3; i++) op->in[i] = resolve_view(s, variant, plan->in[i]);
+    op->out = resolve_view(s, variant, plan->out);
+    op->scratch = resolve_view(s, variant, plan->scratch);
+    for (int i = 0; i < 2; i++) op->constant[i] = resolve_constant(s->plan, plan->constant[i]);
+}
+
+static bool describe(const struct rt_op *op, struct error *err) {
+    return error_prefix(err, "operator %s (%s)", op->name, plan_op_name(op->plan->kind));
+}
+
+static bool open_ops(struct rt_session *s, enum plan_variant variant, struct error *err) {
+    const struct plan_variant_info *info = &s->plan->info->variant[variant];
+    for (uint32_t i = info->first_op; i < info->first_op + info->op_count; i++) {
+        struct rt_op *op = &s->ops[i];
+        resolve(s, variant, &s->plan->ops[i], op);
+        if (op->kernel->prepare != NULL && !op->kernel->prepare(s, op, err)) return describe(op, err);
+    }
+    return true;
+}
+
+static bool open_memory(struct rt_session *s, struct error *err) {
+    const struct plan_info *info = s->plan->info;
+    uint64_t arena = 0, frames = 0;
+    for (int v = 0; v < PLAN_VARIANTS; v++) {
+        if (info->variant[v].arena_bytes > arena) arena = info->variant[v].arena_bytes;
+        if (info->variant[v].frames > frames) frames = info->variant[v].frames;
+    }
+    uint64_t latent = sizeof(float) * info->latent_channels * info->latent_height * info->latent_width;
+    uint64_t frame = sizeof(float) * info->frame_channels * info->frame_height * info->frame_width;
+    return rt_block_new(&s->caches, info->cache_bytes, "caches", err) &&
+           rt_block_new(&s->arena, arena, "scratch arena", err) &&
+           rt_block_new(&s->input, latent, "latent frame", err) &&
+           rt_block_new(&s->output, frames * frame, "video frames", err);
+}
+
+static bool open_pool(struct rt_session *s, unsigned threads, struct error *err) {
+    // pthreadpool does not notice when the system refuses a thread, and would wait for it.
+    if (threads > MAX_THREADS) {
+        return error_set(err, ERROR_USAGE, "%u threads, expected at most %d", threads, MAX_THREADS);
+    }
+    bool ok = rt_xnn(xnn_initialize(NULL), "xnn_initialize", err);
+    if (!ok) return false;
+    s->pool = pthreadpool_create(threads); // 0 means all cores
+    return s->pool != NULL || error_set(err, ERROR_MEMORY, "cannot start %u threads", threads);
+}
+
+bool rt_session_open(struct rt_session *s, const struct plan *plan, unsigned threads, struct error *err) {
+    *s = (struct rt_session){.plan = plan};
+    s->ops = calloc(plan->op_count, sizeof *s->ops);
+    if (s->ops == NULL) error_set(err, ERROR_MEMORY, "out of memory for %u operators", plan->op_count);
+    if (s->ops != NULL && open_pool(s, threads, err) && open_memory(s, err) && open_ops(s, PLAN_FIRST, err) &&
+        open_ops(s, PLAN_STEADY, err) && rt_block_new(&s->workspace, s->workspace_bytes, "workspace", err)) {
+        return true;
+    }
+    rt_session_close(s);
+    return false;
+}
+
+void rt_session_close(struct rt_session *s) {
+    for (uint32_t i = 0; s->ops != NULL && i < s->plan->op_count; i++) {
+        struct rt_op *op = &s->ops[i];
+        if (op->kernel != NULL && op->kernel->destroy != NULL) op->kernel->destroy(op);
+    }
+    free(s->ops);
+    rt_block_free(&s->caches);
+    rt_block_free(&s->arena);
+    rt_block_free(&s->workspace);
+    rt_block_free(&s->input);
+    rt_block_free(&s->output);
+    if (s->pool != NULL) pthreadpool_destroy(s->pool);
+    *s = (struct rt_session){0};
+}
+
+bool rt_session_run(struct rt_session *s, enum plan_variant variant, struct error *err) {
+    const struct plan_variant_info *info = &s->plan->info->variant[variant];
+    for (uint32_t i = info->first_op; i < info->first_op + info->op_count; i++) {
+        struct rt_op *op = &s->ops[i];
+        if (!op->kernel->run(s, op, err)) return describe(op, err);
+    }
+    return true;
+}

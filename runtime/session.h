@@ -1,0 +1,58 @@
+// Inside the runtime: a session, its operators, and what a kernel has to provide.
+#ifndef WANC_RUNTIME_SESSION_H
+#define WANC_RUNTIME_SESSION_H
+
+#include "plan/plan.h"
+#include "runtime/memory.h"
+
+#include <pthreadpool.h>
+#include <xnnpack.h>
+
+// A view with its address resolved: a session's memory does not move.
+struct rt_tensor {
+    float *data; // NULL where the operator has no such view
+    size_t frames, height, width, channels;
+    size_t frame_stride, row_stride, pixel_stride, channel_stride; // in floats
+};
+
+// A constant of the plan, in the mapped file.
+struct rt_constant {
+    const float *data; // NULL where the operator has none
+    size_t count;
+};
+
+struct rt_op {
+    const struct rt_kernel *kernel;
+    const struct plan_op *plan;
+    const char *name; // the ONNX node
+    struct rt_tensor in[3], out, scratch;
+    struct rt_constant constant[2];
+    void *state; // the kernel's, made by prepare
+};
+
+struct rt_session {
+    const struct plan *plan;
+    pthreadpool_t pool;
+    struct rt_block caches, arena, workspace, input, output;
+    size_t workspace_bytes; // what the operators prepared so far ask for
+    struct rt_op *ops;      // as in the plan: FIRST, then STEADY
+};
+
+// One row per plan_op_kind. `prepare` (may be NULL) makes op->state; `run` does one step's work; `destroy`
+// (may be NULL) frees the state, complete or not, and is called for every operator whose prepare was called.
+struct rt_kernel {
+    bool (*prepare)(struct rt_session *s, struct rt_op *op, struct error *err);
+    bool (*run)(struct rt_session *s, struct rt_op *op, struct error *err);
+    void (*destroy)(struct rt_op *op);
+};
+extern const struct rt_kernel rt_kernels[PLAN_OP_KINDS];
+
+bool rt_session_open(struct rt_session *s, const struct plan *plan, unsigned threads, struct error *err);
+void rt_session_close(struct rt_session *s);
+// Runs all operators of a variant.
+bool rt_session_run(struct rt_session *s, enum plan_variant variant, struct error *err);
+
+// True for success; otherwise says which call of XNNPACK refused.
+bool rt_xnn(enum xnn_status status, const char *call, struct error *err);
+
+#endif

@@ -1,0 +1,152 @@
+// The public interface of libwan, and the stream around the steps: one latent in, its frames out.
+#include "runtime/wan.h"
+
+#include "runtime/session.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct wan_plan {
+    struct plan plan;
+};
+
+struct wan_session {
+    struct rt_session rt;
+    enum plan_variant next; // the variant of the next send
+    uint32_t frames, taken; // of the last send
+    bool failed;            // a step stopped half-way: the caches are not usable
+};
+
+const char *wan_version(void) { return WAN_VERSION; }
+
+static wan_status status_of(enum error_code code) {
+    switch (code) {
+    case ERROR_NONE: return WAN_OK;
+    case ERROR_USAGE:
+    case ERROR_INPUT: return WAN_ERROR_INPUT;
+    case ERROR_UNSUPPORTED: return WAN_ERROR_UNSUPPORTED;
+    case ERROR_IO: return WAN_ERROR_IO;
+    case ERROR_MEMORY: return WAN_ERROR_MEMORY;
+    default: return WAN_ERROR_INTERNAL;
+    }
+}
+
+static wan_status fail(struct wan_error *out, wan_status status, const char *message) {
+    if (out != NULL) {
+        out->status = status;
+        snprintf(out->message, sizeof out->message, "%s", message);
+    }
+    return status;
+}
+
+static wan_status report(struct wan_error *out, const struct error *err) {
+    return fail(out, status_of(err->code), err->message);
+}
+
+struct wan_plan *wan_plan_open(const char *path, struct wan_error *error) {
+    struct error err = {0};
+    struct wan_plan *p = malloc(sizeof *p);
+    if (p == NULL) {
+        fail(error, WAN_ERROR_MEMORY, "out of memory");
+        return NULL;
+    }
+    if (plan_open(&p->plan, path, &err)) return p;
+    report(error, &err);
+    free(p);
+    return NULL;
+}
+
+void wan_plan_close(struct wan_plan *plan) {
+    if (plan == NULL) return;
+    plan_close(&plan->plan);
+    free(plan);
+}
+
+void wan_plan_get_params(const struct wan_plan *plan, struct wan_plan_params *params) {
+    const struct plan_info *i = plan->plan.info;
+    struct plan_forecast forecast;
+    plan_forecast(&plan->plan, &forecast);
+    *params = (struct wan_plan_params){.latent_channels = i->latent_channels,
+                                       .latent_height = i->latent_height,
+                                       .latent_width = i->latent_width,
+                                       .frame_channels = i->frame_channels,
+                                       .frame_height = i->frame_height,
+                                       .frame_width = i->frame_width,
+                                       .first_frames = i->variant[PLAN_FIRST].frames,
+                                       .steady_frames = i->variant[PLAN_STEADY].frames,
+                                       .peak_bytes = forecast.total};
+}
+
+struct wan_session *wan_session_new(const struct wan_plan *plan, const struct wan_session_params *params,
+                                    struct wan_error *error) {
+    struct error err = {0};
+    struct wan_session *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        fail(error, WAN_ERROR_MEMORY, "out of memory");
+        return NULL;
+    }
+    if (rt_session_open(&s->rt, &plan->plan, params == NULL ? 0 : params->threads, &err)) return s;
+    report(error, &err);
+    free(s);
+    return NULL;
+}
+
+void wan_session_free(struct wan_session *session) {
+    if (session == NULL) return;
+    rt_session_close(&session->rt);
+    free(session);
+}
+
+// One NaN in a latent would spread over the caches and spoil all later frames.
+static bool check_latent(const struct plan_info *info, const float *latent, struct error *err) {
+    const float *v = latent;
+    for (uint32_t c = 0; c < info->latent_channels; c++) {
+        for (uint32_t y = 0; y < info->latent_height; y++) {
+            for (uint32_t x = 0; x < info->latent_width; x++, v++) {
+                if (isfinite(*v)) continue;
+                return error_set(err, ERROR_INPUT,
+                                 "latent: %g at channel %u, row %u, column %u; expected a finite number",
+                                 (double)*v, c, y, x);
+            }
+        }
+    }
+    return true;
+}
+
+static bool step(struct wan_session *s, const float *latent, struct error *err) {
+    const struct plan_info *info = s->rt.plan->info;
+    if (!check_latent(info, latent, err)) return false;
+    size_t count = (size_t)info->latent_channels * info->latent_height * info->latent_width;
+    memcpy(s->rt.input.data, latent, count * sizeof(float));
+    s->failed = !rt_session_run(&s->rt, s->next, err);
+    return !s->failed;
+}
+
+wan_status wan_session_send(struct wan_session *s, const float *latent, struct wan_error *error) {
+    struct error err = {0};
+    if (s->failed) return fail(error, WAN_ERROR_STATE, "an earlier step failed: reset the session first");
+    if (s->taken != s->frames) {
+        return fail(error, WAN_ERROR_STATE, "frames of the previous latent were not received yet");
+    }
+    if (!step(s, latent, &err)) return report(error, &err);
+    s->frames = s->rt.plan->info->variant[s->next].frames;
+    s->taken = 0;
+    s->next = PLAN_STEADY;
+    return WAN_OK;
+}
+
+const float *wan_session_receive(struct wan_session *s) {
+    if (s->taken == s->frames) return NULL;
+    const struct plan_info *info = s->rt.plan->info;
+    size_t frame = (size_t)info->frame_channels * info->frame_height * info->frame_width;
+    return (const float *)s->rt.output.data + frame * s->taken++;
+}
+
+void wan_session_reset(struct wan_session *s) {
+    rt_block_zero(&s->rt.caches);
+    s->next = PLAN_FIRST;
+    s->frames = s->taken = 0;
+    s->failed = false;
+}

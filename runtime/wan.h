@@ -1,0 +1,92 @@
+// libwan: decodes latents to video frames with a plan made by `wanc compile`.
+//
+//     struct wan_error error = {0};
+//     struct wan_plan *plan = wan_plan_open("plan.bin", &error);
+//     struct wan_session_params params = {.threads = 2};
+//     struct wan_session *session = wan_session_new(plan, &params, &error);
+//
+//     for (each latent frame) { // float[C][h][w]
+//         if (wan_session_send(session, latent, &error) != WAN_OK) ...;
+//         while ((frame = wan_session_receive(session)) != NULL) ...; // float[3][H][W] in [-1, 1]
+//     }
+//     wan_session_free(session);
+//     wan_plan_close(plan);
+//
+// The first latent frame of a video gives wan_plan_params.first_frames video frames (1 for Wan 2.1), every
+// later one steady_frames (4). A session keeps the decoder's caches between sends; its memory does not grow
+// with the video.
+//
+// Ownership: whoever opens closes. A plan must outlive its sessions. Plans are immutable and may be shared by
+// sessions in several threads; a session belongs to one thread at a time.
+// Errors: functions that can fail return a wan_status (or NULL) and fill the caller's wan_error, if one is
+// given.
+#ifndef WAN_H
+#define WAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum wan_status {
+    WAN_OK = 0,
+    WAN_ERROR_INPUT,       // the plan file is malformed, or a latent holds NaN or infinity
+    WAN_ERROR_UNSUPPORTED, // this machine or this XNNPACK cannot run the plan
+    WAN_ERROR_IO,          // the plan cannot be opened, read or mapped
+    WAN_ERROR_MEMORY,      // an allocation failed
+    WAN_ERROR_STATE,       // frames of the previous send were not received yet
+    WAN_ERROR_INTERNAL,    // a bug in libwan
+} wan_status;
+
+struct wan_error {
+    wan_status status;
+    char message[1024]; // one line: the file or operator, what was expected, what was found
+};
+
+struct wan_plan;
+struct wan_session;
+
+// Shapes of a plan. Latents are [latent_channels][latent_height][latent_width] per frame, video frames are
+// [frame_channels][frame_height][frame_width].
+struct wan_plan_params {
+    uint32_t latent_channels, latent_height, latent_width;
+    uint32_t frame_channels, frame_height, frame_width;
+    uint32_t first_frames, steady_frames;
+    uint64_t peak_bytes; // resident memory that one session is expected to need
+};
+
+struct wan_session_params {
+    unsigned threads; // 0: one per online core; at most 1024
+};
+
+struct wan_plan *wan_plan_open(const char *path, struct wan_error *error);
+void wan_plan_close(struct wan_plan *plan); // NULL is allowed
+void wan_plan_get_params(const struct wan_plan *plan, struct wan_plan_params *params);
+
+// Allocates the caches and the arena and packs the weights. `params` NULL means all defaults.
+struct wan_session *wan_session_new(const struct wan_plan *plan, const struct wan_session_params *params,
+                                    struct wan_error *error);
+void wan_session_free(struct wan_session *session); // NULL is allowed
+
+// Decodes one latent frame: float[latent_channels][latent_height][latent_width], copied before the call
+// returns. All frames of the previous send must have been received. A latent that is refused
+// (WAN_ERROR_INPUT, WAN_ERROR_STATE) leaves the stream as it was; after any other error the session must be
+// reset.
+wan_status wan_session_send(struct wan_session *session, const float *latent, struct wan_error *error);
+
+// The next decoded frame, float[frame_channels][frame_height][frame_width], rows and planes dense; NULL when
+// a new latent frame is needed. Owned by the session and valid until the next send, reset or free.
+const float *wan_session_receive(struct wan_session *session);
+
+// Starts a new video: the next latent is frame 0 again.
+void wan_session_reset(struct wan_session *session);
+
+// "0.1.0"; a static string.
+const char *wan_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

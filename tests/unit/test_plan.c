@@ -1,0 +1,438 @@
+// The plan file: what is written is read back, and nothing damaged or inconsistent is accepted.
+//
+// Damage without a matching checksum must always be refused; for mutations "by a hostile author" the test
+// repairs the checksums, and then the verification of the contents has to refuse, or the change is harmless.
+#include "tests/op/harness.h"
+
+#include "runtime/wan.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+enum { SECTIONS = PLAN_SECTION_KINDS - 1, CONV = 0, NORM = 1, ADD = 2, ATTENTION = 3, OUT = 4, OPS = 5 };
+enum { H = 4, W = 5, C = 6 };
+
+static struct arena arena;
+static unsigned char *good; // the bytes of a plan with one operator of most kinds
+static size_t good_size;
+
+static void fill(const void *context, uint64_t first, uint64_t count, float *out) {
+    (void)context;
+    for (uint64_t i = 0; i < count; i++) out[i] = (float)(first + i) * 1e-3f;
+}
+
+static uint32_t add_buffer(struct plan_writer *w, enum plan_variant v, uint64_t bytes, uint64_t *arena_end,
+                           uint32_t first, uint32_t last) {
+    struct plan_buffer b = {.name = plan_writer_string(w, "value"),
+                            .first_op = first,
+                            .last_op = last,
+                            .offset = *arena_end,
+                            .bytes = bytes};
+    *arena_end = (*arena_end + bytes + 63) / 64 * 64;
+    return plan_writer_buffer(w, v, b);
+}
+
+static uint32_t view(struct plan_writer *w, struct plan_view v, enum plan_space space, uint32_t index) {
+    v.space = space;
+    v.index = index;
+    return plan_writer_view(w, v);
+}
+
+static struct plan_op op(uint32_t kind, uint32_t in, uint32_t out) {
+    return (struct plan_op){.kind = kind,
+                            .in = {in, PLAN_NONE, PLAN_NONE},
+                            .out = out,
+                            .scratch = PLAN_NONE,
+                            .constant = {PLAN_NONE, PLAN_NONE}};
+}
+
+// latent -> conv (over the cache's window) -> norm -> add -> attention -> planar frame
+static void add_variant(struct plan_writer *w, enum plan_variant v, uint32_t weight, uint32_t gamma) {
+    struct plan_view image = dense_view(1, H, W, C), scores = dense_view(1, 1, 7, H * W);
+    uint64_t bytes = sizeof(float) * H * W * C, end = 0;
+    uint32_t a = view(w, image, PLAN_ARENA, add_buffer(w, v, bytes, &end, CONV, ADD));
+    uint32_t b = view(w, image, PLAN_ARENA, add_buffer(w, v, bytes, &end, NORM, ATTENTION));
+    uint32_t s =
+        view(w, scores, PLAN_ARENA, add_buffer(w, v, sizeof(float) * 7 * H * W, &end, ATTENTION, ATTENTION));
+    uint32_t o = view(w, image, PLAN_ARENA, add_buffer(w, v, bytes, &end, ATTENTION, OUT));
+    plan_writer_info(w)->variant[v].arena_bytes = end;
+
+    struct plan_op conv = op(PLAN_OP_CONV, view(w, window_view(3, H, W, C, 0), PLAN_CACHE, 1), a);
+    conv.constant[0] = weight;
+    conv.params.conv = (struct plan_conv){3, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 4, -INFINITY, INFINITY};
+    struct plan_op norm = op(PLAN_OP_NORM, a, b);
+    norm.constant[0] = gamma;
+    norm.params.norm = (struct plan_norm){2.0f, 1e-12f, 1};
+    struct plan_op add = op(PLAN_OP_BINARY, a, b);
+    add.in[1] = b;
+    struct plan_op attention = op(PLAN_OP_ATTENTION, b, o);
+    attention.in[1] = attention.in[2] = b;
+    attention.scratch = s;
+    attention.params.attention = (struct plan_attention){0.5f, 7};
+    struct plan_op out = op(PLAN_OP_COPY, o, view(w, planar_view(1, H, W, C), PLAN_OUTPUT, 0));
+    const struct plan_op ops[OPS] = {conv, norm, add, attention, out};
+    for (int i = 0; i < OPS; i++) plan_writer_op(w, v, ops[i]);
+}
+
+static struct plan_writer *make_plan(void) {
+    struct plan_writer *w = plan_writer_new(&arena);
+    uint64_t cache_bytes[2] = {sizeof(float) * 5, sizeof(float) * 3 * H * W * C};
+    *plan_writer_info(w) = (struct plan_info){.latent_channels = C,
+                                              .latent_height = H,
+                                              .latent_width = W,
+                                              .frame_channels = C,
+                                              .frame_height = H,
+                                              .frame_width = W,
+                                              .variant = {{.frames = 1}, {.frames = 1}},
+                                              .cache_bytes = 64 + cache_bytes[1],
+                                              .model_name = plan_writer_string(w, "model.onnx"),
+                                              .form = plan_writer_string(w, "full")};
+    uint32_t name = plan_writer_string(w, "c0");
+    plan_writer_cache(w, (struct plan_cache){name, name, 1, 1, 1, 5, 0, cache_bytes[0]});
+    plan_writer_cache(w, (struct plan_cache){name, name, 3, H, W, C, 64, cache_bytes[1]});
+    uint32_t weight = plan_writer_constant(w, "weight", C * 27 * C, fill, NULL);
+    uint32_t gamma = plan_writer_constant(w, "gamma", C, fill, NULL);
+    add_variant(w, PLAN_FIRST, weight, gamma);
+    add_variant(w, PLAN_STEADY, weight, gamma);
+    uint32_t shape = plan_writer_string(w, "1x6xTx4x5");
+    plan_writer_shape(w, (struct plan_shape){name, name, shape, shape, shape, shape, shape, PLAN_NONE});
+    return w;
+}
+
+static int setup(void **state) {
+    test_setup(state);
+    struct error err = {0};
+    const char *path = test_path();
+    if (!plan_writer_save(make_plan(), path, &err)) fail_msg("%s", err.message);
+    struct file_map map;
+    assert_true(file_map_open(&map, path, 0, &err));
+    good_size = map.size;
+    good = malloc(good_size);
+    assert_non_null(good);
+    memcpy(good, map.data, good_size);
+    file_map_close(&map);
+    return 0;
+}
+
+static int teardown(void **state) {
+    free(good);
+    arena_free(&arena);
+    return test_teardown(state);
+}
+
+static void test_round_trip(void **state) {
+    (void)state;
+    struct plan p;
+    struct error err = {0};
+    if (!plan_check(&p, good, good_size, &err)) fail_msg("%s", err.message);
+    assert_int_equal(p.op_count, 2 * OPS);
+    assert_int_equal(p.info->variant[PLAN_STEADY].first_op, OPS);
+    assert_int_equal(p.cache_count, 2);
+    assert_int_equal(p.info->weight_bytes, sizeof(float) * (C * 27 * C + C));
+    assert_string_equal(plan_string(&p, p.info->model_name), "model.onnx");
+    assert_string_equal(plan_string(&p, p.caches[1].name), "c0");
+    const float *gamma = (const float *)(p.weights + p.constants[1].offset);
+    assert_true(gamma[5] == 5 * 1e-3f);
+    assert_true(p.view_count < 2 * OPS); // both variants share equal views
+}
+
+static void test_texts(void **state) {
+    (void)state;
+    struct plan p;
+    struct strbuf text = {0};
+    assert_true(plan_check(&p, good, good_size, NULL));
+    plan_dump(&p, &text);
+    assert_non_null(strstr(strbuf_text(&text), "model model.onnx, form full"));
+    assert_non_null(strstr(strbuf_text(&text), "attention scale 0.5 query_block 7"));
+    strbuf_free(&text);
+    plan_report(&p, &text);
+    assert_non_null(strstr(strbuf_text(&text), "1x6xTx4x5"));
+    assert_non_null(strstr(strbuf_text(&text), "peak memory to expect"));
+    strbuf_free(&text);
+}
+
+static bool accepted(const unsigned char *data, size_t size, struct error *err) {
+    *err = (struct error){0};
+    struct plan p;
+    bool ok = plan_check(&p, data, size, err);
+    assert_true(ok == (err->code == ERROR_NONE));
+    assert_true(ok || err->message[0] != 0);
+    return ok;
+}
+
+static void test_truncation(void **state) {
+    (void)state;
+    struct error err;
+    for (size_t size = 0; size < good_size; size++) {
+        unsigned char *cut = malloc(size + 1); // its own block, so that a sanitizer sees a read past the end
+        memcpy(cut, good, size);
+        assert_false(accepted(cut, size, &err));
+        free(cut);
+    }
+}
+
+static unsigned char *copy_of_good(void) {
+    unsigned char *data = test_alloc(1, good_size);
+    return memcpy(data, good, good_size);
+}
+
+static struct plan_section *section(unsigned char *data, uint32_t kind) {
+    return (struct plan_section *)(data + sizeof(struct plan_header)) + kind - 1;
+}
+
+static void *element(unsigned char *data, uint32_t kind, size_t size, size_t index) {
+    return data + section(data, kind)->offset + size * index;
+}
+
+// Where sections do not cover the file there is padding, which nobody reads.
+static bool is_padding(size_t at) {
+    if (at < sizeof(struct plan_header) + SECTIONS * sizeof(struct plan_section)) return false;
+    for (uint32_t kind = 1; kind < PLAN_SECTION_KINDS; kind++) {
+        const struct plan_section *s = section(good, kind);
+        if (at >= s->offset && at < s->offset + s->size) return false;
+    }
+    return true;
+}
+
+static void test_every_damaged_byte(void **state) {
+    (void)state;
+    unsigned char *data = copy_of_good();
+    struct error err;
+    for (size_t i = 0; i < good_size; i++) {
+        data[i] ^= 0x10;
+        assert_true(accepted(data, good_size, &err) == is_padding(i));
+        data[i] ^= 0x10;
+    }
+}
+
+static void repair_checksums(unsigned char *data) {
+    struct plan_header *h = (struct plan_header *)data;
+    for (uint32_t kind = 1; kind < PLAN_SECTION_KINDS; kind++) {
+        struct plan_section *s = section(data, kind);
+        if (s->offset <= good_size && s->size <= good_size - s->offset) {
+            s->checksum = XXH3_64bits(data + s->offset, s->size);
+        }
+    }
+    h->checksum = 0;
+    h->checksum = XXH3_64bits(data, sizeof *h + SECTIONS * sizeof(struct plan_section));
+}
+
+// Whatever is accepted must run: two steps, when they do not need much memory.
+static void run_accepted(const unsigned char *data) {
+    const char *path = test_path();
+    FILE *f = fopen(path, "wb");
+    assert_true(f != NULL && fwrite(data, 1, good_size, f) == good_size && fclose(f) == 0);
+    struct wan_plan *plan = wan_plan_open(path, NULL);
+    assert_non_null(plan);
+    struct wan_plan_params p;
+    wan_plan_get_params(plan, &p);
+    struct wan_session *s = NULL;
+    if (p.peak_bytes < 256 << 20) s = wan_session_new(plan, &(struct wan_session_params){1}, NULL);
+    float *latent = calloc((size_t)p.latent_channels * p.latent_height * p.latent_width, sizeof *latent);
+    for (int i = 0; i < 2 && s != NULL && latent != NULL; i++) {
+        wan_session_send(s, latent, NULL);
+        while (wan_session_receive(s) != NULL) continue;
+    }
+    free(latent);
+    wan_session_free(s);
+    wan_plan_close(plan);
+}
+
+// Every 32-bit word of the tables, replaced by values that break things: no crash, texts can still be made,
+// and what is accepted runs.
+static void test_every_hostile_word(void **state) {
+    (void)state;
+    static const uint32_t values[] = {0,          1,          2,          3,          64,        0xffff,
+                                      0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff, 0x7fc00000};
+    unsigned char *data = malloc(good_size);
+    assert_non_null(data);
+    memcpy(data, good, good_size);
+    size_t end = section(good, PLAN_SECTION_WEIGHTS)->offset;
+    int harmless = 0;
+    for (size_t at = sizeof(struct plan_header); at + 4 <= end; at += 4) {
+        for (size_t k = 0; k < sizeof values / sizeof *values; k++) {
+            memcpy(data, good, end);
+            memcpy(data + at, &values[k], sizeof *values);
+            repair_checksums(data);
+            struct error err = {0};
+            struct plan p;
+            if (!plan_check(&p, data, good_size, &err)) continue;
+            struct strbuf text = {0};
+            plan_dump(&p, &text);
+            plan_report(&p, &text);
+            strbuf_free(&text);
+            run_accepted(data);
+            test_teardown(NULL); // removes the file
+            harmless++;
+        }
+    }
+    free(data);
+    assert_true(harmless > 0);
+}
+
+#define INFO(data) ((struct plan_info *)element(data, PLAN_SECTION_INFO, 0, 0))
+#define CACHE(data, i) ((struct plan_cache *)element(data, PLAN_SECTION_CACHES, sizeof(struct plan_cache), i))
+#define CONSTANT(data, i)                                                                                    \
+    ((struct plan_constant *)element(data, PLAN_SECTION_CONSTANTS, sizeof(struct plan_constant), i))
+#define BUFFER(data, i)                                                                                      \
+    ((struct plan_buffer *)element(data, PLAN_SECTION_BUFFERS, sizeof(struct plan_buffer), i))
+#define VIEW(data, i) ((struct plan_view *)element(data, PLAN_SECTION_VIEWS, sizeof(struct plan_view), i))
+#define OP(data, i) ((struct plan_op *)element(data, PLAN_SECTION_OPS, sizeof(struct plan_op), i))
+#define SHAPE(data, i) ((struct plan_shape *)element(data, PLAN_SECTION_SHAPES, sizeof(struct plan_shape), i))
+#define OUT_VIEW(data, i) VIEW(data, OP(data, i)->out)
+#define IN_VIEW(data, i) VIEW(data, OP(data, i)->in[0])
+
+// One change, with correct checksums, and what the refusal says.
+#define REFUSED(text, ...)                                                                                   \
+    do {                                                                                                     \
+        unsigned char *data = copy_of_good();                                                                \
+        __VA_ARGS__;                                                                                         \
+        repair_checksums(data);                                                                              \
+        struct error err;                                                                                    \
+        if (accepted(data, good_size, &err)) fail_msg("accepted: %s", #__VA_ARGS__);                         \
+        if (strstr(err.message, text) == NULL)                                                               \
+            fail_msg("%s: \"%s\" has no \"%s\"", #__VA_ARGS__, err.message, text);                           \
+    } while (0)
+
+static void test_file_is_refused(void **state) {
+    (void)state;
+    REFUSED("not a plan", data[0] = 'X');
+    REFUSED("newer", ((struct plan_header *)data)->version = PLAN_VERSION + 1);
+    REFUSED("compile the model again", ((struct plan_header *)data)->version = 0);
+    REFUSED("sections", ((struct plan_header *)data)->section_count = 8);
+    REFUSED("truncated", ((struct plan_header *)data)->file_size++);
+    REFUSED("NUL", memset(((struct plan_header *)data)->build, 'x', 96));
+    REFUSED("kind 3", section(data, 2)->kind = 3);
+    REFUSED("do not lie", section(data, PLAN_SECTION_VIEWS)->offset += 32);
+    REFUSED("do not lie", section(data, PLAN_SECTION_VIEWS)->offset = 0);
+    REFUSED("do not lie", section(data, PLAN_SECTION_WEIGHTS)->size = UINT64_MAX);
+    REFUSED("elements", section(data, PLAN_SECTION_OPS)->count++);
+    REFUSED("STRINGS", *(char *)element(data, PLAN_SECTION_STRINGS, 1, 0) = 'x');
+    REFUSED("STRINGS", *((char *)element(data, PLAN_SECTION_STRINGS, 1, section(data, 2)->count - 1)) = 'x');
+}
+
+static void test_tables_are_refused(void **state) {
+    (void)state;
+    REFUSED("latents", INFO(data)->latent_width = 0);
+    REFUSED("frames of", INFO(data)->frame_width = 1u << 30);
+    REFUSED("divide", INFO(data)->variant[0].op_count--);
+    REFUSED("divide", INFO(data)->variant[1].first_op--);
+    REFUSED("divide", INFO(data)->variant[1].buffer_count--);
+    REFUSED("arena", INFO(data)->variant[1].arena_bytes = UINT64_MAX);
+    REFUSED("weights", INFO(data)->weight_bytes++);
+    REFUSED("string", INFO(data)->model_name = UINT32_MAX);
+    REFUSED("cache 1", CACHE(data, 1)->bytes -= 4);
+    REFUSED("cache 1", CACHE(data, 1)->offset = 0);
+    REFUSED("cache 1", CACHE(data, 1)->offset = UINT64_MAX - 63);
+    REFUSED("cache 0: string", CACHE(data, 0)->producer = section(data, PLAN_SECTION_STRINGS)->count);
+    REFUSED("constant 0", CONSTANT(data, 0)->count++);
+    REFUSED("constant 1", CONSTANT(data, 1)->offset += 1u << 20);
+    REFUSED("constant 1", CONSTANT(data, 1)->offset += 4);
+    REFUSED("alive", BUFFER(data, 0)->last_op = OPS);
+    REFUSED("alive", BUFFER(data, 0)->first_op = 4);
+    REFUSED("buffer 0", BUFFER(data, 0)->bytes = UINT64_MAX - 3);
+    REFUSED("buffer 0", BUFFER(data, 0)->offset = UINT64_MAX - 63);
+    REFUSED("buffers 0 and 1 share memory", BUFFER(data, 1)->offset = 0);
+    REFUSED("buffers 0 and 1 share memory", BUFFER(data, 5)->offset -= 64);
+    REFUSED("shape 0: cache", SHAPE(data, 0)->cache = 2);
+    REFUSED("shape 0: string", SHAPE(data, 0)->steady = UINT32_MAX);
+}
+
+static void test_views_are_refused(void **state) {
+    (void)state;
+    REFUSED("view", OP(data, CONV)->out = 1000);
+    REFUSED("view", OP(data, CONV)->out = PLAN_NONE);
+    REFUSED("no block 9 in space 0", OUT_VIEW(data, CONV)->index = 9);
+    REFUSED("no block 0 in space 4", OUT_VIEW(data, CONV)->space = PLAN_SPACES);
+    REFUSED("no block 1 in space 3", OUT_VIEW(data, OUT)->index = 1);
+    REFUSED("writes to the input", OUT_VIEW(data, OUT)->space = PLAN_INPUT);
+    REFUSED("past its block", OUT_VIEW(data, OUT)->offset++);
+    REFUSED("past its block", OUT_VIEW(data, OUT)->row_stride = 1000);
+    REFUSED("overflow", OUT_VIEW(data, OUT)->row_stride = UINT64_MAX);
+    REFUSED("overflow", OUT_VIEW(data, OUT)->offset = UINT64_MAX);
+    REFUSED("extent", OUT_VIEW(data, OUT)->width = 0);
+    REFUSED("extent", IN_VIEW(data, CONV)->channels = UINT32_MAX);
+    REFUSED("overlap", OUT_VIEW(data, OUT)->pixel_stride = 0);
+    REFUSED("overlap", OUT_VIEW(data, OUT)->row_stride = W - 1);
+    REFUSED("alive from", OP(data, OUT)->in[0] = OP(data, CONV)->out);
+    REFUSED("same block", OP(data, ATTENTION)->out = OP(data, ATTENTION)->in[0]);
+}
+
+static void test_operators_are_refused(void **state) {
+    (void)state;
+    struct plan_conv *conv;
+#define CONV_REFUSED(text, change) REFUSED(text, conv = &OP(data, CONV)->params.conv; change)
+    REFUSED("kind 0 is unknown", OP(data, CONV)->kind = 0);
+    REFUSED("kind 9 is unknown", OP(data, OPS + CONV)->kind = PLAN_OP_KINDS);
+    REFUSED("name at", OP(data, CONV)->name = UINT32_MAX);
+    REFUSED("takes 1 inputs", OP(data, CONV)->in[1] = OP(data, CONV)->in[0]);
+    REFUSED("takes none", OP(data, NORM)->scratch = OP(data, NORM)->out);
+    REFUSED("not zero", OP(data, NORM)->params.words[15] = 1);
+    REFUSED("not zero", OP(data, NORM)->reserved = 1);
+    REFUSED("constant 1", OP(data, NORM)->constant[1] = 0);
+    REFUSED("constant 0", OP(data, NORM)->constant[0] = 2);
+    REFUSED("gamma", OP(data, NORM)->constant[0] = 0);
+    REFUSED("scale", OP(data, NORM)->params.norm.scale = NAN);
+    REFUSED("epsilon", OP(data, NORM)->params.norm.epsilon = -1);
+    REFUSED("silu", OP(data, NORM)->params.norm.silu = 2);
+    REFUSED("operation", OP(data, ADD)->params.binary.op = PLAN_BINARY_OPS);
+    REFUSED("query_block", OP(data, ATTENTION)->params.attention.query_block = 0);
+    REFUSED("scratch", OP(data, ATTENTION)->params.attention.query_block = 8);
+    REFUSED("scratch", OP(data, ATTENTION)->scratch = PLAN_NONE);
+    REFUSED("weight", OP(data, CONV)->constant[0] = PLAN_NONE);
+    REFUSED("weight", OP(data, CONV)->constant[0] = 1);
+    REFUSED("bias", OP(data, CONV)->constant[1] = 0);
+    CONV_REFUSED("kernel_h", conv->kernel_h = 0);
+    CONV_REFUSED("output height", conv->kernel_h = 2);
+    CONV_REFUSED("kernel", conv->kernel_w = 1000);
+    CONV_REFUSED("stride_w", conv->stride_w = 0);
+    CONV_REFUSED("output width", conv->stride_w = 2);
+    CONV_REFUSED("pad_left", conv->pad_left = UINT32_MAX);
+    CONV_REFUSED("output width", conv->pad_left = 2);
+    CONV_REFUSED("taps", conv->taps = 4);
+    CONV_REFUSED("taps", conv->taps = 0);
+    CONV_REFUSED("input frames", conv->taps = 2);
+    CONV_REFUSED("interleave", conv->interleave = 2);
+    CONV_REFUSED("output height", conv->upsample = 2);
+    CONV_REFUSED("block_channels", conv->block_channels = 0);
+    CONV_REFUSED("clamp", conv->min = INFINITY);
+    CONV_REFUSED("clamp", conv->max = NAN);
+    REFUSED("frame stride", IN_VIEW(data, CONV)->frame_stride = C - 1);
+    REFUSED("pixel stride", IN_VIEW(data, CONV)->pixel_stride = 3 * C - 1);
+    REFUSED("row stride", IN_VIEW(data, CONV)->row_stride--);
+    REFUSED("channel stride", IN_VIEW(data, CONV)->channel_stride = 0);
+}
+
+static void test_writer_refuses_what_the_reader_would(void **state) {
+    (void)state;
+    struct plan_writer *w = make_plan();
+    plan_writer_info(w)->cache_bytes = 0;
+    struct error err = {0};
+    const char *path = test_path();
+    assert_false(plan_writer_save(w, path, &err));
+    assert_int_equal(err.code, ERROR_INTERNAL);
+    assert_null(fopen(path, "r")); // nothing is left behind
+    err = (struct error){0};
+    assert_false(plan_writer_save(make_plan(), "/nonexistent/plan.bin", &err));
+    assert_int_equal(err.code, ERROR_IO);
+}
+
+int main(void) {
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_round_trip),
+        TEST(test_texts),
+        TEST(test_truncation),
+        TEST(test_every_damaged_byte),
+        TEST(test_every_hostile_word),
+        TEST(test_file_is_refused),
+        TEST(test_tables_are_refused),
+        TEST(test_views_are_refused),
+        TEST(test_operators_are_refused),
+        TEST(test_writer_refuses_what_the_reader_would),
+    };
+    return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
+}
