@@ -1,0 +1,363 @@
+#!/bin/sh
+# The command line of wanrun: every output format, every kind of bad input, full disks, signals, pipes.
+#
+#     test_wanrun.sh WANC WANRUN NPY_TOOL PROBE_VIDEO SOURCE
+#
+# Prints TAP. Decoders and latents are those of tests/data/tiny (frames of 24x40) and column (40x8).
+set -u
+wanc=$(realpath "$1") wanrun=$(realpath "$2") npy=$(realpath "$3") probe=$(realpath "$4") data=$(realpath "$5")/tests/data
+work=$(mktemp -d) || exit 1
+small_disk=$work/small-disk
+number=0
+failed=0
+
+cleanup() {
+    umount "$small_disk" 2>/dev/null
+    rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+
+pass() { number=$((number + 1)); echo "ok $number - $1"; }
+skip() { number=$((number + 1)); echo "ok $number - $1 # SKIP $2"; }
+fail() { # NAME REASON
+    number=$((number + 1)); failed=$((failed + 1))
+    echo "not ok $number - $1"
+    echo "# $2"
+    sed 's/^/#   stderr: /' "$work/stderr" 2>/dev/null
+}
+
+# Every case runs in an empty folder, $work/here; inputs lie in $work.
+fresh() { rm -rf "$work/here"; mkdir "$work/here"; cd "$work/here" || exit 1; }
+run() { timeout -k 5 120 "$wanrun" "$@" >"$work/stdout" 2>"$work/stderr"; status=$?; }
+
+# What is wrong with the outcome of a failed run; nothing if it is as it should be.
+complaint() { # STATUS PATTERN
+    if [ "$status" -ne "$1" ]; then echo "expected exit status $1, found $status"
+    elif [ "$(wc -l <"$work/stderr")" -ne 1 ]; then echo "expected one line on stderr"
+    elif ! grep -q '^wanrun: ' "$work/stderr"; then echo "expected a line that begins with 'wanrun: '"
+    elif ! grep -q -- "$2" "$work/stderr"; then echo "expected a message with '$2'"
+    elif [ -n "$(ls -A "$work/here")" ]; then echo "left behind: $(ls -A "$work/here")"
+    fi
+}
+
+refused() { # NAME STATUS PATTERN ARGUMENT...
+    name=$1 expected=$2 pattern=$3; shift 3
+    fresh
+    run "$@"
+    why=$(complaint "$expected" "$pattern")
+    if [ -z "$why" ]; then pass "$name"; else fail "$name" "$why"; fi
+}
+
+same() { # NAME EXPECTED FOUND
+    if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "expected '$2', found '$3'"; fi
+}
+
+# "ok", or how FILE differs from frames.npy: LUMA and MEAN limit the differences that probe_video prints.
+colours() { # FILE LUMA MEAN
+    "$probe" "$1" "$work/frames.npy" 2>&1 |
+        awk -v luma="$2" -v mean="$3" '{ print $3 < luma && $4 < mean && $5 < mean && $6 < mean ? "ok" : $0 }'
+}
+
+# ---- inputs
+
+"$wanc" compile "$data/tiny/full.onnx" -o "$work/tiny.plan" --latent-size 3x5 >"$work/stderr" 2>&1 ||
+    { fail "compile tests/data/tiny" "wanc failed"; echo "1..$number"; exit 1; }
+"$wanc" compile "$data/column/full.onnx" -o "$work/column.plan" --latent-size 5x1 >"$work/stderr" 2>&1 ||
+    fail "compile tests/data/column" "wanc failed"
+plan=$work/tiny.plan latents=$data/tiny/latents.npy
+
+# ---- output formats
+
+fresh
+run "$plan" "$latents" -o out.npy
+same ".npy: frames of the reference" ok "$("$npy" diff out.npy "$data/tiny/frames.npy" 1e-4 >/dev/null && echo ok)"
+same ".npy: type and shape" "<f4 1,3,13,24,40" "$("$npy" shape out.npy)"
+same ".npy: nothing else written" "out.npy" "$(ls -A)"
+same "summary" "wanrun: 13 frames of 24x40 in X s -> out.npy" "$(sed 's/in [0-9.]* s/in X s/' "$work/stderr")"
+cp out.npy "$work/frames.npy"
+
+fresh
+run "$plan" "$latents" -o out.mp4
+same ".mp4: description" "h264 40x24 13 frames yuv420p tv bt709 16 fps" "$("$probe" out.mp4 2>&1)"
+same ".mp4: colours" ok "$(colours out.mp4 5 1.5)"
+same ".mp4: nothing else written" "out.mp4" "$(ls -A)"
+
+fresh
+run "$plan" "$latents" -o out.MP4 --fps 24 --quiet
+same ".MP4: --fps" "h264 40x24 13 frames yuv420p tv bt709 24 fps" "$("$probe" out.MP4 2>&1)"
+same "--quiet" "" "$(cat "$work/stderr")"
+
+fresh
+run "$work/column.plan" "$data/column/latents.npy" -o out.mp4
+same ".mp4: 8 pixels wide" "h264 8x40 9 frames yuv420p tv bt709 16 fps" "$("$probe" out.mp4 2>&1)"
+
+fresh
+run "$plan" "$latents" -o out.y4m
+frame=$((6 + 24 * 40 * 3 / 2)) header=$(head -n 1 out.y4m 2>&1)
+same ".y4m: header" "YUV4MPEG2 W40 H24 F16:1 Ip A1:1 C420jpeg XCOLORRANGE=LIMITED XCOLORMATRIX=BT709" "$header"
+same ".y4m: size" $((${#header} + 1 + 13 * frame)) "$(wc -c <out.y4m)"
+same ".y4m: description" "rawvideo 40x24 13 frames yuv420p tv" "$("$probe" out.y4m 2>&1 | cut -d' ' -f1-6)"
+same ".y4m: colours" ok "$(colours out.y4m 0.5 0.3)"
+cp out.y4m "$work/out.y4m"
+
+fresh
+"$wanrun" "$plan" "$latents" -o - 2>"$work/stderr" | cmp - "$work/out.y4m" >/dev/null 2>&1
+same "-: .y4m in a pipe" 0 $?
+same "-: no file" "" "$(ls -A)"
+
+fresh
+run "$plan" "$latents" -o out.png
+same ".png: contact sheet of 12 frames" "png 128x108 1 frames rgb24" "$("$probe" out.png 2>&1 | cut -d' ' -f1-5)"
+
+fresh
+run "$plan" "$latents" -o f%03d.png
+same "%03d.png: files" "13 f000.png f012.png" "$(ls -A | wc -l | tr -d ' ') $(ls -A | sed -n '1p;$p' | tr '\n' ' ' | sed 's/ $//')"
+same "%03d.png: exact colours" ok "$(colours f000.png 0.3 0.1)"
+
+fresh
+run "$plan" "$latents"
+same "default name" "latents.mp4" "$(ls -A)"
+
+fresh
+mkdir 'a:b 100%'
+run "$plan" "$latents" -o 'a:b 100%/c:d.mp4'
+same "odd characters in a path" "h264 40x24 13 frames" "$("$probe" 'a:b 100%/c:d.mp4' 2>&1 | cut -d' ' -f1-4)"
+
+fresh
+echo old >out.npy
+run "$plan" "$latents" -o out.npy
+same "an old file is replaced" 0 "$(cmp out.npy "$work/frames.npy" >/dev/null 2>&1; echo $?)"
+
+# ---- latents of other layouts and versions
+
+"$npy" make "$work/f2.npy" '<f2' 1,16,4,3,5 7
+"$npy" make "$work/f4.npy" '<f4' 16,4,3,5 7
+fresh
+run "$plan" "$work/f2.npy" -o f2.npy
+run "$plan" "$work/f4.npy" -o f4.npy
+same "float16 and float32, with and without batch axis" 0 "$(cmp f2.npy f4.npy >/dev/null 2>&1; echo $?)"
+
+"$npy" slice "$work/f2.npy" "$work/two.npy" 2
+"$npy" slice "$work/f2.npy" "$work/one.npy" 1
+fresh
+run "$plan" "$work/f2.npy" -o all.npy
+run "$plan" "$work/two.npy" -o two.npy
+run "$plan" "$work/one.npy" -o one.npy
+same "2 of 4 latent frames: 5 frames, the same bits" "<f4 1,3,5,24,40 0" "$("$npy" shape two.npy) $("$npy" prefix two.npy all.npy; echo $?)"
+same "1 latent frame: 1 frame, the same bits" "<f4 1,3,1,24,40 0" "$("$npy" shape one.npy) $("$npy" prefix one.npy all.npy; echo $?)"
+run "$plan" "$work/one.npy" -o one.mp4
+same "1 latent frame: .mp4" "h264 40x24 1 frames" "$("$probe" one.mp4 2>&1 | cut -d' ' -f1-4)"
+run "$plan" "$work/one.npy" -o one.png
+same "1 latent frame: .png" "png 40x24 1 frames" "$("$probe" one.png 2>&1 | cut -d' ' -f1-4)"
+
+accepted() { # NAME VERSION HEADER
+    "$npy" raw "$work/header.npy" "$2" "$3" 960
+    fresh
+    run "$plan" "$work/header.npy" -o out.npy
+    same "$1" 0 "$status"
+}
+accepted ".npy 2.0" 2 "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 16, 1, 3, 5), }     "
+accepted ".npy 3.0, other order and spaces" 3 '{ "shape":(16,1,3,5),"fortran_order" :False, "descr": "<f4"}'
+
+# ---- wrong usage: exit status 2
+
+refused "no operands" 2 "expected PLAN and LATENTS"
+refused "one operand" 2 "expected LATENTS" "$plan"
+refused "three operands" 2 "expected nothing after LATENTS" "$plan" "$latents" more
+refused "unknown option" 2 "\-\-frames: unknown" "$plan" "$latents" --frames 3
+refused "unknown short option" 2 "\-x: unknown" -qx "$plan" "$latents"
+refused "option without value" 2 "\-\-fps: expected a value" "$plan" "$latents" --fps
+refused "--threads 0" 2 "\-\-threads: expected a whole number" "$plan" "$latents" --threads 0
+refused "--fps -3" 2 "\-\-fps: expected a whole number" "$plan" "$latents" --fps -3
+refused "--fps 16x" 2 "found '16x'" "$plan" "$latents" --fps 16x
+refused "--fps of 30 digits" 2 "\-\-fps: expected a whole number" "$plan" "$latents" --fps 111111111111111111111111111111
+refused "unknown suffix" 2 "out.webp: expected an output that ends in" "$plan" "$latents" -o out.webp
+refused "no suffix" 2 "expected an output that ends in" "$plan" "$latents" -o .mp4
+refused "empty output" 2 "expected an output that ends in" "$plan" "$latents" -o ""
+refused "two numbers in a pattern" 2 "holds a %" "$plan" "$latents" -o %d-%d.png
+refused "%s in a pattern" 2 "holds a %" "$plan" "$latents" -o %s.png
+
+fresh
+run --help
+same "--help" "0 Usage: wanrun PLAN LATENTS [-o OUT] [options]" "$status $(head -n 1 "$work/stdout")"
+run --version
+same "--version" "0 wanrun" "$status $(cut -d' ' -f1 "$work/stdout")"
+
+# ---- bad plans
+
+: >"$work/empty"
+printf 'not a plan\n' >"$work/text"
+head -c 1000 "$plan" >"$work/short.plan"
+refused "plan: missing" 1 "absent.plan" absent.plan "$latents"
+refused "plan: empty" 1 "empty" "$work/empty" "$latents"
+refused "plan: text" 1 "text" "$work/text" "$latents"
+refused "plan: truncated" 1 "short.plan" "$work/short.plan" "$latents"
+refused "plan: a folder" 1 "$work" "$work" "$latents"
+
+# ---- bad latents
+
+refused "latents: missing" 1 "absent.npy: cannot open" "$plan" absent.npy
+refused "latents: a folder" 1 "not a regular file" "$plan" "$work"
+refused "latents: empty" 1 "found an empty file" "$plan" "$work/empty"
+refused "latents: text" 1 "found another kind of file" "$plan" "$work/text"
+mkfifo "$work/fifo.npy"
+refused "latents: a pipe" 1 "not a regular file" "$plan" "$work/fifo.npy"
+head -c 9 "$latents" >"$work/bad.npy"
+refused "latents: truncated magic" 1 "truncated" "$plan" "$work/bad.npy"
+head -c 50 "$latents" >"$work/bad.npy"
+refused "latents: truncated header" 1 "truncated" "$plan" "$work/bad.npy"
+head -c 1000 "$latents" >"$work/bad.npy"
+refused "latents: truncated numbers" 1 "truncated: expected 3840 bytes" "$plan" "$work/bad.npy"
+{ cat "$latents"; echo; } >"$work/bad.npy"
+refused "latents: trailing byte" 1 "trailing bytes: expected 3840 bytes" "$plan" "$work/bad.npy"
+
+bad_header() { # NAME PATTERN VERSION HEADER
+    "$npy" raw "$work/header.npy" "$3" "$4" 960
+    refused "header: $1" 1 "$2" "$plan" "$work/header.npy"
+}
+ok_type="'descr': '<f4'" ok_order="'fortran_order': False" ok_shape="'shape': (1, 16, 1, 3, 5)"
+bad_header "version 4" "found 4.0" 4 "{$ok_type, $ok_order, $ok_shape}"
+bad_header "version 0" "found 0.0" 0 "{$ok_type, $ok_order, $ok_shape}"
+bad_header "float64" "found float64" 1 "{'descr': '<f8', $ok_order, $ok_shape}"
+bad_header "big endian" "found big-endian float32" 1 "{'descr': '>f4', $ok_order, $ok_shape}"
+bad_header "structured" "structured dtype" 1 "{'descr': [('x', '<f4')], $ok_order, $ok_shape}"
+bad_header "Fortran order" "found Fortran order" 1 "{$ok_type, 'fortran_order': True, $ok_shape}"
+bad_header "no shape" "expected a 'shape'" 1 "{$ok_type, $ok_order}"
+bad_header "no type" "expected a 'descr'" 1 "{$ok_order, $ok_shape}"
+bad_header "no order" "expected a 'fortran_order'" 1 "{$ok_type, $ok_shape}"
+bad_header "key twice" "'descr' twice" 1 "{$ok_type, $ok_type, $ok_order, $ok_shape}"
+bad_header "unknown key" "found 'colour'" 1 "{$ok_type, $ok_order, $ok_shape, 'colour': 3}"
+bad_header "not a dict" "expected '{'" 1 "[1, 2, 3]"
+bad_header "empty" "expected '{'" 1 ""
+bad_header "unfinished" "malformed" 1 "{$ok_type, $ok_order, 'shape': (1, 16"
+bad_header "more after the dict" "expected nothing after" 1 "{$ok_type, $ok_order, $ok_shape} {}"
+bad_header "negative size" "expected a dimension" 1 "{$ok_type, $ok_order, 'shape': (1, -16, 1, 3, 5)}"
+bad_header "not a tuple" "malformed" 1 "{$ok_type, $ok_order, 'shape': (16)}"
+bad_header "size beyond 2^64" "below 2^64" 1 "{$ok_type, $ok_order, 'shape': (1, 99999999999999999999999, 1, 3, 5)}"
+bad_header "product beyond 2^64" "a file can hold" 1 "{$ok_type, $ok_order, 'shape': (1, 4294967296, 4294967296, 3, 5)}"
+bad_header "bad escape in a string" "malformed" 1 "{'descr': '<f4, $ok_order, $ok_shape}"
+bad_header "scalar" "found \[\]" 1 "{$ok_type, $ok_order, 'shape': ()}"
+bad_header "rank 3" "found \[16, 3, 5\]" 1 "{$ok_type, $ok_order, 'shape': (16, 3, 5)}"
+bad_header "rank 6" "found \[1, 1, 16, 1, 3, 5\]" 1 "{$ok_type, $ok_order, 'shape': (1, 1, 16, 1, 3, 5)}"
+bad_header "rank 40" "at most 32 dimensions" 1 "{$ok_type, $ok_order, 'shape': ($(yes '1,' | head -n 40 | tr -d '\n'))}"
+bad_header "batch of 2" "found \[2, 8, 1, 3, 5\]" 1 "{$ok_type, $ok_order, 'shape': (2, 8, 1, 3, 5)}"
+bad_header "no frames" "found \[1, 16, 0, 3, 5\]" 1 "{$ok_type, $ok_order, 'shape': (1, 16, 0, 3, 5)}"
+bad_header "too many channels" "by the plan, found \[1, 48, 1, 1, 5\]" 1 "{$ok_type, $ok_order, 'shape': (1, 48, 1, 1, 5)}"
+bad_header "height and width swapped" "expected latents of shape \[1, 16, T, 3, 5\] by the plan, found \[1, 16, 1, 5, 3\]" \
+    1 "{$ok_type, $ok_order, 'shape': (1, 16, 1, 5, 3)}"
+printf '\223NUMPY\002\000\377\377\377\377{}' >"$work/bad.npy"
+refused "header: 4 GiB" 1 "at most 65536 bytes" "$plan" "$work/bad.npy"
+
+for value in nan inf -inf; do
+    "$npy" make "$work/bad.npy" '<f4' 1,16,4,3,5 1
+    "$npy" poke "$work/bad.npy" 198 $value
+    refused "latents: $value" 1 "at \[0, 3, 1, 0, 3\]" "$plan" "$work/bad.npy" -o out.npy
+done
+"$npy" raw "$work/header.npy" 1 "{'descr': '<f2', 'fortran_order': False, 'shape': (16, 1, 3, 5)}" 478
+printf '\000\174' >>"$work/header.npy"
+refused "latents: float16 infinity at the end" 1 "found infinity at \[15, 0, 2, 4\]" "$plan" "$work/header.npy"
+
+# ---- outputs that cannot be written
+
+for suffix in mp4 y4m npy png %d.png; do
+    refused "no such folder: .$suffix" 1 "cannot create" "$plan" "$latents" -o "absent/out.$suffix"
+    refused "a file as folder: .$suffix" 1 "cannot create" "$plan" "$latents" -o "$work/empty/out.$suffix"
+done
+mkdir "$work/folder.mp4"
+refused "output is a folder" 1 "it is a directory" "$plan" "$latents" -o "$work/folder.mp4"
+cp "$latents" "$work/both.npy"
+refused "output is the input" 2 "also an input" "$plan" "$work/both.npy" -o "$work/both.npy"
+same "the input is untouched" 0 "$(cmp "$latents" "$work/both.npy" >/dev/null 2>&1; echo $?)"
+
+# Runs wanrun where files may have 512 bytes.
+for suffix in mp4 y4m npy png %d.png; do
+    fresh
+    (ulimit -f 1; exec timeout -k 5 60 "$wanrun" "$plan" "$latents" -o "out.$suffix" 2>"$work/here-stderr" >/dev/null)
+    status=$?
+    cp "$work/here-stderr" "$work/stderr"
+    why=$(complaint 1 "cannot")
+    if [ -z "$why" ]; then pass "file too large: .$suffix"; else fail "file too large: .$suffix" "$why"; fi
+done
+
+mkdir "$small_disk"
+for suffix in mp4 y4m npy png %d.png; do
+    fresh
+    name="full disk: .$suffix"
+    if ! mount -t tmpfs -o size=4k none "$small_disk" 2>/dev/null; then
+        skip "$name" "cannot mount a small disk here"
+        continue
+    fi
+    head -c 3584 /dev/zero >"$small_disk/filler" # one page: nothing is left
+    run "$plan" "$latents" -o "$small_disk/out.$suffix"
+    why=$(complaint 1 "No space left")
+    [ "$(ls -A "$small_disk")" = filler ] || why="left behind: $(ls -A "$small_disk")"
+    if [ -z "$why" ]; then pass "$name"; else fail "$name" "$why"; fi
+    umount "$small_disk"
+done
+
+if [ -e /dev/full ]; then
+    fresh
+    timeout 60 "$wanrun" "$plan" "$latents" -o - >/dev/full 2>"$work/stderr"
+    status=$?
+    why=$(complaint 1 "standard output: cannot write: No space left")
+    if [ -z "$why" ]; then pass "full standard output"; else fail "full standard output" "$why"; fi
+fi
+
+# ---- a long run: pipes that close, memory, signals
+
+"$npy" make "$work/long.npy" '<f2' 1,16,50000,3,5 3
+fresh
+{ timeout -k 5 60 "$wanrun" "$plan" "$work/long.npy" -o - 2>"$work/stderr"; echo $? >"$work/status"; } | head -c 1000 >/dev/null
+status=$(cat "$work/status")
+why=$(complaint 1 "standard output: cannot write: Broken pipe")
+if [ -z "$why" ]; then pass "the reader of the pipe goes away"; else fail "the reader of the pipe goes away" "$why"; fi
+
+peak() { sed -n 's/.*peak RSS \([0-9]*\) bytes.*/\1/p' "$work/stderr"; }
+"$npy" slice "$work/long.npy" "$work/longer.npy" 400
+fresh
+export ASAN_OPTIONS="${ASAN_OPTIONS-}:quarantine_size_mb=1" # or freed memory would count
+run "$plan" "$work/f2.npy" -o out.npy --timings
+short=$(peak)
+same "--timings: every step" 4 "$(sed -n 's/^timing: first \([0-9.]*\) s, steady \([0-9. ]*\) s; peak RSS [0-9]* bytes$/\1 \2/p' "$work/stderr" | wc -w)"
+run "$plan" "$work/longer.npy" -o out.npy --timings
+same "--timings: many steps" 1 "$(grep -c '^timing: first [0-9.]* s, steady median [0-9.]* s (min [0-9.]*, max [0-9.]*, n 399); peak RSS [0-9]* bytes$' "$work/stderr")"
+same "memory does not grow with the video" ok "$([ $(($(peak) - short)) -lt 4000000 ] && echo ok || echo "$short to $(peak) bytes")"
+
+# Runs wanrun for two seconds, then sends SIGNAL.
+interrupted() { # SIGNAL OUT
+    fresh
+    timeout --preserve-status -k 60 -s "$1" 2 "$wanrun" "$plan" "$work/long.npy" -o "$2" >"$work/stdout" 2>"$work/stderr"
+    status=$?
+    held=$(sed -n 's/.*interrupted: it holds the first \([0-9]*\) of 199997 frames$/\1/p' "$work/stderr")
+}
+for signal in INT TERM HUP; do
+    interrupted $signal out.mp4
+    same "SIG$signal: .mp4 holds the frames so far" "1 h264 40x24 $held frames out.mp4" "$status $("$probe" out.mp4 2>&1 | cut -d' ' -f1-4) $(ls -A)"
+done
+interrupted INT out.y4m
+same "SIGINT: .y4m holds the frames so far" "1 rawvideo 40x24 $held frames out.y4m" "$status $("$probe" out.y4m 2>&1 | cut -d' ' -f1-4) $(ls -A)"
+interrupted INT out.npy
+why=$(complaint 1 "out.npy: interrupted after [0-9]* of 199997 frames: not written")
+if [ -z "$why" ]; then pass "SIGINT: .npy is not written"; else fail "SIGINT: .npy is not written" "$why"; fi
+
+# Started with & by a script, SIGINT is ignored at first; two signals in a row end the run at once.
+fresh
+"$wanrun" "$plan" "$work/long.npy" -o out.mp4 2>"$work/stderr" &
+job=$!
+sleep 1
+kill -INT $job
+wait $job
+same "SIGINT in the background" "1 out.mp4" "$? $(ls -A)"
+
+if script -qec true /dev/null >/dev/null 2>&1; then
+    fresh
+    script -qec "\"$wanrun\" \"$plan\" \"$latents\" -o out.npy" /dev/null >"$work/stdout" 2>&1 </dev/null
+    same "progress on a terminal" 1 "$(tr '\r' '\n' <"$work/stdout" | grep -c '^frame 13/13  [0-9.]* s/frame')"
+else
+    skip "progress on a terminal" "no script(1)"
+fi
+
+cd /
+echo "1..$number"
+[ "$failed" -eq 0 ]

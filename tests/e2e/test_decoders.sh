@@ -1,0 +1,106 @@
+#!/bin/sh
+# Whole decodes against PyTorch in double precision: every form and width in tests/data, and the demo. TAP output.
+#   test_decoders.sh WANC WANRUN NPY_TOOL GOLDEN MAKE_WEIGHTS SOURCE_ROOT [demo|random|full-width]
+wanc=$1 wanrun=$2 npy_tool=$3 golden=$4 make_weights=$5 root=$6 group=$7
+data=$root/tests/data
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+count=0
+
+ok() { count=$((count + 1)); echo "ok $count - $1"; }
+not_ok() { count=$((count + 1)); echo "not ok $count - $1"; sed 's/^/# /' "$work/log" 2>/dev/null; }
+check() { # check NAME COMMAND...
+    name=$1
+    shift
+    if "$@" >"$work/log" 2>&1; then sed 's/^/# /' "$work/log"; ok "$name"; else not_ok "$name"; fi
+}
+fails() { ! "$@"; }
+
+value() { awk -v key="$2" '$1 == key { print $2 }' "$1/reference.txt"; }
+# Four times PyTorch's own error in fp32, but not below rounding noise of a small decoder, and never above 2e-4.
+limit() { value "$1" torch_fp32_max_abs_diff | awk '{ l = 4 * $1; if (l < 1e-5) l = 1e-5; if (l > 2e-4) l = 2e-4; print l }'; }
+
+compile() { # compile PLAN SIZE MODEL...
+    plan=$1 size=$2
+    shift 2
+    "$wanc" compile "$@" --latent-size "$size" -o "$plan" --verify-each
+}
+decode() { "$wanrun" "$1" "$2" -o "$3" --quiet --threads "${4:-2}"; }
+same() { cmp "$1" "$2"; }
+
+# Latent frames 0 .. N-1 of a [1,C,T,h,w] file must give the first frames of the whole video, bit for bit.
+check_prefixes() { # check_prefixes NAME PLAN LATENTS WHOLE
+    for n in 1 2; do
+        check "$1: the first $n latent frames alone" sh -c "
+            '$npy_tool' slice '$3' '$work/head.npy' $n && '$wanrun' '$2' '$work/head.npy' -o '$work/short.npy' --quiet &&
+            '$npy_tool' prefix '$work/short.npy' '$4'"
+    done
+}
+
+decoder() { # decoder FOLDER SIZE STEADY_FRAMES
+    name=$1 size=$2 steady=$3 folder=$data/$1
+    bound=$(limit "$folder")
+    for form in full full_ts pair pair_ts; do
+        if [ -f "$folder/$form.onnx" ]; then models=$folder/$form.onnx
+        elif [ -f "$folder/${form}_first.onnx" ]; then models="$folder/${form}_first.onnx $folder/${form}_steady.onnx"
+        else continue
+        fi
+        # shellcheck disable=SC2086
+        check "$name $form: compile" compile "$work/$form.plan" "$size" $models
+        check "$name $form: decode" decode "$work/$form.plan" "$folder/latents.npy" "$work/$form.npy"
+        check "$name $form: every step within $bound of PyTorch" "$golden" steps "$work/$form.npy" "$folder/frames.npy" 1 "$steady" "$bound"
+        [ "$form" = full ] || check "$name $form: as the full form" "$npy_tool" diff "$work/full.npy" "$work/$form.npy" 1e-5
+    done
+    check "$name: one thread gives the same bits" sh -c "'$wanrun' '$work/full.plan' '$folder/latents.npy' -o '$work/one.npy' --quiet --threads 1 && cmp '$work/one.npy' '$work/full.npy'"
+    check_prefixes "$name" "$work/full.plan" "$folder/latents.npy" "$work/full.npy"
+}
+
+demo() {
+    folder=$data/demo bound=$(limit "$data/demo")
+    check "demo: compile" compile "$work/demo.plan" 30x52 "$root/examples/demo/decoder.onnx"
+    check "demo: decode" decode "$work/demo.plan" "$root/examples/demo/latents.npy" "$work/demo.npy"
+    check "demo: 49 frames within $bound of double precision" "$golden" sampled "$work/demo.npy" "$folder/frames_every4.npy" 4 "$bound"
+    for i in 000 001 004 005 024 048; do
+        check "demo: frame $i whole" "$golden" frame "$work/demo.npy" "$((1$i - 1000))" "$folder/frame_$i.npy" "$bound"
+    done
+    check "demo: bytes of frames 0 12 24 36 48" "$golden" u8 "$work/demo.npy" "$root/examples/demo/frames_u8.npy" 12
+    check "demo: one thread gives the same bits" sh -c "'$wanrun' '$work/demo.plan' '$root/examples/demo/latents.npy' -o '$work/one.npy' --quiet --threads 1 && cmp '$work/one.npy' '$work/demo.npy'"
+}
+
+full_width() {
+    cp "$data/base96/"* "$work/"
+    check "full width: make the weights" "$make_weights" "$work/recipe.txt" "$work/weights.data"
+    folder=$work bound=$(limit "$work")
+    check "full width full: compile" compile "$work/full.plan" 2x3 "$work/full.onnx"
+    check "full width pair: compile" compile "$work/pair.plan" 2x3 "$work/pair_first.onnx" "$work/pair_steady.onnx"
+    for form in full pair; do
+        check "full width $form: decode" decode "$work/$form.plan" "$work/latents.npy" "$work/$form.npy"
+        check "full width $form: every step within $bound of PyTorch" "$golden" steps "$work/$form.npy" "$work/frames.npy" 1 4 "$bound"
+    done
+}
+
+# A decode of 500 latent frames must take the memory of 5.
+constant_memory() {
+    check "memory: compile" compile "$work/tiny.plan" 3x5 "$data/tiny/full.onnx"
+    for n in 5 500; do
+        "$npy_tool" make "$work/$n.npy" '<f4' "1,16,$n,3,5" 1
+        "$wanrun" "$work/tiny.plan" "$work/$n.npy" -o "$work/out.npy" --timings --threads 1 2>"$work/timings"
+        sed -n 's/.*peak RSS \([0-9]*\).*/\1/p' "$work/timings" >"$work/rss.$n"
+    done
+    check "memory: 500 latent frames take what 5 take" awk -v a="$(cat "$work/rss.5")" -v b="$(cat "$work/rss.500")" \
+        'BEGIN { printf "%d and %d bytes\n", a, b; exit !(a > 0 && b > 0 && b < a + 2000000) }'
+}
+
+case $group in
+demo) demo ;;
+random)
+    decoder tiny 3x5 4
+    decoder row 1x7 4
+    decoder column 5x1 4
+    decoder shallow 7x3 2
+    decoder half 2x4 4
+    constant_memory
+    ;;
+full-width) full_width ;;
+esac
+echo "1..$count"

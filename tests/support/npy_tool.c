@@ -1,0 +1,179 @@
+// Makes and compares .npy files for tests, so that a test run needs no Python.
+//
+//     npy_tool make OUT TYPE SHAPE SEED      pseudo-random numbers in [-2, 2]; TYPE <f2 or <f4, SHAPE 1,16,3,5,7
+//     npy_tool raw OUT VERSION HEADER BYTES  a header as given, and that many zero bytes: for malformed files
+//     npy_tool poke FILE INDEX VALUE         overwrites one number (flat index) of a <f4 file: nan, inf, 0.5
+//     npy_tool shape FILE                    prints the type and shape, "<f4 1,3,9,16,24"
+//     npy_tool diff A B [LIMIT]              prints the largest difference; fails above LIMIT or where shapes differ
+//     npy_tool slice IN OUT COUNT            the first COUNT frames of IN (third axis from the end)
+//     npy_tool prefix SHORT LONG             are SHORT's frames the first ones of LONG, bit for bit? (third axis
+//                                            from the end)
+//
+// Exit status: 0 yes, 1 no, 2 a file or the command line is wrong.
+#include "tests/support/npy_array.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NO = 1 };
+
+static FILE *open_file(const char *path, const char *mode) {
+    FILE *f = fopen(path, mode);
+    if (f == NULL) npy_die("npy_tool: %s: cannot open", path);
+    return f;
+}
+
+static void close_file(FILE *f, const char *path) {
+    if (fclose(f) != 0) npy_die("npy_tool: %s: cannot write", path);
+}
+
+static void write_header(FILE *f, int version, const char *text) {
+    size_t size = strlen(text) + 1;
+    fwrite("\x93NUMPY", 1, 6, f);
+    fputc(version, f), fputc(0, f);
+    for (int i = 0; i < (version == 1 ? 2 : 4); i++) fputc((int)(size >> 8 * i & 255), f);
+    fprintf(f, "%s\n", text);
+}
+
+// A multiple of 1/256 in [-2, 2): the same number in both types.
+static int random_step(uint64_t *state) {
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (int)(*state >> 54) - 512;
+}
+
+static void write_number(FILE *f, int step, size_t element_size) {
+    if (element_size == 4) {
+        float x = (float)step / 256;
+        fwrite(&x, 4, 1, f);
+        return;
+    }
+    unsigned magnitude = (unsigned)abs(step), exponent = 0;
+    uint16_t half = step < 0 ? 0x8000 : 0;
+    while (magnitude >> exponent > 1) exponent++;
+    if (magnitude != 0) half |= (uint16_t)((exponent + 7) << 10 | (magnitude << (10 - exponent) & 1023));
+    fwrite(&half, 2, 1, f);
+}
+
+static size_t product(const char *shape) { // "1,16,3"
+    size_t count = 1;
+    for (char *end; *shape != 0; shape = *end == ',' ? end + 1 : end) {
+        count *= strtoull(shape, &end, 10);
+        if (end == shape) npy_die("npy_tool: what shape is '%s'?", shape);
+    }
+    return count;
+}
+
+static int make(const char *path, const char *type, const char *shape, const char *seed) {
+    size_t element_size = type[2] == '2' ? 2 : 4, count = product(shape);
+    char text[256];
+    snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (%s,), }", type, shape);
+    FILE *f = open_file(path, "wb");
+    write_header(f, 1, text);
+    uint64_t state = strtoull(seed, NULL, 10) * 2654435761u + 1;
+    for (size_t i = 0; i < count; i++) write_number(f, random_step(&state), element_size);
+    close_file(f, path);
+    return 0;
+}
+
+static void write_sliced(FILE *f, const struct npy_array *a, size_t count, const char *header) {
+    size_t outer = 1, inner = a->element_size, axis = a->rank - 3;
+    for (unsigned i = 0; i < axis; i++) outer *= a->shape[i];
+    for (size_t i = axis + 1; i < a->rank; i++) inner *= a->shape[i];
+    write_header(f, 1, header);
+    for (size_t i = 0; i < outer; i++) fwrite(a->bytes + i * a->shape[axis] * inner, inner, count, f);
+}
+
+static int slice(const char *from, const char *to, const char *count_text) {
+    struct npy_array a = npy_load(from);
+    size_t count = strtoull(count_text, NULL, 10);
+    if (a.rank < 3 || count > a.shape[a.rank - 3]) npy_die("%s: fewer frames", from);
+    char text[256];
+    int n = snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (", a.type);
+    for (unsigned i = 0; i < a.rank; i++) {
+        n += snprintf(text + n, sizeof text - (size_t)n, "%zu, ", i == a.rank - 3 ? count : a.shape[i]);
+    }
+    snprintf(text + n, sizeof text - (size_t)n, "), }");
+    FILE *f = open_file(to, "wb");
+    write_sliced(f, &a, count, text);
+    close_file(f, to);
+    npy_free(&a);
+    return 0;
+}
+
+static int raw(const char *path, const char *version, const char *header, const char *bytes) {
+    FILE *f = open_file(path, "wb");
+    write_header(f, atoi(version), header);
+    for (long i = atol(bytes); i > 0; i--) fputc(0, f);
+    close_file(f, path);
+    return 0;
+}
+
+static int poke(const char *path, const char *index, const char *text) {
+    struct npy_array a = npy_load(path);
+    size_t i = strtoull(index, NULL, 10);
+    float x = strtof(text, NULL);
+    if (a.element_size != 4 || i >= a.count) npy_die("%s: no such float32", path);
+    FILE *f = open_file(path, "r+b");
+    fseek(f, -(long)((a.count - i) * 4), SEEK_END);
+    fwrite(&x, 4, 1, f);
+    close_file(f, path);
+    npy_free(&a);
+    return 0;
+}
+
+static int shape(const char *path) {
+    struct npy_array a = npy_load(path);
+    printf("%s ", a.type);
+    for (unsigned i = 0; i < a.rank; i++) printf("%s%zu", i > 0 ? "," : "", a.shape[i]);
+    printf("\n");
+    npy_free(&a);
+    return 0;
+}
+
+static int diff(const char *left, const char *right, const char *limit) {
+    struct npy_array a = npy_load(left), b = npy_load(right);
+    double largest = 0;
+    bool same = a.rank == b.rank && memcmp(a.shape, b.shape, sizeof a.shape) == 0;
+    for (size_t i = 0; same && i < a.count; i++) {
+        double d = fabs(npy_value(&a, i) - npy_value(&b, i));
+        if (!(d <= largest)) largest = d; // NaN stays
+        if (isnan(d)) break;
+    }
+    if (same) printf("%g\n", largest);
+    else printf("shapes differ\n");
+    npy_free(&a), npy_free(&b);
+    return same && (limit == NULL || largest <= strtod(limit, NULL)) ? 0 : NO;
+}
+
+static int prefix(const char *short_path, const char *long_path) {
+    struct npy_array a = npy_load(short_path), b = npy_load(long_path);
+    if (a.rank != b.rank || a.rank < 3 || a.element_size != b.element_size) return NO;
+    size_t outer = 1, inner = a.element_size, axis = a.rank - 3;
+    for (unsigned i = 0; i < a.rank; i++) {
+        if (i != axis && a.shape[i] != b.shape[i]) return NO;
+        if (i < axis) outer *= a.shape[i];
+        if (i > axis) inner *= a.shape[i];
+    }
+    if (a.shape[axis] > b.shape[axis]) return NO;
+    size_t a_stride = a.shape[axis] * inner, b_stride = b.shape[axis] * inner;
+    int differ = 0;
+    for (size_t i = 0; i < outer; i++) differ |= memcmp(a.bytes + i * a_stride, b.bytes + i * b_stride, a_stride);
+    npy_free(&a), npy_free(&b);
+    return differ != 0 ? NO : 0;
+}
+
+int main(int argc, char **argv) {
+    const char *command = argc > 1 ? argv[1] : "";
+    if (strcmp(command, "make") == 0 && argc == 6) return make(argv[2], argv[3], argv[4], argv[5]);
+    if (strcmp(command, "raw") == 0 && argc == 6) return raw(argv[2], argv[3], argv[4], argv[5]);
+    if (strcmp(command, "poke") == 0 && argc == 5) return poke(argv[2], argv[3], argv[4]);
+    if (strcmp(command, "shape") == 0 && argc == 3) return shape(argv[2]);
+    if (strcmp(command, "diff") == 0 && (argc == 4 || argc == 5)) return diff(argv[2], argv[3], argv[4]);
+    if (strcmp(command, "slice") == 0 && argc == 5) return slice(argv[2], argv[3], argv[4]);
+    if (strcmp(command, "prefix") == 0 && argc == 4) return prefix(argv[2], argv[3]);
+    npy_die("expected one of: make raw poke shape diff slice prefix");
+}

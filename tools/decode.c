@@ -1,0 +1,159 @@
+#include "tools/decode.h"
+
+#include "base/size.h"
+#include "runtime/wan.h"
+#include "tools/interrupt.h"
+#include "tools/latents/latents.h"
+#include "tools/output/output.h"
+#include "tools/progress.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct decode {
+    const struct decode_params *params;
+    struct wan_plan *plan;
+    struct wan_plan_params shape;
+    struct wan_session *session;
+    struct latents latents;
+    float *latent; // one frame
+    struct output output;
+    uint64_t frames; // of the whole video
+    struct progress progress;
+};
+
+// Passes a failure of libwan on; `what` is put in front unless the message begins with it.
+static bool wan_failed(const char *what, const struct wan_error *from, struct error *err) {
+    static const enum error_code codes[] = {
+        [WAN_OK] = ERROR_INTERNAL,    [WAN_ERROR_INPUT] = ERROR_INPUT,   [WAN_ERROR_UNSUPPORTED] = ERROR_UNSUPPORTED,
+        [WAN_ERROR_IO] = ERROR_IO,    [WAN_ERROR_MEMORY] = ERROR_MEMORY, [WAN_ERROR_STATE] = ERROR_INTERNAL,
+        [WAN_ERROR_INTERNAL] = ERROR_INTERNAL,
+    };
+    size_t i = (size_t)from->status;
+    error_set(err, i < sizeof codes / sizeof codes[0] ? codes[i] : ERROR_INTERNAL, "%s", from->message);
+    return strncmp(from->message, what, strlen(what)) == 0 ? false : error_prefix(err, "%s", what);
+}
+
+static bool open_plan(struct decode *d, struct error *err) {
+    struct wan_error error = {0};
+    d->plan = wan_plan_open(d->params->plan, &error);
+    if (d->plan == NULL) return wan_failed(d->params->plan, &error, err);
+    wan_plan_get_params(d->plan, &d->shape);
+    return true;
+}
+
+static bool open_latents(struct decode *d, struct error *err) {
+    const struct wan_plan_params *s = &d->shape;
+    if (!latents_open(&d->latents, d->params->latents, err)) return false;
+    if (!latents_check_shape(&d->latents, s->latent_channels, s->latent_height, s->latent_width, err)) return false;
+    d->latent = malloc((size_t)s->latent_channels * s->latent_height * s->latent_width * sizeof *d->latent);
+    if (d->latent == NULL) return error_set(err, ERROR_MEMORY, "%s: no memory for one frame", d->latents.path);
+    if (!size_mul(d->latents.frames - 1, s->steady_frames, &d->frames) ||
+        !size_add(d->frames, s->first_frames, &d->frames) || d->frames == 0) {
+        return error_set(err, ERROR_INPUT, "%s: expected a number of latent frames that gives 1 to 2^64 video frames, "
+                         "found %" PRIu64, d->latents.path, d->latents.frames);
+    }
+    return latents_check_finite(&d->latents, err);
+}
+
+static bool same_file(const char *a, const char *b) {
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+static bool open_output(struct decode *d, struct error *err) {
+    const struct decode_params *p = d->params;
+    if (same_file(p->output, p->latents) || same_file(p->output, p->plan)) {
+        return error_set(err, ERROR_USAGE, "%s: cannot write: it is also an input", p->output);
+    }
+    struct output_params params = {
+        .channels = d->shape.frame_channels,
+        .height = d->shape.frame_height,
+        .width = d->shape.frame_width,
+        .frames = d->frames,
+        .fps = p->fps,
+    };
+    if (!output_open(&d->output, p->output, &params, err)) return false;
+    interrupt_remove_if_killed(d->output.temporary);
+    return true;
+}
+
+// Last, because it takes long and much memory: everything that can be wrong with files is known by then.
+static bool open_session(struct decode *d, struct error *err) {
+    struct wan_error error = {0};
+    struct wan_session_params params = {.threads = d->params->threads};
+    d->session = wan_session_new(d->plan, &params, &error);
+    return d->session != NULL || wan_failed(d->params->plan, &error, err);
+}
+
+// Sends latent frame `t` and writes the frames that come back; the time without the writing is the step's time.
+static bool step(struct decode *d, uint64_t t, struct error *err) {
+    if (!latents_read_frame(&d->latents, t, d->latent, err)) return false;
+    struct wan_error error = {0};
+    double begin = progress_clock(), writing = 0;
+    if (wan_session_send(d->session, d->latent, &error) != WAN_OK) return wan_failed(d->params->plan, &error, err);
+    for (const float *frame; (frame = wan_session_receive(d->session)) != NULL;) {
+        double write_begin = progress_clock();
+        if (!output_write(&d->output, frame, err)) return false;
+        writing += progress_clock() - write_begin;
+    }
+    progress_step(&d->progress, progress_clock() - begin - writing);
+    progress_show(&d->progress, d->output.written);
+    return true;
+}
+
+// After a signal: a video is finished with the frames so far, anything else is given up.
+static bool cancelled(struct decode *d, struct error *err) {
+    const char *name = strcmp(d->output.path, "-") == 0 ? "standard output" : d->output.path;
+    bool keep = d->output.format->complete_at_any_frame && d->output.written > 0;
+    if (keep && !output_finish(&d->output, err)) return false;
+    if (keep) {
+        return error_set(err, ERROR_CANCELLED, "%s: interrupted: it holds the first %" PRIu64 " of %" PRIu64 " frames",
+                         name, d->output.written, d->frames);
+    }
+    return error_set(err, ERROR_CANCELLED, "%s: interrupted after %" PRIu64 " of %" PRIu64 " frames: not written", name,
+                     d->output.written, d->frames);
+}
+
+static bool decode_steps(struct decode *d, struct error *err) {
+    if (!progress_init(&d->progress, d->params->quiet, d->frames, d->latents.frames)) {
+        return error_set(err, ERROR_MEMORY, "%s: out of memory", d->latents.path);
+    }
+    for (uint64_t t = 0; t < d->latents.frames; t++) {
+        if (interrupt_requested()) return cancelled(d, err);
+        if (!step(d, t, err)) return false;
+    }
+    return output_finish(&d->output, err);
+}
+
+static void report(const struct decode *d) {
+    const struct decode_params *p = d->params;
+    if (!p->quiet) {
+        fprintf(stderr, "wanrun: %" PRIu64 " frames of %ux%u in %.1f s -> %s\n", d->frames, d->shape.frame_height,
+                d->shape.frame_width, progress_clock() - d->progress.start,
+                strcmp(p->output, "-") == 0 ? "standard output" : p->output);
+    }
+    if (p->timings) progress_print_timing(&d->progress);
+}
+
+static void close_all(struct decode *d) {
+    output_abort(&d->output);
+    progress_free(&d->progress);
+    wan_session_free(d->session);
+    latents_close(&d->latents);
+    free(d->latent);
+    wan_plan_close(d->plan);
+}
+
+bool decode(const struct decode_params *params, struct error *err) {
+    struct decode d = {.params = params, .latents = {.fd = -1}};
+    bool ok = open_plan(&d, err) && open_latents(&d, err) && open_output(&d, err) && open_session(&d, err) &&
+              decode_steps(&d, err);
+    progress_clear(&d.progress);
+    if (ok) report(&d);
+    close_all(&d);
+    return ok;
+}

@@ -1,0 +1,19 @@
+// The loop of wanrun: latent frames from a reader through a session to a writer, in constant memory.
+#ifndef WANRUN_DECODE_H
+#define WANRUN_DECODE_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+
+struct decode_params {
+    const char *plan, *latents, *output;
+    unsigned threads; // 0: one per online core
+    unsigned fps;
+    bool quiet, timings;
+};
+
+// Decodes a whole video and says so on stderr. ERROR_CANCELLED if a signal stopped it early.
+bool decode(const struct decode_params *params, struct error *err);
+
+#endif

@@ -1,0 +1,62 @@
+// Latents: the input of wanrun, one file with all latent frames of a video, read one frame at a time.
+//
+// A reader understands one file format. It is chosen by the file's first bytes, not by its name, and only finds
+// out where the numbers lie: reading, conversion to float and every check of sizes are the same for all formats.
+// The numbers are read with pread rather than mapped: the resident memory of a run then does not grow with the
+// length of the video, and a file that shrinks under us is an error instead of a SIGBUS.
+//
+// To add a format: a file with a `struct latents_reader`, and its row in latents.c.
+#ifndef WANRUN_LATENTS_H
+#define WANRUN_LATENTS_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { LATENTS_MAX_RANK = 32 }; // as many as numpy allows
+
+enum latents_type { LATENTS_F16, LATENTS_F32 };
+
+struct latents {
+    const char *path; // the caller's
+    int fd;
+    uint64_t file_size;
+
+    // What a reader finds out: C order, little endian.
+    enum latents_type type;
+    unsigned rank;
+    uint64_t shape[LATENTS_MAX_RANK];
+    uint64_t data_offset; // the numbers are everything from here to the end of the file
+
+    // Derived from the shape, which is [channels, frames, height, width] with or without a 1 in front.
+    uint64_t channels, frames, height, width;
+    unsigned char *scratch; // one plane as it is in the file
+};
+
+struct latents_reader {
+    const char *name;
+    bool (*recognises)(const unsigned char *head, size_t size);
+    // Fills type, rank, shape and data_offset.
+    bool (*parse)(struct latents *l, struct error *err);
+};
+
+// Opens the file and checks that it is complete. Errors name the file; a failed open needs no close.
+bool latents_open(struct latents *l, const char *path, struct error *err);
+void latents_close(struct latents *l);
+
+// Checks the shape against what the plan decodes.
+bool latents_check_shape(const struct latents *l, uint64_t channels, uint64_t height, uint64_t width,
+                         struct error *err);
+// Reads the whole file once; the error names the position of the first NaN or infinity.
+bool latents_check_finite(struct latents *l, struct error *err);
+// Latent frame `t` as float[channels][height][width].
+bool latents_read_frame(struct latents *l, uint64_t t, float *out, struct error *err);
+
+// For readers: exactly `size` bytes at `offset`; an error that says how the file ends otherwise.
+bool latents_read_bytes(const struct latents *l, uint64_t offset, void *out, size_t size, struct error *err);
+
+extern const struct latents_reader latents_npy;
+
+#endif

@@ -1,0 +1,94 @@
+#define _GNU_SOURCE
+#include "tools/progress.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LISTED_STEPS = 16 }; // more are summed up
+
+double progress_clock(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+bool progress_init(struct progress *p, bool quiet, uint64_t frames, uint64_t steps) {
+    *p = (struct progress){.frames = frames, .capacity = (size_t)steps, .start = progress_clock()};
+    p->shown = !quiet && isatty(STDERR_FILENO);
+    p->steps = calloc(p->capacity, sizeof *p->steps);
+    return p->steps != NULL;
+}
+
+void progress_free(struct progress *p) {
+    free(p->steps);
+    *p = (struct progress){0};
+}
+
+void progress_step(struct progress *p, double seconds) {
+    if (p->count < p->capacity) p->steps[p->count++] = seconds;
+}
+
+// The rest of the steps will take as long as the last one did.
+static double seconds_left(const struct progress *p) {
+    return p->count == 0 ? 0 : p->steps[p->count - 1] * (double)(p->capacity - p->count);
+}
+
+void progress_show(const struct progress *p, uint64_t written) {
+    if (!p->shown || p->count == 0) return;
+    double per_frame = written == 0 ? 0 : (progress_clock() - p->start) / (double)written;
+    uint64_t left = (uint64_t)(seconds_left(p) + 0.5);
+    fprintf(stderr, "\rframe %" PRIu64 "/%" PRIu64 "  %.2f s/frame", written, p->frames, per_frame);
+    if (p->count < 2) fprintf(stderr, "\033[K"); // the first step says nothing about the others
+    else if (left >= 3600) fprintf(stderr, "  %" PRIu64 " h %02" PRIu64 " min left\033[K", left / 3600, left / 60 % 60);
+    else if (left >= 60) fprintf(stderr, "  %" PRIu64 " min %02" PRIu64 " s left\033[K", left / 60, left % 60);
+    else fprintf(stderr, "  %" PRIu64 " s left\033[K", left);
+}
+
+void progress_clear(const struct progress *p) {
+    if (p->shown && p->count > 0) fputs("\r\033[K", stderr);
+}
+
+// VmHWM belongs to this program alone; ru_maxrss also covers the process that started it, before exec.
+static uint64_t peak_rss(void) {
+    FILE *f = fopen("/proc/self/status", "re");
+    char line[256];
+    uint64_t kib = 0;
+    while (f != NULL && kib == 0 && fgets(line, sizeof line, f) != NULL) sscanf(line, "VmHWM: %" SCNu64, &kib);
+    if (f != NULL) fclose(f);
+    if (kib != 0) return kib * 1024;
+    struct rusage usage = {0};
+    getrusage(RUSAGE_SELF, &usage);
+    return (uint64_t)usage.ru_maxrss * 1024;
+}
+
+static int compare(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void print_summary(const struct progress *p) {
+    size_t n = p->count - 1;
+    double *sorted = malloc(n * sizeof *sorted);
+    if (sorted == NULL) return;
+    memcpy(sorted, p->steps + 1, n * sizeof *sorted);
+    qsort(sorted, n, sizeof *sorted, compare);
+    double median = (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
+    fprintf(stderr, ", steady median %.3f s (min %.3f, max %.3f, n %zu)", median, sorted[0], sorted[n - 1], n);
+    free(sorted);
+}
+
+void progress_print_timing(const struct progress *p) {
+    fprintf(stderr, "timing: first %.3f s", p->count > 0 ? p->steps[0] : 0);
+    if (p->count - 1 > LISTED_STEPS) print_summary(p);
+    else if (p->count > 1) {
+        fputs(", steady", stderr);
+        for (size_t i = 1; i < p->count; i++) fprintf(stderr, " %.3f", p->steps[i]);
+        fputs(" s", stderr);
+    }
+    fprintf(stderr, "; peak RSS %" PRIu64 " bytes\n", peak_rss());
+}

@@ -1,0 +1,31 @@
+// Progress: the line that is redrawn on a terminal, the times of the steps, and what is said at the end.
+#ifndef WANRUN_PROGRESS_H
+#define WANRUN_PROGRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct progress {
+    bool shown; // on a terminal, and wanted
+    uint64_t frames;
+    double start;          // of the run, by progress_clock
+    double *steps;         // seconds that each step took to decode; writing is not counted
+    size_t count, capacity;
+};
+
+double progress_clock(void); // seconds, monotonic
+
+// `steps` is the number of latent frames. False when there is no memory.
+bool progress_init(struct progress *p, bool quiet, uint64_t frames, uint64_t steps);
+void progress_free(struct progress *p);
+void progress_step(struct progress *p, double seconds);
+// Redraws the line: `written` frames so far.
+void progress_show(const struct progress *p, uint64_t written);
+// Removes the line, so that a message can take its place.
+void progress_clear(const struct progress *p);
+
+// On stderr: "timing: first 0.123 s, steady 0.456 0.450 s; peak RSS 123456789 bytes"
+void progress_print_timing(const struct progress *p);
+
+#endif

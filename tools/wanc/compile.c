@@ -1,0 +1,126 @@
+// wanc compile and wanc inspect: both open ONNX files; inspect goes as far as it can without writing anything.
+#include "frontend/import.h"
+#include "frontend/inspect.h"
+#include "passes/emit.h"
+#include "tools/wanc/wanc.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct models {
+    struct onnx_model *open[2];
+    int count;
+};
+
+static void close_models(struct models *models) {
+    while (models->count > 0) onnx_model_close(models->open[--models->count]);
+}
+
+static bool open_models(const struct wanc_options *o, struct models *models, struct error *err) {
+    for (int i = 0; i < o->file_count; i++) {
+        models->open[i] = onnx_model_open(o->files[i], NULL, err);
+        if (models->open[i] == NULL) return false;
+        models->count++;
+    }
+    return true;
+}
+
+static const char *file_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+// One file is a whole decoder, two are its first and its steady step.
+static struct ir_module *import(const struct wanc_options *o, const struct models *models, struct error *err) {
+    struct import_options options = {.latent_height = o->latent_height, .latent_width = o->latent_width};
+    struct ir_module *m = ir_module_new();
+    bool pair = models->count == 2;
+    m->form = pair ? "pair" : "full";
+    m->model_name = arena_strdup(&m->arena, file_name(o->files[0]));
+    for (int i = 0; i < models->count; i++) {
+        struct ir_graph *g;
+        const char *name = pair ? (i ? "steady" : "first") : "full";
+        if (import_graph(m, models->open[i], name, &options, &g, err)) continue;
+        ir_module_free(m);
+        return NULL;
+    }
+    return m;
+}
+
+static void print_notes(const struct ir_module *m, FILE *out) { fputs(strbuf_text(&m->notes), out); }
+
+static void print_module(const struct ir_module *m, FILE *out) {
+    struct strbuf text = {0};
+    ir_print(m, &text);
+    fputs(strbuf_text(&text), out);
+    strbuf_free(&text);
+}
+
+bool wanc_compile(const struct wanc_options *o, struct error *err) {
+    if (o->output == NULL && o->passes.stop_after == NULL) return error_set(err, ERROR_USAGE, "compile: -o PLAN is missing");
+    struct models models = {0};
+    struct ir_module *m = NULL;
+    bool ok = open_models(o, &models, err) && (m = import(o, &models, err)) != NULL && pass_run_all(&m, &o->passes, err);
+    if (ok && !o->quiet) print_notes(m, stderr);
+    if (ok && o->passes.stop_after != NULL) print_module(m, stdout);
+    else if (ok) ok = emit_plan(m, o->output, err);
+    if (!ok && strncmp(err->message, o->files[0], strlen(o->files[0])) != 0 && err->code != ERROR_USAGE && err->code != ERROR_IO) {
+        error_prefix(err, "%s", o->files[0]);
+    }
+    ir_module_free(m);
+    close_models(&models);
+    return ok;
+}
+
+// ---- inspect
+
+static void print_type(const char *label, const char *name, const struct ir_type *t) {
+    struct strbuf text = {0};
+    ir_type_print(t, &text);
+    printf("%s %s: %s\n", label, name, strbuf_text(&text));
+    strbuf_free(&text);
+}
+
+static void print_stream(const struct ir_module *m) {
+    static const char *const names[] = {"first", "steady"};
+    printf("caches: %d\n", m->cache_count);
+    for (const struct ir_cache *c = m->caches; c != NULL; c = c->next) print_type("  cache", c->producer, &c->type);
+    for (int i = 0; i < 2; i++) {
+        struct ir_graph *g = ir_graph_find(m, names[i]);
+        struct ir_node *results = g ? ir_return_of(g) : NULL;
+        if (results && results->input_count == 1) print_type(names[i], "step gives", &ir_in(results, 0)->type);
+    }
+}
+
+// What the compiler makes of the graph: its form and its stream, or why it has none.
+static bool inspect_stream(const struct wanc_options *o, const struct models *models, struct error *err) {
+    struct wanc_options with_size = *o;
+    struct pass_options passes = {.stop_after = "specialise"};
+    if (o->latent_height == 0) with_size.latent_height = 4, with_size.latent_width = 6; // any size shows the structure
+    struct error retry = {0};
+    struct ir_module *m = import(&with_size, models, &retry);
+    if (m == NULL && o->latent_height == 0) m = import(o, models, err); // the model's size is fixed
+    else if (m == NULL) *err = retry;
+    bool ok = m != NULL && pass_run_all(&m, &passes, err);
+    if (ok) {
+        printf("form: %s\n", m->form);
+        print_notes(m, stdout);
+        print_stream(m);
+    } else printf("not streamed: %s\n", err->message);
+    ir_module_free(m);
+    return ok;
+}
+
+bool wanc_inspect(const struct wanc_options *o, struct error *err) {
+    struct models models = {0};
+    bool ok = open_models(o, &models, err);
+    for (int i = 0; ok && i < models.count; i++) {
+        struct strbuf text = {0};
+        onnx_inspect(models.open[i], &text);
+        fputs(strbuf_text(&text), stdout);
+        strbuf_free(&text);
+    }
+    ok = ok && inspect_stream(o, &models, err);
+    close_models(&models);
+    return ok;
+}

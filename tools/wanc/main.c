@@ -1,0 +1,121 @@
+// wanc: from an ONNX decoder to a plan, and what one may want to know of either.
+#include "tools/wanc/wanc.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char usage[] =
+    "usage: wanc COMMAND [OPTIONS] FILE...\n"
+    "\n"
+    "commands:\n"
+    "  compile MODEL.onnx [STEADY.onnx] -o PLAN   compile a decoder; with two files, its first and its steady step\n"
+    "  inspect MODEL.onnx [STEADY.onnx]           what the file holds, and what of it is not supported\n"
+    "  report PLAN                                shapes, caches, memory\n"
+    "  dump PLAN                                  everything in a plan, as text\n"
+    "  passes                                     the compiler's passes, in order\n"
+    "  opt FILE.ir --passes A,B,..                run passes on textual IR (- reads standard input)\n"
+    "\n"
+    "options:\n"
+    "  -o, --output FILE          where to write (report, dump, opt: standard output)\n"
+    "      --latent-size HxW      height and width of the latents, where the model leaves them open\n"
+    "      --print-after PASS     print the IR after these passes (names separated by commas, or all)\n"
+    "      --stop-after PASS      stop behind this pass and print the IR\n"
+    "      --skip PASS            leave passes out\n"
+    "      --passes LIST          opt: the passes to run\n"
+    "      --verify-each          check the IR after every pass, and that its text reads back the same\n"
+    "      --timings              seconds of each pass\n"
+    "  -q, --quiet                no notes\n"
+    "  -h, --help                 this text\n"
+    "      --version              the version\n"
+    "\n"
+    "example: wanc compile decoder.onnx --latent-size 60x104 -o plan.bin\n";
+
+static const struct {
+    const char *name;
+    wanc_command *run;
+    int min_files, max_files;
+} commands[] = {
+    {"compile", wanc_compile, 1, 2}, {"inspect", wanc_inspect, 1, 2}, {"report", wanc_report, 1, 1},
+    {"dump", wanc_dump, 1, 1},       {"passes", wanc_passes, 0, 0},   {"opt", wanc_opt, 1, 1},
+};
+
+enum { OPT_LATENT_SIZE = 256, OPT_PRINT_AFTER, OPT_STOP_AFTER, OPT_SKIP, OPT_PASSES, OPT_VERIFY_EACH, OPT_TIMINGS, OPT_VERSION };
+
+static const struct option long_options[] = {
+    {"output", required_argument, NULL, 'o'},
+    {"latent-size", required_argument, NULL, OPT_LATENT_SIZE},
+    {"print-after", required_argument, NULL, OPT_PRINT_AFTER},
+    {"stop-after", required_argument, NULL, OPT_STOP_AFTER},
+    {"skip", required_argument, NULL, OPT_SKIP},
+    {"passes", required_argument, NULL, OPT_PASSES},
+    {"verify-each", no_argument, NULL, OPT_VERIFY_EACH},
+    {"timings", no_argument, NULL, OPT_TIMINGS},
+    {"quiet", no_argument, NULL, 'q'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, OPT_VERSION},
+    {NULL, 0, NULL, 0},
+};
+
+static bool parse_size(const char *text, struct wanc_options *o, struct error *err) {
+    char *end;
+    o->latent_height = strtoll(text, &end, 10);
+    if (*end == 'x') o->latent_width = strtoll(end + 1, &end, 10);
+    if (*end == 0 && o->latent_height > 0 && o->latent_width > 0 && o->latent_height <= 4096 && o->latent_width <= 4096) return true;
+    return error_set(err, ERROR_USAGE, "--latent-size: expected HxW with numbers from 1 to 4096, found '%s'", text);
+}
+
+// 0: go on; 1: done (help, version); -1: error.
+static int parse_options(int argc, char **argv, struct wanc_options *o, struct error *err) {
+    for (int c; (c = getopt_long(argc, argv, "o:qh", long_options, NULL)) != -1;) {
+        switch (c) {
+        case 'o': o->output = optarg; break;
+        case 'q': o->quiet = true; break;
+        case 'h': fputs(usage, stdout); return 1;
+        case OPT_VERSION: puts("wanc " WAN_VERSION); return 1;
+        case OPT_LATENT_SIZE:
+            if (!parse_size(optarg, o, err)) return -1;
+            break;
+        case OPT_PRINT_AFTER: o->passes.print_after = optarg; break;
+        case OPT_STOP_AFTER: o->passes.stop_after = optarg; break;
+        case OPT_SKIP: o->passes.skip = optarg; break;
+        case OPT_PASSES: o->pass_list = optarg; break;
+        case OPT_VERIFY_EACH: o->passes.verify_each = true; break;
+        case OPT_TIMINGS: o->passes.timings = true; break;
+        default: return -1; // getopt has printed the reason
+        }
+    }
+    return 0;
+}
+
+static int usage_error(const char *message) {
+    if (message[0]) fprintf(stderr, "wanc: %s\n", message);
+    fputs("wanc: see `wanc --help`\n", stderr);
+    return EXIT_USAGE;
+}
+
+static int run(const char *name, struct wanc_options *o, int file_count, char **files) {
+    struct error err = {0};
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        if (strcmp(commands[i].name, name) != 0) continue;
+        if (file_count < commands[i].min_files || file_count > commands[i].max_files) return usage_error("wrong number of files");
+        for (int k = 0; k < file_count; k++) o->files[o->file_count++] = files[k];
+        bool ok = commands[i].run(o, &err);
+        if (fflush(stdout) != 0 && ok) ok = error_set(&err, ERROR_IO, "standard output: cannot be written");
+        if (!ok) fprintf(stderr, "wanc: %s\n", err.message);
+        return ok ? EXIT_OK : err.code == ERROR_USAGE ? EXIT_USAGE : EXIT_FAILED;
+    }
+    fprintf(stderr, "wanc: unknown command '%s'\n", name);
+    return usage_error("");
+}
+
+int main(int argc, char **argv) {
+    struct wanc_options o = {.passes = {.out = stdout}};
+    struct error err = {0};
+    int done = parse_options(argc, argv, &o, &err);
+    if (done > 0) return EXIT_OK;
+    if (done < 0) return usage_error(err.message);
+    if (optind >= argc) return usage_error("no command");
+    return run(argv[optind], &o, argc - optind - 1, argv + optind + 1);
+}

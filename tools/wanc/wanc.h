@@ -1,0 +1,28 @@
+// wanc: the compiler's command line. One function for each command; main dispatches.
+#ifndef WANC_TOOLS_WANC_H
+#define WANC_TOOLS_WANC_H
+
+#include "base/error.h"
+#include "ir/ir.h"
+#include "passes/pass.h"
+
+#include <stdint.h>
+
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+// Options that several commands share.
+struct wanc_options {
+    const char *output;
+    int64_t latent_height, latent_width; // 0: not given
+    struct pass_options passes;
+    const char *pass_list; // of `wanc opt`
+    bool quiet;
+    const char *files[2];
+    int file_count;
+};
+
+typedef bool wanc_command(const struct wanc_options *o, struct error *err);
+
+wanc_command wanc_compile, wanc_inspect, wanc_report, wanc_dump, wanc_passes, wanc_opt;
+
+#endif

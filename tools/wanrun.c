@@ -1,0 +1,174 @@
+// wanrun: decodes latents to a video with a plan made by `wanc compile`.
+#define _GNU_SOURCE
+#include "base/error.h"
+#include "runtime/wan.h"
+#include "tools/decode.h"
+#include "tools/interrupt.h"
+#include "tools/output/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { EXIT_FAILED = 1, EXIT_USAGE = 2, MAX_THREADS = 1024, MAX_FPS = 1000, DEFAULT_FPS = 16 };
+enum { OPTION_FPS = 256, OPTION_THREADS, OPTION_TIMINGS, OPTION_VERSION };
+
+static const struct option long_options[] = {
+    {"output", required_argument, NULL, 'o'},
+    {"threads", required_argument, NULL, OPTION_THREADS},
+    {"fps", required_argument, NULL, OPTION_FPS},
+    {"timings", no_argument, NULL, OPTION_TIMINGS},
+    {"quiet", no_argument, NULL, 'q'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, OPTION_VERSION},
+    {0},
+};
+
+static const char help_before_formats[] =
+    "Usage: wanrun PLAN LATENTS [-o OUT] [options]\n"
+    "\n"
+    "Decodes the latents of a video with a plan made by `wanc compile`.\n"
+    "\n"
+    "  PLAN     the plan\n"
+    "  LATENTS  a .npy file, float16 or float32, [1, channels, frames, height, width] or\n"
+    "           [channels, frames, height, width]\n"
+    "\n"
+    "  -o, --output OUT  what to write; the suffix chooses the format (default: the name of LATENTS\n"
+    "                    with .mp4, in the working directory)\n";
+
+static const char help_after_formats[] =
+    "      --threads N   threads that decode (default: one per core)\n"
+    "      --fps N       frames per second of .mp4 and .y4m (default: 16)\n"
+    "      --timings     print the seconds of each step and the peak memory\n"
+    "  -q, --quiet       print nothing but errors\n"
+    "  -h, --help        print this help\n"
+    "      --version     print the version\n"
+    "\n"
+    "Ctrl-C stops after the current step; .mp4, .y4m and numbered .png keep the frames so far.\n"
+    "Exit status: 0 success, 1 failure, 2 wrong usage.\n"
+    "\n"
+    "Examples:\n"
+    "  wanrun decoder.plan latents.npy                     writes latents.mp4\n"
+    "  wanrun decoder.plan latents.npy -o sheet.png        a look at the video\n"
+    "  wanrun decoder.plan latents.npy -o frame-%04d.png   every frame\n"
+    "  wanrun decoder.plan latents.npy -o - | mpv -        watch while it decodes\n";
+
+static int flush_stdout(void) {
+    if (fflush(stdout) == 0 && !ferror(stdout)) return 0;
+    fprintf(stderr, "wanrun: standard output: cannot write: %s\n", strerror(errno));
+    return EXIT_FAILED;
+}
+
+static int print_help(void) {
+    fputs(help_before_formats, stdout);
+    const struct output_format *f;
+    for (unsigned i = 0; (f = output_format_at(i)) != NULL; i++) {
+        printf("                      %-8s  %s\n", f->pattern ? "%04d.png" : f->suffix, f->description);
+    }
+    printf("                      %-8s  .y4m on the standard output\n", "-");
+    fputs(help_after_formats, stdout);
+    return flush_stdout();
+}
+
+static bool parse_number(const char *option, const char *text, unsigned max, unsigned *out, struct error *err) {
+    char *end;
+    errno = 0;
+    unsigned long n = strtoul(text, &end, 10);
+    bool digits = text[0] >= '0' && text[0] <= '9' && *end == 0 && errno == 0;
+    if (!digits || n < 1 || n > max) {
+        return error_set(err, ERROR_USAGE, "%s: expected a whole number from 1 to %u, found '%s'", option, max, text);
+    }
+    *out = (unsigned)n;
+    return true;
+}
+
+// LATENTS' name without folder and suffix, with ".mp4".
+static char *default_output(const char *latents) {
+    const char *slash = strrchr(latents, '/');
+    const char *name = slash == NULL ? latents : slash + 1;
+    const char *dot = strrchr(name, '.');
+    int n = dot == NULL || dot == name ? (int)strlen(name) : (int)(dot - name);
+    char *out;
+    return asprintf(&out, "%.*s.mp4", n, name) < 0 ? NULL : out;
+}
+
+static bool parse_operands(struct decode_params *p, int argc, char **argv, struct error *err) {
+    static const char *const missing[] = {"PLAN and LATENTS", "LATENTS"};
+    if (argc < 2) return error_set(err, ERROR_USAGE, "expected %s, found none", missing[argc]);
+    if (argc > 2) return error_set(err, ERROR_USAGE, "expected nothing after LATENTS, found '%s'", argv[2]);
+    p->plan = argv[0];
+    p->latents = argv[1];
+    return p->output == NULL || output_check_path(p->output, err);
+}
+
+// getopt has moved past `text` unless it is a bundle of short options, where `optopt` is the one it stopped at.
+static bool unknown_option(const char *text, struct error *err) {
+    char letter[] = {'-', (char)optopt, 0};
+    bool is_long = strncmp(text, "--", 2) == 0 && text[2] != 0;
+    return error_set(err, ERROR_USAGE, "%s: unknown or malformed option", is_long ? text : letter);
+}
+
+// One option; `status` is set when it ends the program (--help, --version).
+static bool parse_option(struct decode_params *p, int c, char **argv, int *status, struct error *err) {
+    switch (c) {
+    case 'o': p->output = optarg; return true;
+    case 'q': p->quiet = true; return true;
+    case 'h': *status = print_help(); return true;
+    case OPTION_TIMINGS: p->timings = true; return true;
+    case OPTION_THREADS: return parse_number("--threads", optarg, MAX_THREADS, &p->threads, err);
+    case OPTION_FPS: return parse_number("--fps", optarg, MAX_FPS, &p->fps, err);
+    case OPTION_VERSION:
+        printf("wanrun %s\n", wan_version());
+        *status = flush_stdout();
+        return true;
+    case ':': return error_set(err, ERROR_USAGE, "%s: expected a value, found none", argv[optind - 1]);
+    default: return unknown_option(argv[optind - 1], err);
+    }
+}
+
+// Fills `p`; a status >= 0 ends the program.
+static bool parse_command_line(struct decode_params *p, int argc, char **argv, int *status, struct error *err) {
+    int c;
+    while (*status < 0 && (c = getopt_long(argc, argv, ":o:qh", long_options, NULL)) != -1) {
+        if (!parse_option(p, c, argv, status, err)) return false;
+    }
+    return *status >= 0 || parse_operands(p, argc - optind, argv + optind, err);
+}
+
+// One line, whatever the names of files hold.
+static int fail(const struct error *err) {
+    char line[sizeof err->message];
+    memcpy(line, err->message, sizeof line);
+    for (char *c = line; *c != 0; c++) {
+        if ((unsigned char)*c < ' ' || *c == 127) *c = '?';
+    }
+    bool usage = err->code == ERROR_USAGE;
+    fprintf(stderr, "wanrun: %s%s\n", line, usage ? " (see wanrun --help)" : "");
+    return usage ? EXIT_USAGE : EXIT_FAILED;
+}
+
+// A closed stdout or stderr leaves its number to the next file that is opened: messages would end up in there.
+static void occupy_standard_streams(void) {
+    int fd;
+    while ((fd = open("/dev/null", O_RDONLY)) >= 0 && fd <= STDERR_FILENO) continue;
+    if (fd >= 0) close(fd);
+}
+
+int main(int argc, char **argv) {
+    struct decode_params params = {.fps = DEFAULT_FPS};
+    struct error err = {0};
+    int status = -1;
+    occupy_standard_streams();
+    if (!parse_command_line(&params, argc, argv, &status, &err)) return fail(&err);
+    if (status >= 0) return status;
+    char *chosen = params.output == NULL ? default_output(params.latents) : NULL;
+    if (params.output == NULL) params.output = chosen;
+    interrupt_install(!params.quiet && isatty(STDERR_FILENO));
+    bool ok = params.output != NULL ? decode(&params, &err) : error_set(&err, ERROR_MEMORY, "out of memory");
+    free(chosen);
+    return ok ? 0 : fail(&err);
+}
