@@ -1,4 +1,5 @@
-// Files: mapped for reading; written beside their final name and renamed, so that nobody ever sees half a file.
+// Files: mapped for reading; written beside their final name and renamed, so that nobody ever sees half a
+// file.
 #ifndef WANC_BASE_FILE_H
 #define WANC_BASE_FILE_H
 

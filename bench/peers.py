@@ -203,7 +203,7 @@ def parse_timing(text):
 def run_wanrun(folder, options):
     """One decode by wanrun."""
     command = [options.wanrun, folder / "plan.bin", folder / "latents.npy", "-o", folder / "frames_wanrun.npy",
-               "--threads", str(options.threads)]
+               "--threads", str(options.threads), "--timings"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise PeerError(f"wanrun failed:\n{done.stderr[-2000:]}")

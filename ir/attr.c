@@ -50,8 +50,8 @@ const struct ir_rearrange *ir_attr_rearrange(const struct ir_node *n) {
     return a != NULL && a->kind == IR_ATTR_REARRANGE ? a->rearrange : NULL;
 }
 
-// The attribute with this key, new or to be overwritten. Attributes stay in the order of their keys, so that equal
-// nodes print equally.
+// The attribute with this key, new or to be overwritten. Attributes stay in the order of their keys, so that
+// equal nodes print equally.
 static struct ir_attr *slot(struct ir_node *n, enum ir_key key) {
     struct ir_attr **p = &n->attrs;
     while (*p != NULL && (*p)->key < key) p = &(*p)->next;

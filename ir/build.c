@@ -9,7 +9,8 @@
 #include <string.h>
 
 const struct ir_op_info ir_op_info[IR_OPS] = {
-#define OP(id, name, min_in, max_in, outputs, level, flags) [IR_##id] = {name, min_in, max_in, outputs, level, flags},
+#define OP(id, name, min_in, max_in, outputs, level, flags)                                                  \
+    [IR_##id] = {name, min_in, max_in, outputs, level, flags},
 #include "ir/ops.def"
 #undef OP
 };
@@ -61,7 +62,9 @@ struct ir_block *ir_block_new(struct ir_graph *g) {
     return b;
 }
 
-struct ir_node *ir_return_of(const struct ir_graph *g) { return g->body.tail; }
+struct ir_node *ir_return_of(const struct ir_graph *g) {
+    return g->body.tail;
+}
 
 int ir_base_name(const char *name) { return (int)strcspn(name, "~"); }
 
@@ -85,7 +88,8 @@ struct ir_value *ir_graph_add_input(struct ir_graph *g, const char *name, struct
     return inputs[g->input_count++] = new_value(g->module, arena_strdup(a, name), type);
 }
 
-struct ir_cache *ir_cache_new(struct ir_module *m, const char *name, struct ir_type type, const char *producer) {
+struct ir_cache *ir_cache_new(struct ir_module *m, const char *name, struct ir_type type,
+                              const char *producer) {
     struct ir_cache *c = arena_alloc(&m->arena, sizeof *c), **end = &m->caches;
     c->name = arena_strdup(&m->arena, name);
     c->type = type;
@@ -143,8 +147,8 @@ struct ir_value *ir_constant_ints(struct ir_module *m, const char *name, enum ir
     return v;
 }
 
-struct ir_value *ir_constant_floats(struct ir_module *m, const char *name, int rank, const struct ir_dim *dims,
-                                    const float *values) {
+struct ir_value *ir_constant_floats(struct ir_module *m, const char *name, int rank,
+                                    const struct ir_dim *dims, const float *values) {
     struct ir_value *v = ir_constant_new(m, ir_fresh_name(m, name), ir_type_make(IR_F32, rank, dims));
     size_t bytes = v->constant->count * sizeof *values;
     void *data = arena_alloc(&m->arena, bytes ? bytes : 1);
@@ -262,7 +266,8 @@ struct ir_node *ir_node_new(struct ir_block *block, struct ir_node *at, enum ir_
     return n;
 }
 
-struct ir_node *ir_insert(struct ir_node *at, enum ir_op op, int input_count, struct ir_value *const *inputs) {
+struct ir_node *ir_insert(struct ir_node *at, enum ir_op op, int input_count,
+                          struct ir_value *const *inputs) {
     const char *hint = at->output_count > 0 ? ir_out(at)->name : "v";
     struct ir_node *n = ir_node_new(at->block, at, op, hint, input_count, inputs, ir_op_info[op].outputs);
     n->name = at->name;

@@ -1,7 +1,7 @@
 // Dimensions that know about time.
 //
-// The decoder runs once per latent frame. Let T be the number of latent frames of a whole video. Every length in the
-// graph is an affine function of T, and we write it as the pair
+// The decoder runs once per latent frame. Let T be the number of latent frames of a whole video. Every length
+// in the graph is an affine function of T, and we write it as the pair
 //
 //     first|steady      n(T) = first + steady * (T - 1)
 //
@@ -9,8 +9,8 @@
 // T itself is 1|1, the video's 4T-3 frames are 1|4, x[:1] has length 1|0, x[1:] of T frames has length 0|1.
 // A length that does not depend on T, say 60, is 60|0 and is printed 60.
 //
-// Sums are componentwise, a product needs one constant factor. Two pairs are equal for all T when both components
-// are equal.
+// Sums are componentwise, a product needs one constant factor. Two pairs are equal for all T when both
+// components are equal.
 #ifndef WANC_IR_DIM_H
 #define WANC_IR_DIM_H
 

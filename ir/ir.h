@@ -2,13 +2,14 @@
 // docs/ir.md specifies its textual form; ir/ops.def lists the operators.
 //
 //     module            constants and caches, shared by its graphs
-//       graph           one before specialisation ("full", or "first" and "steady" of a pair), then `first` and `steady`
+//       graph           one before specialisation ("full", or "first" and "steady" of a pair), then `first`
+//       and `steady`
 //         block         a list of nodes in execution order that ends in a `return`
 //           node        one operator: inputs are uses of values, outputs are values
 //             value     has a type; is a graph input, a constant, or the output of a node
 //
-// Everything lives in the module's arena and dies with it. Nodes and values are edited only through the functions
-// below, which keep the use lists true.
+// Everything lives in the module's arena and dies with it. Nodes and values are edited only through the
+// functions below, which keep the use lists true.
 #ifndef WANC_IR_IR_H
 #define WANC_IR_IR_H
 
@@ -78,10 +79,10 @@ enum ir_op {
     IR_OPS
 };
 
-enum ir_level { // in which phase of the pipeline an operator may appear
-    IR_LEVEL_ONNX = 1,  // as imported: parameters may be operands
+enum ir_level {          // in which phase of the pipeline an operator may appear
+    IR_LEVEL_ONNX = 1,   // as imported: parameters may be operands
     IR_LEVEL_TENSOR = 2, // canonical: parameters are attributes
-    IR_LEVEL_FRAME = 4, // channels last, [frames, height, width, channels]
+    IR_LEVEL_FRAME = 4,  // channels last, [frames, height, width, channels]
 };
 
 enum ir_flag {
@@ -108,17 +109,18 @@ extern const char *const ir_key_name[IR_KEYS];
 // How axes are split, reordered, merged and repeated: the one operator behind reshape, transpose, squeeze,
 // expand, tile, nearest upsampling and temporal interleave (ir/rearrange.h).
 struct ir_rearrange {
-    int atoms;                           // those of the input, in input order, then the repeated ones
+    int atoms; // those of the input, in input order, then the repeated ones
     int in_atoms;
-    struct ir_dim size[IR_MAX_ATOMS];    // never 1, unless it is the time axis
-    int time_atom;                       // which atom is time, or -1
+    struct ir_dim size[IR_MAX_ATOMS]; // never 1, unless it is the time axis
+    int time_atom;                    // which atom is time, or -1
     int in_rank, out_rank;
-    uint8_t in_count[IR_MAX_RANK];       // atoms in each input axis
-    uint8_t out_count[IR_MAX_RANK];      // and in each output axis
-    uint8_t out_order[IR_MAX_ATOMS];     // the atoms in output order
+    uint8_t in_count[IR_MAX_RANK];   // atoms in each input axis
+    uint8_t out_count[IR_MAX_RANK];  // and in each output axis
+    uint8_t out_order[IR_MAX_ATOMS]; // the atoms in output order
 };
 
-// Kept between steps. dims are [frames, ...]: before layout in the convolution's own axes, afterwards channels last.
+// Kept between steps. dims are [frames, ...]: before layout in the convolution's own axes, afterwards
+// channels last.
 struct ir_cache {
     const char *name;
     struct ir_type type;
@@ -193,7 +195,7 @@ struct ir_module {
     uint64_t cache_bytes;
     struct ir_symbol *symbols;
     const char *model_name, *form;
-    unsigned next_id; // for fresh names
+    unsigned next_id;    // for fresh names
     struct strbuf notes; // lines for the user: what was recognised, what is odd
 };
 
@@ -221,18 +223,19 @@ struct ir_value *ir_graph_add_input(struct ir_graph *g, const char *name, struct
 struct ir_value *ir_constant_new(struct ir_module *m, const char *name, struct ir_type type);
 struct ir_value *ir_constant_ints(struct ir_module *m, const char *name, enum ir_dtype dtype, int rank,
                                   const struct ir_dim *dims, const struct ir_dim *ints);
-struct ir_value *ir_constant_floats(struct ir_module *m, const char *name, int rank, const struct ir_dim *dims,
-                                    const float *values);
+struct ir_value *ir_constant_floats(struct ir_module *m, const char *name, int rank,
+                                    const struct ir_dim *dims, const float *values);
 // Element `i` of a float constant, decoded. The constant must have data.
 double ir_constant_float(const struct ir_constant *c, size_t i);
 bool ir_is_float_constant(const struct ir_value *v); // with data
 bool ir_is_int_constant(const struct ir_value *v);
 
-// A node before `at` (NULL: at the end of `block`). Outputs get fresh names derived from `hint` and unknown types.
+// A node before `at` (NULL: at the end of `block`). Outputs get fresh names derived from `hint` and unknown
+// types.
 struct ir_node *ir_node_new(struct ir_block *block, struct ir_node *at, enum ir_op op, const char *hint,
                             int input_count, struct ir_value *const *inputs, int output_count);
-// A node of one output before `at`, in its block and with its name, its type inferred. NULL only on a bug: the caller
-// has checked that the types fit. `attrs` of `like` are not copied.
+// A node of one output before `at`, in its block and with its name, its type inferred. NULL only on a bug:
+// the caller has checked that the types fit. `attrs` of `like` are not copied.
 struct ir_node *ir_insert(struct ir_node *at, enum ir_op op, int input_count, struct ir_value *const *inputs);
 void ir_node_set_input(struct ir_node *n, int index, struct ir_value *value);
 void ir_node_add_input(struct ir_node *n, struct ir_value *value);
@@ -253,7 +256,8 @@ static inline struct ir_value *ir_in(const struct ir_node *n, int i) {
 static inline struct ir_value *ir_out(const struct ir_node *n) { return n->outputs[0]; }
 static inline const struct ir_op_info *ir_info(const struct ir_node *n) { return &ir_op_info[n->op]; }
 
-struct ir_cache *ir_cache_new(struct ir_module *m, const char *name, struct ir_type type, const char *producer);
+struct ir_cache *ir_cache_new(struct ir_module *m, const char *name, struct ir_type type,
+                              const char *producer);
 // Values keep their base name through the passes: "conv3d_10" of "conv3d_10~57". Returns its length.
 int ir_base_name(const char *name);
 void ir_symbol_add(struct ir_module *m, const char *value, const char *shape);
@@ -280,8 +284,8 @@ void ir_attr_remove(struct ir_node *n, enum ir_key key);
 void ir_attr_copy_all(struct ir_node *to, const struct ir_node *from);
 
 // ---- whole graphs
-// Copies nodes and inputs of `from` into a new graph (ir/clone.c). Constants and caches are shared. value->map of
-// every value of `from` is its copy.
+// Copies nodes and inputs of `from` into a new graph (ir/clone.c). Constants and caches are shared.
+// value->map of every value of `from` is its copy.
 struct ir_graph *ir_graph_clone(struct ir_graph *from, const char *name);
 // Sets the types of the node's outputs from its inputs and attributes (ir/shape.c). The error names the node.
 bool ir_infer_node(struct ir_node *n, struct error *err);

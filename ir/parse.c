@@ -1,5 +1,6 @@
-// The textual form, read. docs/ir.md is its specification; a recursive-descent parser with one token of lookahead.
-// Types may be left out of node results: they are then inferred, which keeps hand-written tests short.
+// The textual form, read. docs/ir.md is its specification; a recursive-descent parser with one token of
+// lookahead. Types may be left out of node results: they are then inferred, which keeps hand-written tests
+// short.
 #include "ir/rearrange.h"
 
 #include <ctype.h>
@@ -8,7 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum token { TOKEN_END, TOKEN_WORD, TOKEN_NUMBER, TOKEN_STRING, TOKEN_VALUE, TOKEN_GLOBAL, TOKEN_PUNCTUATION };
+enum token {
+    TOKEN_END,
+    TOKEN_WORD,
+    TOKEN_NUMBER,
+    TOKEN_STRING,
+    TOKEN_VALUE,
+    TOKEN_GLOBAL,
+    TOKEN_PUNCTUATION
+};
 
 struct scope { // names of values, by open hashing
     struct ir_value **slots;
@@ -46,7 +55,6 @@ static void skip_space(struct parser *p) {
         if (*p->at == '\n') p->line++;
         else if (*p->at == '#') p->at += strcspn(p->at, "\n") - 1;
         else if (*p->at == 0 || !isspace((unsigned char)*p->at)) return;
-        if (p->at[0] == '#' && p->at[1] == 0) return;
     }
 }
 
@@ -84,7 +92,8 @@ static void advance(struct parser *p) {
         p->kind = c == '%' ? TOKEN_VALUE : TOKEN_GLOBAL;
         p->at++;
         take_while(p, name_char);
-    } else if (isdigit((unsigned char)c) || (c == '-' && (isdigit((unsigned char)next) || next == 'i'))) {
+    } else if (isdigit((unsigned char)c) ||
+               (c == '-' && (isdigit((unsigned char)next) || next == 'i' || next == 'n'))) {
         p->kind = TOKEN_NUMBER;
         take_while(p, number_char);
     } else if (isalpha((unsigned char)c) || c == '_') {
@@ -390,7 +399,8 @@ static int take_results(struct parser *p, struct result *results, int most) {
     int count = 0;
     while (!p->failed && p->kind == TOKEN_VALUE && count < most) {
         struct result *r = &results[count++];
-        *r = (struct result){.annotations = {.type = {.rank = -1, .time_axis = -1}, .declared = {.rank = -1}}};
+        *r =
+            (struct result){.annotations = {.type = {.rank = -1, .time_axis = -1}, .declared = {.rank = -1}}};
         r->name = take_text(p, TOKEN_VALUE, "%name");
         take_annotations(p, &r->annotations);
         if (!accept(p, ",")) break;
@@ -410,6 +420,16 @@ static void define_results(struct parser *p, struct ir_node *n, const struct res
     }
 }
 
+// Imported graphs, in front of `resolve`, hold operators whose operands have no types yet: nor have their
+// results.
+static bool can_infer(const struct ir_node *n) {
+    for (int i = 0; i < n->input_count; i++) {
+        const struct ir_value *v = ir_in(n, i);
+        if (v != NULL && v->def != NULL && v->type.rank < 0) return false;
+    }
+    return ir_info(n)->level != IR_LEVEL_ONNX && n->op != IR_RETURN;
+}
+
 static void take_node(struct parser *p, struct ir_block *b) {
     static const int most_results = 64, most_operands = 4096;
     struct result results[64];
@@ -419,7 +439,8 @@ static void take_node(struct parser *p, struct ir_block *b) {
     size_t capacity = 0;
     if (at_operand(p)) {
         do {
-            operands = arena_grow(&p->m->arena, operands, (size_t)count, &capacity, sizeof(struct ir_value *));
+            operands =
+                arena_grow(&p->m->arena, operands, (size_t)count, &capacity, sizeof(struct ir_value *));
             operands[count++] = take_operand(p);
         } while (accept(p, ",") && count < most_operands);
     }
@@ -429,13 +450,13 @@ static void take_node(struct parser *p, struct ir_block *b) {
     if (p->kind == TOKEN_STRING) n->name = take_text(p, TOKEN_STRING, "a name");
     if (op == IR_ONNX_IF) take_branches(p, n);
     if (p->failed) return;
-    bool typed = result_count > 0 && results[0].annotations.type.rank >= 0;
+    bool infer = result_count > 0 && results[0].annotations.type.rank < 0 && can_infer(n);
     struct error err = {0};
-    if (!typed && result_count > 0 && ir_info(n)->level != IR_LEVEL_ONNX && !ir_infer_node(n, &err)) {
+    if (infer && !ir_infer_node(n, &err)) {
         error_set(p->err, ERROR_INPUT, "%s:%d: %s", p->file, p->line, err.message);
         p->failed = true;
     }
-    define_results(p, n, results, typed || ir_info(n)->level == IR_LEVEL_ONNX);
+    define_results(p, n, results, !infer);
 }
 
 static void take_block(struct parser *p, struct ir_block *b) {
@@ -452,7 +473,8 @@ static void take_buffers(struct parser *p, struct ir_graph *g) {
         g->lower_bound_bytes = (uint64_t)take_int(p);
     }
     while (accept(p, "buffer")) {
-        g->buffers = arena_grow(&p->m->arena, g->buffers, (size_t)g->buffer_count, &capacity, sizeof *g->buffers);
+        g->buffers =
+            arena_grow(&p->m->arena, g->buffers, (size_t)g->buffer_count, &capacity, sizeof *g->buffers);
         struct ir_buffer *b = &g->buffers[g->buffer_count++];
         take_text(p, TOKEN_WORD, "the buffer's name");
         b->bytes = (uint64_t)take_int(p);

@@ -63,8 +63,8 @@ static void print_storage(const struct ir_storage *s, struct strbuf *out) {
     if (s->place == IR_NOWHERE) return;
     if (s->place == IR_IN_BUFFER) strbuf_printf(out, " in b%" PRIu32, s->buffer);
     else strbuf_add(out, s->place == IR_IN_INPUT ? " in input" : " in output");
-    strbuf_printf(out, "+%" PRIu64 "(%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ")", s->offset, s->frame_stride,
-                  s->row_stride, s->pixel_stride, s->channel_stride);
+    strbuf_printf(out, "+%" PRIu64 "(%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ")", s->offset,
+                  s->frame_stride, s->row_stride, s->pixel_stride, s->channel_stride);
 }
 
 static void print_definition(const struct ir_value *v, struct strbuf *out) {
@@ -121,7 +121,8 @@ static void print_constant(const struct ir_value *v, struct strbuf *out) {
     strbuf_add(out, " = ");
     if (c->ints != NULL) {
         strbuf_add(out, "[");
-        for (size_t i = 0; i < c->count; i++) strbuf_printf(out, "%s%s", i ? "," : "", dim_format(text, c->ints[i], false));
+        for (size_t i = 0; i < c->count; i++)
+            strbuf_printf(out, "%s%s", i ? "," : "", dim_format(text, c->ints[i], false));
         strbuf_add(out, "]\n");
     } else if (c->data != NULL && c->count <= INLINE_FLOATS) {
         strbuf_add(out, "[");
@@ -141,12 +142,13 @@ static void print_graph(const struct ir_graph *g, struct strbuf *out) {
     }
     strbuf_add(out, ") {\n");
     if (g->buffer_count > 0) {
-        strbuf_printf(out, "  arena %" PRIu64 " lower_bound %" PRIu64 "\n", g->arena_bytes, g->lower_bound_bytes);
+        strbuf_printf(out, "  arena %" PRIu64 " lower_bound %" PRIu64 "\n", g->arena_bytes,
+                      g->lower_bound_bytes);
     }
     for (int i = 0; i < g->buffer_count; i++) {
         const struct ir_buffer *b = &g->buffers[i];
-        strbuf_printf(out, "  buffer b%d %" PRIu64 " at %" PRIu64 " nodes %d %d ", i, b->bytes, b->offset, b->first_node,
-                      b->last_node);
+        strbuf_printf(out, "  buffer b%d %" PRIu64 " at %" PRIu64 " nodes %d %d ", i, b->bytes, b->offset,
+                      b->first_node, b->last_node);
         print_string(b->name, out);
         strbuf_add(out, "\n");
     }

@@ -75,7 +75,8 @@ static bool merge_next(struct ir_rearrange *r) {
             bool inputs = b == a + 1 && b < r->in_atoms && in_axis_of(r, a) == in_axis_of(r, b);
             bool repeats = a >= r->in_atoms && b >= r->in_atoms;
             struct ir_dim product;
-            if ((!inputs && !repeats) || b == r->time_atom || !dim_mul(r->size[a], r->size[b], &product)) continue;
+            if ((!inputs && !repeats) || b == r->time_atom || !dim_mul(r->size[a], r->size[b], &product))
+                continue;
             r->size[a] = product;
             remove_atom(r, b);
             return true;
@@ -137,7 +138,8 @@ bool rearrange_transpose(const struct ir_type *in, const int64_t *perm, struct i
     return true;
 }
 
-bool rearrange_repeat(const struct ir_type *in, int axis, int64_t factor, bool inner, struct ir_rearrange *r) {
+bool rearrange_repeat(const struct ir_type *in, int axis, int64_t factor, bool inner,
+                      struct ir_rearrange *r) {
     rearrange_identity(in, r);
     if (factor == 1) return true;
     if (factor < 1 || r->atoms >= IR_MAX_ATOMS) return false;
@@ -152,7 +154,8 @@ bool rearrange_repeat(const struct ir_type *in, int axis, int64_t factor, bool i
 
 // ---- composition
 
-// The atoms of one side, each cut into parts, innermost first. ids are shared between the two sides of a match.
+// The atoms of one side, each cut into parts, innermost first. ids are shared between the two sides of a
+// match.
 struct cut {
     int parts[IR_MAX_ATOMS];
     struct ir_dim size[IR_MAX_ATOMS][IR_MAX_ATOMS];
@@ -165,8 +168,8 @@ static void cut_push(struct cut *c, int atom, struct ir_dim size, int id) {
 }
 
 // Cuts two factorisations of the same length, `a` and `b`, into common parts, from the innermost outwards.
-static bool match_axis(const uint8_t *a, int na, const struct ir_dim *a_size, struct cut *ca, const uint8_t *b,
-                       int nb, const struct ir_dim *b_size, struct cut *cb, int *next_id) {
+static bool match_axis(const uint8_t *a, int na, const struct ir_dim *a_size, struct cut *ca,
+                       const uint8_t *b, int nb, const struct ir_dim *b_size, struct cut *cb, int *next_id) {
     struct ir_dim u = {0}, v = {0}, q;
     bool have_u = false, have_v = false;
     for (;;) {
@@ -185,8 +188,8 @@ static bool match_axis(const uint8_t *a, int na, const struct ir_dim *a_size, st
 }
 
 // Gives fresh ids to the parts of repeated atoms and collects the result from both cuts.
-static bool assemble(const struct ir_rearrange *first, const struct cut *cf, const struct ir_rearrange *second,
-                     const struct cut *cs, struct ir_rearrange *r) {
+static bool assemble(const struct ir_rearrange *first, const struct cut *cf,
+                     const struct ir_rearrange *second, const struct cut *cs, struct ir_rearrange *r) {
     int number[IR_MAX_ATOMS]; // id -> atom of the result
     for (int i = 0; i < IR_MAX_ATOMS; i++) number[i] = -1;
     *r = (struct ir_rearrange){.time_atom = -1, .in_rank = first->in_rank, .out_rank = second->out_rank};
@@ -219,7 +222,8 @@ static bool assemble(const struct ir_rearrange *first, const struct cut *cf, con
     return out == r->atoms;
 }
 
-bool rearrange_compose(const struct ir_rearrange *first, const struct ir_rearrange *second, struct ir_rearrange *r) {
+bool rearrange_compose(const struct ir_rearrange *first, const struct ir_rearrange *second,
+                       struct ir_rearrange *r) {
     if (first->out_rank != second->in_rank) return false;
     struct cut cf, cs;
     memset(cf.parts, 0, sizeof cf.parts); // the other arrays are read as far as these counts only
@@ -229,7 +233,8 @@ bool rearrange_compose(const struct ir_rearrange *first, const struct ir_rearran
     int a = 0, b = 0, next_id = 0;
     for (int axis = 0; axis < first->out_rank; axis++) {
         if (!match_axis(first->out_order + a, first->out_count[axis], first->size, &cf, identity + b,
-                        second->in_count[axis], second->size, &cs, &next_id)) return false;
+                        second->in_count[axis], second->size, &cs, &next_id))
+            return false;
         a += first->out_count[axis];
         b += second->in_count[axis];
     }
@@ -241,8 +246,11 @@ bool rearrange_compose(const struct ir_rearrange *first, const struct ir_rearran
 
 bool rearrange_inverse(const struct ir_rearrange *r, struct ir_rearrange *inverse) {
     if (r->atoms != r->in_atoms) return false;
-    *inverse = (struct ir_rearrange){.atoms = r->atoms, .in_atoms = r->atoms, .in_rank = r->out_rank,
-                                     .out_rank = r->in_rank, .time_atom = -1};
+    *inverse = (struct ir_rearrange){.atoms = r->atoms,
+                                     .in_atoms = r->atoms,
+                                     .in_rank = r->out_rank,
+                                     .out_rank = r->in_rank,
+                                     .time_atom = -1};
     memcpy(inverse->in_count, r->out_count, sizeof r->out_count);
     memcpy(inverse->out_count, r->in_count, sizeof r->in_count);
     for (int k = 0; k < r->atoms; k++) { // atom k of the inverse is r's out_order[k]
@@ -275,9 +283,10 @@ static bool flatten(const struct ir_type *in, bool keep_time, struct ir_rearrang
     return true;
 }
 
-// The one frame of a time axis 1|0 has no size by which it could be found again: put it back on the unit axis of the output
-// that stands behind the same number of elements.
-static bool place_single_frame(const struct ir_type *in, int rank, const struct ir_dim *dims, struct ir_rearrange *r) {
+// The one frame of a time axis 1|0 has no size by which it could be found again: put it back on the unit axis
+// of the output that stands behind the same number of elements.
+static bool place_single_frame(const struct ir_type *in, int rank, const struct ir_dim *dims,
+                               struct ir_rearrange *r) {
     struct ir_dim before = dim_const(1), product = dim_const(1);
     for (int i = 0; i < in->time_axis; i++) {
         if (!dim_mul(before, in->dims[i], &before)) return false;
@@ -306,7 +315,8 @@ static bool place_single_frame(const struct ir_type *in, int rank, const struct 
     return true;
 }
 
-bool rearrange_reshape(const struct ir_type *in, int rank, const struct ir_dim *dims, struct ir_rearrange *r) {
+bool rearrange_reshape(const struct ir_type *in, int rank, const struct ir_dim *dims,
+                       struct ir_rearrange *r) {
     bool single = in->time_axis >= 0 && is_unit(in->dims[in->time_axis]);
     struct ir_rearrange flat, shaped, back;
     struct ir_type out = ir_type_make(in->dtype, rank, dims);
@@ -334,9 +344,11 @@ bool rearrange_is_identity(const struct ir_rearrange *r) {
 }
 
 bool rearrange_equal(const struct ir_rearrange *a, const struct ir_rearrange *b) {
-    if (a->atoms != b->atoms || a->in_atoms != b->in_atoms || a->in_rank != b->in_rank || a->out_rank != b->out_rank ||
-        a->time_atom != b->time_atom || memcmp(a->in_count, b->in_count, sizeof a->in_count) != 0 ||
-        memcmp(a->out_count, b->out_count, sizeof a->out_count) != 0) return false;
+    if (a->atoms != b->atoms || a->in_atoms != b->in_atoms || a->in_rank != b->in_rank ||
+        a->out_rank != b->out_rank || a->time_atom != b->time_atom ||
+        memcmp(a->in_count, b->in_count, sizeof a->in_count) != 0 ||
+        memcmp(a->out_count, b->out_count, sizeof a->out_count) != 0)
+        return false;
     for (int i = 0; i < a->atoms; i++) {
         if (!dim_equal(a->size[i], b->size[i]) || a->out_order[i] != b->out_order[i]) return false;
     }
@@ -372,8 +384,8 @@ bool rearrange_out_type(const struct ir_rearrange *r, enum ir_dtype dtype, struc
 
 // ---- text
 
-static void print_side(const struct ir_rearrange *r, int rank, const uint8_t *count, const uint8_t *order, bool left,
-                       struct strbuf *out) {
+static void print_side(const struct ir_rearrange *r, int rank, const uint8_t *count, const uint8_t *order,
+                       bool left, struct strbuf *out) {
     char text[48];
     for (int axis = 0, k = 0; axis < rank; axis++) {
         if (axis) strbuf_add(out, " ");
@@ -415,8 +427,10 @@ static bool parse_size(struct pattern *p, struct ir_dim *d) {
     return d->first >= 0 && d->first < (1ll << 40) && d->steady >= 0 && d->steady < (1ll << 40);
 }
 
-static bool parse_in_atom(struct pattern *p, char name, const struct ir_type *in, int axis, struct ir_rearrange *r) {
-    if (name < 'a' || name > 'z' || r->atoms >= IR_MAX_ATOMS || memchr(p->names, name, (size_t)r->atoms)) return false;
+static bool parse_in_atom(struct pattern *p, char name, const struct ir_type *in, int axis,
+                          struct ir_rearrange *r) {
+    if (name < 'a' || name > 'z' || r->atoms >= IR_MAX_ATOMS || memchr(p->names, name, (size_t)r->atoms))
+        return false;
     struct ir_dim size = in->dims[axis];
     if (*p->at == ':' && !parse_size(p, &size)) return false;
     if (axis == in->time_axis && r->in_count[axis] == 0) r->time_atom = r->atoms;

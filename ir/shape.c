@@ -1,7 +1,7 @@
 // Shape inference: one rule per operator, from the inputs' types and the attributes to the outputs' types.
 //
-// The rules work on pairs, so they hold for the streaming graph and for the static variants alike. Operators named
-// onnx.* have no rule: the pass `resolve` replaces each of them as soon as its operands are known.
+// The rules work on pairs, so they hold for the streaming graph and for the static variants alike. Operators
+// named onnx.* have no rule: the pass `resolve` replaces each of them as soon as its operands are known.
 #include "ir/rearrange.h"
 
 #include <stdio.h>
@@ -14,8 +14,8 @@ static bool fail(const struct ir_node *n, struct error *err, const char *what, i
         if (ir_in(n, i) != NULL) ir_type_print(&ir_in(n, i)->type, &text);
         else strbuf_add(&text, "_");
     }
-    error_set(err, ERROR_INPUT, "node '%s' (%s): %s (input or axis %d); inputs are %s", n->name, ir_info(n)->name, what,
-              index, strbuf_text(&text));
+    error_set(err, ERROR_INPUT, "node '%s' (%s): %s (input or axis %d); inputs are %s", n->name,
+              ir_info(n)->name, what, index, strbuf_text(&text));
     strbuf_free(&text);
     return false;
 }
@@ -39,7 +39,8 @@ static bool broadcast(const struct ir_type *a, const struct ir_type *b, struct i
         if (dim_is(x, 1)) out->dims[i + shift] = y;
     }
     if (out->time_axis < 0 && shorter->time_axis >= 0) out->time_axis = shorter->time_axis + shift;
-    if (longer->time_axis >= 0 && shorter->time_axis >= 0) return longer->time_axis == shorter->time_axis + shift;
+    if (longer->time_axis >= 0 && shorter->time_axis >= 0)
+        return longer->time_axis == shorter->time_axis + shift;
     return true;
 }
 
@@ -91,14 +92,17 @@ static bool infer_concat(struct ir_node *n, struct error *err) {
     if (!axis_of(n, &t, &axis)) return fail(n, err, "no such axis", 0);
     for (int i = 1; i < n->input_count; i++) {
         struct ir_type *other = &ir_in(n, i)->type;
-        if (other->rank != t.rank || other->dtype != t.dtype) return fail(n, err, "ranks or element types differ", i);
+        if (other->rank != t.rank || other->dtype != t.dtype)
+            return fail(n, err, "ranks or element types differ", i);
         for (int d = 0; d < t.rank; d++) {
             if (d == axis) {
-                if (!dim_add(t.dims[d], other->dims[d], &t.dims[d])) return fail(n, err, "the length overflows", i);
+                if (!dim_add(t.dims[d], other->dims[d], &t.dims[d]))
+                    return fail(n, err, "the length overflows", i);
             } else if (!unify(&t.dims[d], &other->dims[d])) return fail(n, err, "shapes differ", i);
         }
         if (t.time_axis < 0) t.time_axis = other->time_axis;
-        if (other->time_axis >= 0 && other->time_axis != t.time_axis) return fail(n, err, "time axes differ", i);
+        if (other->time_axis >= 0 && other->time_axis != t.time_axis)
+            return fail(n, err, "time axes differ", i);
     }
     for (int i = 0; i < n->input_count; i++) { // what the last operand knew, the first ones learn
         for (int d = 0; d < t.rank; d++) {
@@ -130,7 +134,8 @@ static bool infer_pad(struct ir_node *n, struct error *err) {
     if (count != 2 * t.rank) return fail(n, err, "two pads for each axis are needed", count);
     for (int i = 0; i < t.rank; i++) {
         if (!dim_add(t.dims[i], dim_const(pads[i]), &t.dims[i]) ||
-            !dim_add(t.dims[i], dim_const(pads[i + t.rank]), &t.dims[i])) return fail(n, err, "pads overflow", i);
+            !dim_add(t.dims[i], dim_const(pads[i + t.rank]), &t.dims[i]))
+            return fail(n, err, "pads overflow", i);
     }
     set_out(n, &t);
     return true;
@@ -154,7 +159,8 @@ static bool infer_reduce(struct ir_node *n, struct error *err) {
     const int64_t *axes = ir_attr_ints(n, IR_KEY_AXES, &count);
     for (int i = 0; i < count; i++) {
         if (axes[i] < 0 || axes[i] >= t.rank) return fail(n, err, "no such axis", (int)axes[i]);
-        if (axes[i] == t.time_axis) return fail(n, err, "a reduction over time cannot be streamed", (int)axes[i]);
+        if (axes[i] == t.time_axis)
+            return fail(n, err, "a reduction over time cannot be streamed", (int)axes[i]);
         t.dims[axes[i]] = dim_const(1);
     }
     set_out(n, &t);
@@ -164,12 +170,14 @@ static bool infer_reduce(struct ir_node *n, struct error *err) {
 static bool infer_softmax(struct ir_node *n, struct error *err) {
     int axis;
     if (!axis_of(n, &ir_in(n, 0)->type, &axis)) return fail(n, err, "no such axis", 0);
-    if (axis == ir_in(n, 0)->type.time_axis) return fail(n, err, "a softmax over time cannot be streamed", axis);
+    if (axis == ir_in(n, 0)->type.time_axis)
+        return fail(n, err, "a softmax over time cannot be streamed", axis);
     return infer_same(n, err);
 }
 
 // One spatial axis of a convolution: (in + begin + end - kernel) / stride + 1.
-static bool conv_dim(struct ir_dim in, int64_t begin, int64_t end, int64_t kernel, int64_t stride, struct ir_dim *out) {
+static bool conv_dim(struct ir_dim in, int64_t begin, int64_t end, int64_t kernel, int64_t stride,
+                     struct ir_dim *out) {
     if (begin < 0 || end < 0 || stride < 1 || kernel < 1) return false;
     if (!dim_add(in, dim_const(begin), out) || !dim_add(*out, dim_const(end), out)) return false;
     if (!dim_sub(*out, dim_const(kernel), out)) return false;
@@ -183,7 +191,8 @@ static bool conv_weight(const struct ir_node *n, struct error *err, struct ir_di
     const struct ir_type *w = &ir_in(n, 1)->type;
     if (w->rank != rank) return fail(n, err, "weight and input ranks differ", 1);
     for (int i = 0; i < rank; i++) {
-        if (!dim_is_const(w->dims[i]) || w->dims[i].first < 1) return fail(n, err, "weight dimensions are not static", i);
+        if (!dim_is_const(w->dims[i]) || w->dims[i].first < 1)
+            return fail(n, err, "weight dimensions are not static", i);
     }
     if (!dim_equal(w->dims[1], channels)) return fail(n, err, "weight and input channels differ", 1);
     const struct ir_value *bias = ir_in(n, 2);
@@ -199,10 +208,12 @@ static bool infer_conv(struct ir_node *n, struct error *err) {
     int pad_count, stride_count, spatial = t.rank - 2;
     const int64_t *pads = ir_attr_ints(n, IR_KEY_PADS, &pad_count);
     const int64_t *strides = ir_attr_ints(n, IR_KEY_STRIDES, &stride_count);
-    if (spatial < 1 || pad_count != 2 * spatial || stride_count != spatial) return fail(n, err, "pads or strides are wrong", 0);
+    if (spatial < 1 || pad_count != 2 * spatial || stride_count != spatial)
+        return fail(n, err, "pads or strides are wrong", 0);
     if (!conv_weight(n, err, t.dims[1], t.rank)) return false;
     for (int i = 0; i < spatial; i++) {
-        if (!conv_dim(t.dims[i + 2], pads[i], pads[i + spatial], w->dims[i + 2].first, strides[i], &t.dims[i + 2])) {
+        if (!conv_dim(t.dims[i + 2], pads[i], pads[i + spatial], w->dims[i + 2].first, strides[i],
+                      &t.dims[i + 2])) {
             return fail(n, err, "the kernel does not fit", i + 2);
         }
     }
@@ -217,14 +228,16 @@ static bool infer_causal_conv(struct ir_node *n, struct error *err) {
     int pad_count, stride_count;
     const int64_t *pads = ir_attr_ints(n, IR_KEY_PADS, &pad_count);
     const int64_t *strides = ir_attr_ints(n, IR_KEY_STRIDES, &stride_count);
-    if (t.rank != 5 || pad_count != 4 || stride_count != 2) return fail(n, err, "pads or strides are wrong", 0);
+    if (t.rank != 5 || pad_count != 4 || stride_count != 2)
+        return fail(n, err, "pads or strides are wrong", 0);
     if (!conv_weight(n, err, t.dims[1], 5)) return false;
     const struct ir_cache *cache = ir_attr_cache(n);
     if (cache == NULL || !dim_is(cache->type.dims[2], w->dims[2].first - 1)) {
         return fail(n, err, "the cache must hold kernel - 1 frames", 1);
     }
     for (int i = 0; i < 2; i++) {
-        if (!conv_dim(t.dims[i + 3], pads[i], pads[i + 2], w->dims[i + 3].first, strides[i], &t.dims[i + 3])) {
+        if (!conv_dim(t.dims[i + 3], pads[i], pads[i + 2], w->dims[i + 3].first, strides[i],
+                      &t.dims[i + 3])) {
             return fail(n, err, "the kernel does not fit", i + 3);
         }
     }
@@ -235,7 +248,8 @@ static bool infer_causal_conv(struct ir_node *n, struct error *err) {
 
 static bool infer_rms_norm(struct ir_node *n, struct error *err) {
     int axis = ir_in(n, 0)->type.rank - 1;
-    if (n->op == IR_RMS_NORM && !axis_of(n, &ir_in(n, 0)->type, &axis)) return fail(n, err, "no such axis", 0);
+    if (n->op == IR_RMS_NORM && !axis_of(n, &ir_in(n, 0)->type, &axis))
+        return fail(n, err, "no such axis", 0);
     const struct ir_value *gamma = ir_in(n, 1);
     if (gamma && (gamma->type.rank != 1 || !dim_equal(gamma->type.dims[0], ir_in(n, 0)->type.dims[axis]))) {
         return fail(n, err, "gamma is not one value per channel", 1);
@@ -245,10 +259,12 @@ static bool infer_rms_norm(struct ir_node *n, struct error *err) {
 
 static bool infer_attention(struct ir_node *n, struct error *err) {
     const struct ir_type *q = &ir_in(n, 0)->type, *k = &ir_in(n, 1)->type, *v = &ir_in(n, 2)->type;
-    if (q->rank < 2 || !ir_type_equal(q, k) || v->rank != q->rank || !dim_equal(v->dims[v->rank - 2], k->dims[k->rank - 2])) {
+    if (q->rank < 2 || !ir_type_equal(q, k) || v->rank != q->rank ||
+        !dim_equal(v->dims[v->rank - 2], k->dims[k->rank - 2])) {
         return fail(n, err, "q, k and v do not fit", 1);
     }
-    if (q->time_axis >= q->rank - 2) return fail(n, err, "attention over time cannot be streamed", q->time_axis);
+    if (q->time_axis >= q->rank - 2)
+        return fail(n, err, "attention over time cannot be streamed", q->time_axis);
     set_out(n, v);
     return true;
 }
@@ -265,10 +281,12 @@ static bool infer_frame_conv(struct ir_node *n, struct error *err) {
         return fail(n, err, "attributes are wrong", 0);
     }
     if (!conv_weight(n, err, t.dims[3], 5)) return false;
-    if (taps < 1 || taps > w->dims[2].first || w->dims[0].first % interleave != 0) return fail(n, err, "taps do not fit", 1);
+    if (taps < 1 || taps > w->dims[2].first || w->dims[0].first % interleave != 0)
+        return fail(n, err, "taps do not fit", 1);
     for (int i = 0; i < 2; i++) {
         t.dims[i + 1].first *= enlarge;
-        if (!conv_dim(t.dims[i + 1], pads[i], pads[i + 2], w->dims[i + 3].first, strides[i], &t.dims[i + 1])) {
+        if (!conv_dim(t.dims[i + 1], pads[i], pads[i + 2], w->dims[i + 3].first, strides[i],
+                      &t.dims[i + 1])) {
             return fail(n, err, "the kernel does not fit", i + 1);
         }
     }
@@ -283,7 +301,8 @@ static bool infer_upsample(struct ir_node *n, struct error *err) {
     struct ir_type t = ir_in(n, 0)->type;
     struct ir_dim factor = dim_const(ir_attr_int(n, IR_KEY_FACTOR, 0));
     if (t.rank != 4 || factor.first < 1 || !dim_mul(t.dims[1], factor, &t.dims[1]) ||
-        !dim_mul(t.dims[2], factor, &t.dims[2])) return fail(n, err, "the factor is wrong", 0);
+        !dim_mul(t.dims[2], factor, &t.dims[2]))
+        return fail(n, err, "the factor is wrong", 0);
     set_out(n, &t);
     return true;
 }
@@ -291,7 +310,8 @@ static bool infer_upsample(struct ir_node *n, struct error *err) {
 static bool infer_cache_push(struct ir_node *n, struct error *err) {
     const struct ir_cache *c = ir_attr_cache(n);
     const struct ir_type *t = &ir_in(n, 0)->type;
-    if (c == NULL || t->rank != 4 || c->type.rank != 4) return fail(n, err, "frames and a cache of frames are needed", 0);
+    if (c == NULL || t->rank != 4 || c->type.rank != 4)
+        return fail(n, err, "frames and a cache of frames are needed", 0);
     for (int i = 1; i < 4; i++) {
         if (!dim_equal(c->type.dims[i], t->dims[i])) return fail(n, err, "the cache has another shape", i);
     }
@@ -337,7 +357,8 @@ bool ir_infer_node(struct ir_node *n, struct error *err) {
     if (ir_info(n)->level == IR_LEVEL_ONNX || n->op == IR_RETURN) return true; // no types
     for (int i = 0; i < n->input_count; i++) {
         if (ir_in(n, i) == NULL && i < ir_info(n)->min_in) return fail(n, err, "an input is missing", i);
-        if (ir_in(n, i) != NULL && ir_in(n, i)->type.rank < 0) return fail(n, err, "the shape of an input is unknown", i);
+        if (ir_in(n, i) != NULL && ir_in(n, i)->type.rank < 0)
+            return fail(n, err, "the shape of an input is unknown", i);
     }
     return rule_of(n->op)(n, err);
 }

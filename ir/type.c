@@ -8,9 +8,9 @@ static const struct {
     size_t size;
     bool is_float;
 } dtype_info[IR_DTYPES] = {
-    [IR_F32] = {"f32", 4, true}, [IR_F16] = {"f16", 2, true}, [IR_BF16] = {"bf16", 2, true},
+    [IR_F32] = {"f32", 4, true}, [IR_F16] = {"f16", 2, true},  [IR_BF16] = {"bf16", 2, true},
     [IR_F64] = {"f64", 8, true}, [IR_I64] = {"i64", 8, false}, [IR_I32] = {"i32", 4, false},
-    [IR_U8] = {"u8", 1, false},  [IR_I8] = {"i8", 1, false},  [IR_BOOL] = {"bool", 1, false},
+    [IR_U8] = {"u8", 1, false},  [IR_I8] = {"i8", 1, false},   [IR_BOOL] = {"bool", 1, false},
 };
 
 const char *ir_dtype_name(enum ir_dtype dtype) { return dtype_info[dtype].name; }

@@ -19,10 +19,11 @@ static void print_context(const struct ir_node *n, const char *complaint, struct
     }
 }
 
-static bool complain(const struct ir_node *n, struct strbuf *context, struct error *err, const char *complaint) {
+static bool complain(const struct ir_node *n, struct strbuf *context, struct error *err,
+                     const char *complaint) {
     if (context != NULL) print_context(n, complaint, context);
-    return error_set(err, ERROR_INTERNAL, "invalid IR in graph '%s': node '%s' (%s): %s", n->block->graph->name, n->name,
-                     ir_info(n)->name, complaint);
+    return error_set(err, ERROR_INTERNAL, "invalid IR in graph '%s': node '%s' (%s): %s",
+                     n->block->graph->name, n->name, ir_info(n)->name, complaint);
 }
 
 static bool use_is_listed(const struct ir_use *u) {
@@ -35,8 +36,10 @@ static bool use_is_listed(const struct ir_use *u) {
 static bool check_arity(const struct ir_node *n, struct strbuf *context, struct error *err) {
     const struct ir_op_info *info = ir_info(n);
     if (n->input_count < info->min_in) return complain(n, context, err, "too few inputs");
-    if (info->max_in >= 0 && n->input_count > info->max_in) return complain(n, context, err, "too many inputs");
-    if (info->outputs >= 0 && n->output_count != info->outputs) return complain(n, context, err, "wrong number of outputs");
+    if (info->max_in >= 0 && n->input_count > info->max_in)
+        return complain(n, context, err, "too many inputs");
+    if (info->outputs >= 0 && n->output_count != info->outputs)
+        return complain(n, context, err, "wrong number of outputs");
     for (int i = 0; i < info->min_in; i++) {
         if (ir_in(n, i) == NULL) return complain(n, context, err, "a required input is absent");
     }
@@ -48,9 +51,12 @@ static bool check_inputs(const struct ir_node *n, struct strbuf *context, struct
     for (int i = 0; i < n->input_count; i++) {
         const struct ir_value *v = ir_in(n, i);
         if (v == NULL) continue;
-        if (!v->constant && v->mark != 1) return complain(n, context, err, "an input is used before it is defined");
-        if (n->inputs[i].user != n || !use_is_listed(&n->inputs[i])) return complain(n, context, err, "a use list is broken");
-        bool typed = ir_info(n)->level != IR_LEVEL_ONNX && n->op != IR_RETURN;
+        if (!v->constant && v->mark != 1)
+            return complain(n, context, err, "an input is used before it is defined");
+        if (n->inputs[i].user != n || !use_is_listed(&n->inputs[i]))
+            return complain(n, context, err, "a use list is broken");
+        bool typed = ir_info(n)->level != IR_LEVEL_ONNX && n->op != IR_RETURN &&
+                     (n->output_count == 0 || ir_out(n)->type.rank >= 0);
         if (typed && v->type.rank < 0 && v->def && ir_info(v->def)->level != IR_LEVEL_ONNX) {
             return complain(n, context, err, "the type of an input is unknown");
         }
@@ -80,8 +86,10 @@ static bool check_block(const struct ir_block *b, struct strbuf *context, struct
     const struct ir_node *previous = NULL;
     for (struct ir_node *n = b->head; n != NULL; previous = n, n = n->next) {
         if (n->prev != previous || n->block != b) return complain(n, context, err, "the node list is broken");
-        if (!check_arity(n, context, err) || !check_inputs(n, context, err) || !check_types(n, context, err)) return false;
-        if ((n->op == IR_RETURN) != (n->next == NULL)) return complain(n, context, err, "a block ends in one return");
+        if (!check_arity(n, context, err) || !check_inputs(n, context, err) || !check_types(n, context, err))
+            return false;
+        if ((n->op == IR_RETURN) != (n->next == NULL))
+            return complain(n, context, err, "a block ends in one return");
         for (int i = 0; i < 2; i++) {
             if (n->blocks[i] != NULL && !check_block(n->blocks[i], context, err)) return false;
         }
@@ -93,8 +101,12 @@ static bool check_block(const struct ir_block *b, struct strbuf *context, struct
     return b->tail == previous || error_set(err, ERROR_INTERNAL, "invalid IR: the node list is broken");
 }
 
+// Inputs too: they may name values whose nodes are no longer in the graph.
 static void clear_marks(const struct ir_block *b) {
     for (struct ir_node *n = b->head; n != NULL; n = n->next) {
+        for (int i = 0; i < n->input_count; i++) {
+            if (ir_in(n, i) != NULL) ir_in(n, i)->mark = 0;
+        }
         for (int i = 0; i < n->output_count; i++) n->outputs[i]->mark = 0;
         for (int i = 0; i < 2; i++) {
             if (n->blocks[i] != NULL) clear_marks(n->blocks[i]);
@@ -104,7 +116,8 @@ static void clear_marks(const struct ir_block *b) {
 
 bool ir_verify(const struct ir_module *m, struct strbuf *context, struct error *err) {
     for (const struct ir_graph *g = m->graphs; g != NULL; g = g->next) {
-        if (g->body.tail == NULL) return error_set(err, ERROR_INTERNAL, "invalid IR: graph '%s' is empty", g->name);
+        if (g->body.tail == NULL)
+            return error_set(err, ERROR_INTERNAL, "invalid IR: graph '%s' is empty", g->name);
         clear_marks(&g->body);
         for (int i = 0; i < g->input_count; i++) g->inputs[i]->mark = 1;
         if (!check_block(&g->body, context, err)) return false;

@@ -1,9 +1,10 @@
 // Static memory planning as data: intervals in, offsets out.
 //
-// Placement is first fit: each item in turn takes the lowest gap, among the already placed items alive at the same
-// time, that holds it. The result depends on the order only. Several orders are tried (large first, large and
-// long first, by time); then, while the result is above the lower bound, the item that reaches the highest address
-// is moved to an earlier place in the best order and the placement repeated, a bounded number of times.
+// Placement is first fit: each item in turn takes the lowest gap, among the already placed items alive at the
+// same time, that holds it. The result depends on the order only. Several orders are tried (large first,
+// large and long first, by time); then, while the result is above the lower bound, the item that reaches the
+// highest address is moved to an earlier place in the best order and the placement repeated, a bounded number
+// of times.
 #include "passes/arena_plan.h"
 
 #include "base/arena.h"
@@ -24,7 +25,9 @@ struct planner {
     uint64_t best;
 };
 
-static uint64_t rounded(const struct planner *p, int i) { return size_align(p->items[i].bytes, p->alignment); }
+static uint64_t rounded(const struct planner *p, int i) {
+    return size_align(p->items[i].bytes, p->alignment);
+}
 
 static bool overlap(const struct arena_item *a, const struct arena_item *b) {
     return a->first <= b->last && b->first <= a->last;
@@ -35,7 +38,8 @@ uint64_t arena_lower_bound(const struct arena_item *items, int count, uint64_t a
     for (int i = 0; i < count; i++) { // the maximum is reached where some item begins
         uint64_t sum = 0;
         for (int k = 0; k < count; k++) {
-            if (items[k].first <= items[i].first && items[i].first <= items[k].last) sum += size_align(items[k].bytes, alignment);
+            if (items[k].first <= items[i].first && items[i].first <= items[k].last)
+                sum += size_align(items[k].bytes, alignment);
         }
         if (sum > most) most = sum;
     }
@@ -88,7 +92,8 @@ static int by_area(const void *a, const void *b) {
 }
 static int by_length(const void *a, const void *b) {
     int x = *(const int *)a, y = *(const int *)b;
-    return by_key((uint64_t)(sorting[x].last - sorting[x].first), (uint64_t)(sorting[y].last - sorting[y].first), x, y);
+    return by_key((uint64_t)(sorting[x].last - sorting[x].first),
+                  (uint64_t)(sorting[y].last - sorting[y].first), x, y);
 }
 static int by_start(const void *a, const void *b) {
     int x = *(const int *)a, y = *(const int *)b;

@@ -10,8 +10,8 @@ struct arena_item {
     uint64_t offset; // result
 };
 
-// Chooses offsets (multiples of `alignment`) such that items alive at the same time do not overlap. Returns the arena's
-// size. Deterministic.
+// Chooses offsets (multiples of `alignment`) such that items alive at the same time do not overlap. Returns
+// the arena's size. Deterministic.
 uint64_t arena_plan(struct arena_item *items, int count, uint64_t alignment);
 // The largest sum of sizes (rounded up to `alignment`) alive at once: no placement can need less.
 uint64_t arena_lower_bound(const struct arena_item *items, int count, uint64_t alignment);

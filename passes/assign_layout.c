@@ -1,19 +1,21 @@
 // assign_layout: from tensors in the exporter's axis order to frames, [frames, height, width, channels].
 //
-//     %y = causal_conv %x, @w, @b {cache=@c0, pads=[1,1,1,1]}        # x: [1, C, T, H, W]
+//     %y = causal_conv %x, @w, @b {cache=@c0, pads=[1,1,1,1]}    # x: [1, C, T, H, W]
 // ->
-//     %f = rearrange %x {"1 a b c d -> b c d a"}                     # to frames
-//     %v = window %f {cache=@c0}                                     # the cache's frames, then the new ones
-//     %g = frame_conv %v, @w, @b {taps=3, pads=[1,1,1,1]}            # output frame t reads window frames t .. t+2
-//     cache_push %v {cache=@c0}                                      # the last frames are the next cache
-//     %y = rearrange %g {"a b c d -> 1 d a b c"}                     # and back
+//     %f = rearrange %x {"1 a b c d -> b c d a"}                 # to frames
+//     %v = window %f {cache=@c0}                                 # the cache's frames, then the new ones
+//     %g = frame_conv %v, @w, @b {taps=3, pads=[1,1,1,1]}        # frame t reads window frames t .. t+2
+//     cache_push %v {cache=@c0}                                  # its last frames are the next cache
+//     %y = rearrange %g {"a b c d -> 1 d a b c"}                 # and back
 //
-// Convolutions, norms and attention are rewritten one by one, each between two rearrangements that fit its axes. The
-// exporter's own transposes and reshapes around 2D convolutions are rearrangements as well, so that after
-// sink_rearranges and fold_rearranges nearly all of them cancel; nobody needs to know which layout the exporter had.
+// Convolutions, norms and attention are rewritten one by one, each between two rearrangements that fit its
+// axes. The exporter's own transposes and reshapes around 2D convolutions are rearrangements as well, so that
+// after sink_rearranges and fold_rearranges nearly all of them cancel; nobody needs to know which layout the
+// exporter had.
 //
-// In the first variant, whose caches are empty, a convolution with one live tap reads its input directly; the push remains.
-// Temporal kernels between: the window is cut to the live taps. Caches are declared in frames from here on.
+// In the first variant, whose caches are empty, a convolution with one live tap reads its input directly; the
+// push remains. Temporal kernels between: the window is cut to the live taps. Caches are declared in frames
+// from here on.
 #include "ir/rearrange.h"
 #include "passes/match.h"
 #include "passes/pass.h"
@@ -22,8 +24,8 @@ static bool refuse(const struct ir_node *n, struct error *err, const char *why) 
     return error_set(err, ERROR_UNSUPPORTED, "node '%s' (%s): %s", n->name, ir_info(n)->name, why);
 }
 
-// The rearrangement of a tensor to frames when `channels` is its channel axis: the other axes in their order become frames,
-// height and width. `flat`: the last of them is a list of positions, width, and height is 1.
+// The rearrangement of a tensor to frames when `channels` is its channel axis: the other axes in their order
+// become frames, height and width. `flat`: the last of them is a list of positions, width, and height is 1.
 static bool to_frames(const struct ir_type *t, int channels, bool flat, struct ir_rearrange *r) {
     int64_t perm[IR_MAX_RANK];
     int spatial = flat ? 1 : 2, others = t->rank - 1, k = 0;
@@ -47,7 +49,8 @@ static struct ir_value *in_frames(struct ir_node *at, struct ir_value *v, int ch
 }
 
 // Replaces `n` by `frames`, rearranged back to the type that n has.
-static bool replace_by_frames(struct ir_node *n, struct ir_value *frames, int channels, bool flat, struct error *err) {
+static bool replace_by_frames(struct ir_node *n, struct ir_value *frames, int channels, bool flat,
+                              struct error *err) {
     struct ir_rearrange there, back;
     if (!to_frames(&ir_out(n)->type, channels, flat, &there) || !rearrange_inverse(&there, &back)) {
         return refuse(n, err, "its result is not a list of frames");
@@ -61,7 +64,8 @@ static bool replace_by_frames(struct ir_node *n, struct ir_value *frames, int ch
 // 2D weights [O, C, kh, kw] as [O, C, 1, kh, kw]: the same bytes.
 static struct ir_value *weight_in_time(struct ir_module *m, struct ir_value *w) {
     if (w->type.rank == 5) return w;
-    struct ir_dim dims[5] = {w->type.dims[0], w->type.dims[1], dim_const(1), w->type.dims[2], w->type.dims[3]};
+    struct ir_dim dims[5] = {w->type.dims[0], w->type.dims[1], dim_const(1), w->type.dims[2],
+                             w->type.dims[3]};
     struct ir_value *v = ir_constant_new(m, ir_fresh_name(m, w->name), ir_type_make(IR_F32, 5, dims));
     *v->constant = *w->constant;
     return v;
@@ -81,7 +85,8 @@ static bool lower_conv(struct ir_node *n, struct error *err) {
     int rank = ir_in(n, 0)->type.rank, count;
     if (rank != 4 && rank != 5) return refuse(n, err, "only 2D and 3D convolutions are supported");
     if (!ir_in(n, 1)->constant) return refuse(n, err, "the weights are not constant");
-    const int64_t *pads = ir_attr_ints(n, IR_KEY_PADS, &count), *strides = ir_attr_ints(n, IR_KEY_STRIDES, &count);
+    const int64_t *pads = ir_attr_ints(n, IR_KEY_PADS, &count),
+                  *strides = ir_attr_ints(n, IR_KEY_STRIDES, &count);
     int t = rank - 4, spatial = rank - 2;
     if (t && (ir_in(n, 1)->type.dims[2].first != 1 || pads[0] || pads[spatial] || strides[0] != 1)) {
         return refuse(n, err, "a convolution over time that is not causal cannot be streamed");
@@ -93,7 +98,8 @@ static bool lower_conv(struct ir_node *n, struct error *err) {
     return y && replace_by_frames(n, y, 1, false, err);
 }
 
-static struct ir_value *window(struct ir_node *at, struct ir_value *x, int64_t kernel, int64_t taps, struct ir_cache *c) {
+static struct ir_value *window(struct ir_node *at, struct ir_value *x, int64_t kernel, int64_t taps,
+                               struct ir_cache *c) {
     struct ir_node *w = ir_insert(at, IR_WINDOW, 1, &x);
     ir_attr_set_cache(w, c);
     ir_infer_node(w, NULL);
@@ -110,7 +116,8 @@ static struct ir_value *window(struct ir_node *at, struct ir_value *x, int64_t k
 static bool lower_causal_conv(struct ir_node *n, struct error *err) {
     struct ir_cache *c = ir_attr_cache(n);
     int count;
-    const int64_t *pads = ir_attr_ints(n, IR_KEY_PADS, &count), *strides = ir_attr_ints(n, IR_KEY_STRIDES, &count);
+    const int64_t *pads = ir_attr_ints(n, IR_KEY_PADS, &count),
+                  *strides = ir_attr_ints(n, IR_KEY_STRIDES, &count);
     int64_t kernel = ir_in(n, 1)->type.dims[2].first, taps = ir_attr_int(n, IR_KEY_TAPS, kernel);
     struct ir_value *x = in_frames(n, ir_in(n, 0), 1, false), *kept = x;
     if (x == NULL) return refuse(n, err, "its input is not a list of frames");

@@ -4,9 +4,11 @@
 
 #include "ir/ir.h"
 
-// Replaces `conv`, a 3D convolution, by a causal convolution of x with that cache. Its padding in time is dropped.
+// Replaces `conv`, a 3D convolution, by a causal convolution of x with that cache. Its padding in time is
+// dropped.
 struct ir_node *causal_conv_new(struct ir_node *conv, struct ir_value *x, struct ir_cache *cache);
 // Declares the next cache, c0, c1, ... : the last `frames` of a value of type `x` ([1, C, T, H, W]).
-struct ir_cache *causal_cache_new(struct ir_module *m, struct ir_type x, int64_t frames, const char *producer);
+struct ir_cache *causal_cache_new(struct ir_module *m, struct ir_type x, int64_t frames,
+                                  const char *producer);
 
 #endif

@@ -1,9 +1,11 @@
-// choose_convs: how many output channels one convolution operator computes at a time, and how many queries attention takes.
+// choose_convs: how many output channels one convolution operator computes at a time, and how many queries
+// attention takes.
 //
-// XNNPACK's kernel streams all packed weights of an operator past each few pixels. When they do not fit the L2 cache it
-// may wait for memory: on one machine 384 -> 384 channels ran at 69 GFLOP/s a core whole and at 126 in blocks of 32 output
-// channels; on another, with faster caches, at 238 and 245. Too small a block costs up to 13 % (96 -> 96 channels: 419
-// GFLOP/s in blocks of 32, 453 whole). So a block is as large as its packed weights allow, in multiples of 32 channels.
+// XNNPACK's kernel streams all packed weights of an operator past each few pixels. When they do not fit the
+// L2 cache it may wait for memory: on one machine 384 -> 384 channels ran at 69 GFLOP/s a core whole and at
+// 126 in blocks of 32 output channels; on another, with faster caches, at 238 and 245. Too small a block
+// costs up to 13 % (96 -> 96 channels: 419 GFLOP/s in blocks of 32, 453 whole). So a block is as large as its
+// packed weights allow, in multiples of 32 channels.
 //
 //     %y = frame_conv %w, @w {taps=3, ..}    ->  %y = frame_conv %w, @w {block=32, taps=3, ..}
 #include "passes/pass.h"
@@ -20,7 +22,8 @@ static bool choose_conv(struct ir_node *n) {
     int64_t channels = ir_out(n)->type.dims[3].first;
     int64_t inputs = w->dims[1].first * ir_attr_int(n, IR_KEY_TAPS, 1) * w->dims[3].first * w->dims[4].first;
     if (ir_attr_find(n, IR_KEY_BLOCK) != NULL) return false;
-    int64_t block = BLOCK_BYTES / (4 * (inputs + 1)) / BLOCK_CHANNELS * BLOCK_CHANNELS; // one row more: the bias
+    int64_t block =
+        BLOCK_BYTES / (4 * (inputs + 1)) / BLOCK_CHANNELS * BLOCK_CHANNELS; // one row more: the bias
     if (block < BLOCK_CHANNELS) block = BLOCK_CHANNELS;
     ir_attr_set_int(n, IR_KEY_BLOCK, block < channels ? block : channels);
     return true;

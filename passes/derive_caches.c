@@ -5,13 +5,14 @@
 //     cache @c0: f32[1,C,2,H,W]
 //     %y = causal_conv %x, @w {cache=@c0, pads=[1,1,1,1], strides=[1,1]}
 //
-// kernel - 1 zero frames in front of the whole sequence and none behind make output frame t depend on input frames
-// t - kernel + 1 .. t only. Streamed, those are the last kernel - 1 frames of the earlier steps: the cache, which starts as
-// zeros just as the padding does. This holds for any pair first|steady of input frames; a convolution behind x[1:]
-// (0|1 frames) sees nothing in step 0 and its cache stays zero, which is the reference decoder's rule for its
-// temporal upsamplers.
+// kernel - 1 zero frames in front of the whole sequence and none behind make output frame t depend on input
+// frames t - kernel + 1 .. t only. Streamed, those are the last kernel - 1 frames of the earlier steps: the
+// cache, which starts as zeros just as the padding does. This holds for any pair first|steady of input
+// frames; a convolution behind x[1:] (0|1 frames) sees nothing in step 0 and its cache stays zero, which is
+// the reference decoder's rule for its temporal upsamplers.
 //
-// A kernel of one frame needs no cache. Any other padding, or a stride in time, cannot be streamed: an error that says why.
+// A kernel of one frame needs no cache. Any other padding, or a stride in time, cannot be streamed: an error
+// that says why.
 #include "passes/causal_conv.h"
 #include "passes/match.h"
 #include "passes/pass.h"
@@ -34,7 +35,8 @@ struct ir_node *causal_conv_new(struct ir_node *conv, struct ir_value *x, struct
     return n;
 }
 
-struct ir_cache *causal_cache_new(struct ir_module *m, struct ir_type x, int64_t frames, const char *producer) {
+struct ir_cache *causal_cache_new(struct ir_module *m, struct ir_type x, int64_t frames,
+                                  const char *producer) {
     char name[32];
     snprintf(name, sizeof name, "c%d", m->cache_count);
     x.dims[2] = dim_const(frames);
@@ -46,17 +48,22 @@ static bool visit(struct ir_node *n, bool *progress, struct error *err) {
     if (n->op != IR_CONV || ir_in(n, 0)->type.time_axis < 0) return true;
     const struct ir_type *x = &ir_in(n, 0)->type, *w = &ir_in(n, 1)->type;
     int count;
-    const int64_t *pads = ir_attr_ints(n, IR_KEY_PADS, &count), *strides = ir_attr_ints(n, IR_KEY_STRIDES, &count);
+    const int64_t *pads = ir_attr_ints(n, IR_KEY_PADS, &count),
+                  *strides = ir_attr_ints(n, IR_KEY_STRIDES, &count);
     if (x->time_axis < 2) return true; // frames are the batch: a 2D convolution of each
     if (x->rank != 5 || x->time_axis != 2 || !dim_is(x->dims[0], 1)) {
-        return error_set(err, ERROR_UNSUPPORTED, "node '%s' cannot be streamed: time must be the first spatial axis of a "
-                         "convolution over one sample, found axis %d of rank %d", n->name, x->time_axis, x->rank);
+        return error_set(err, ERROR_UNSUPPORTED,
+                         "node '%s' cannot be streamed: time must be the first spatial axis of a "
+                         "convolution over one sample, found axis %d of rank %d",
+                         n->name, x->time_axis, x->rank);
     }
     int64_t kernel = w->dims[2].first;
     if (strides[0] != 1 || pads[0] != kernel - 1 || pads[3] != 0) {
-        return error_set(err, ERROR_UNSUPPORTED, "node '%s' cannot be streamed: a causal convolution of %lld frames pads "
-                         "time by (%lld, 0) with stride 1, found (%lld, %lld) with stride %lld", n->name, (long long)kernel,
-                         (long long)kernel - 1, (long long)pads[0], (long long)pads[3], (long long)strides[0]);
+        return error_set(err, ERROR_UNSUPPORTED,
+                         "node '%s' cannot be streamed: a causal convolution of %lld frames pads "
+                         "time by (%lld, 0) with stride 1, found (%lld, %lld) with stride %lld",
+                         n->name, (long long)kernel, (long long)kernel - 1, (long long)pads[0],
+                         (long long)pads[3], (long long)strides[0]);
     }
     if (kernel == 1) return true;
     causal_conv_new(n, ir_in(n, 0), causal_cache_new(n->block->graph->module, *x, kernel - 1, n->name));

@@ -3,9 +3,9 @@
 //     graph @first: %y = causal_conv %x, @w {cache=@c0, ..}      # x has 1 frame, w 3 taps
 //     ->            %y = causal_conv %x, @w {cache=@c0, .., taps=1}
 //
-// Output frame t of a step with n new frames reads input frames t-k+1 .. t; frames below 0 are the cache. The kernel's last
-// min(k, n) taps can meet a new frame, the others never do. For the decoder that is one tap of three:
-// 4352 -> 1697 GFLOP in the first step at 480x832.
+// Output frame t of a step with n new frames reads input frames t-k+1 .. t; frames below 0 are the cache. The
+// kernel's last min(k, n) taps can meet a new frame, the others never do. For the decoder that is one tap of
+// three: 4352 -> 1697 GFLOP in the first step at 480x832.
 #include "passes/pass.h"
 
 bool pass_drop_dead_taps(struct ir_module *m, bool *progress, struct error *err) {

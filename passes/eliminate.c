@@ -4,8 +4,9 @@
 //     %b = silu %x                    %c = add %a, %a
 //     %c = add %a, %b
 //
-// Nodes are equal when operator, inputs (by identity) and attributes are; operators with effects are neither merged nor
-// removed, unless they are dead causal convolutions: their cache would be fed by nobody who matters.
+// Nodes are equal when operator, inputs (by identity) and attributes are; operators with effects are neither
+// merged nor removed, unless they are dead causal convolutions: their cache would be fed by nobody who
+// matters.
 #include "ir/rearrange.h"
 #include "passes/match.h"
 #include "passes/pass.h"
@@ -17,7 +18,8 @@ static bool attr_equal(const struct ir_attr *a, const struct ir_attr *b) {
     switch (a->kind) {
     case IR_ATTR_INT: return a->i == b->i;
     case IR_ATTR_FLOAT: return a->f == b->f;
-    case IR_ATTR_INTS: return a->count == b->count && memcmp(a->ints, b->ints, (size_t)a->count * sizeof *a->ints) == 0;
+    case IR_ATTR_INTS:
+        return a->count == b->count && memcmp(a->ints, b->ints, (size_t)a->count * sizeof *a->ints) == 0;
     case IR_ATTR_STRING: return strcmp(a->string, b->string) == 0;
     case IR_ATTR_CACHE: return a->cache == b->cache;
     case IR_ATTR_REARRANGE: return rearrange_equal(a->rearrange, b->rearrange);
@@ -26,7 +28,8 @@ static bool attr_equal(const struct ir_attr *a, const struct ir_attr *b) {
 }
 
 static bool node_equal(const struct ir_node *a, const struct ir_node *b) {
-    if (a->op != b->op || a->input_count != b->input_count || a->output_count != 1 || b->output_count != 1) return false;
+    if (a->op != b->op || a->input_count != b->input_count || a->output_count != 1 || b->output_count != 1)
+        return false;
     for (int i = 0; i < a->input_count; i++) {
         if (ir_in(a, i) != ir_in(b, i)) return false;
     }
@@ -40,7 +43,8 @@ static bool node_equal(const struct ir_node *a, const struct ir_node *b) {
 // An equal node must use the same first input, so only that value's users are candidates.
 static struct ir_node *find_equal(const struct ir_node *n) {
     for (const struct ir_use *u = ir_in(n, 0)->uses; u != NULL; u = u->next) {
-        if (u->user != n && u->user->block == n->block && u->user->mark < n->mark && node_equal(u->user, n)) return u->user;
+        if (u->user != n && u->user->block == n->block && u->user->mark < n->mark && node_equal(u->user, n))
+            return u->user;
     }
     return NULL;
 }
@@ -52,7 +56,8 @@ bool pass_eliminate_common(struct ir_module *m, bool *progress, struct error *er
         for (struct ir_node *n = g->body.head; n != NULL; n = n->next) n->mark = order++;
         for (struct ir_node *n = g->body.head, *next; n != NULL; n = next) {
             next = n->next;
-            bool candidate = n->input_count > 0 && ir_in(n, 0) && !ir_in(n, 0)->constant && !(ir_info(n)->flags & IR_EFFECT);
+            bool candidate = n->input_count > 0 && ir_in(n, 0) && !ir_in(n, 0)->constant &&
+                             !(ir_info(n)->flags & IR_EFFECT);
             struct ir_node *same = candidate ? find_equal(n) : NULL;
             if (same == NULL) continue;
             ir_node_replace(n, ir_out(same));
@@ -73,7 +78,8 @@ static bool is_dead(const struct ir_node *n) {
 bool pass_eliminate_dead(struct ir_module *m, bool *progress, struct error *err) {
     (void)err;
     for (struct ir_graph *g = m->graphs; g != NULL; g = g->next) {
-        for (struct ir_node *n = g->body.tail, *before; n != NULL; n = before) { // users stand behind what they use
+        for (struct ir_node *n = g->body.tail, *before; n != NULL;
+             n = before) { // users stand behind what they use
             before = n->prev;
             if (!is_dead(n)) continue;
             ir_node_remove(n);

@@ -1,5 +1,6 @@
-// From planned nodes to plan operators: values become views, attributes become parameters, constants are laid out as the
-// kernels want them. A node whose result is only another view of its operand's buffer (slice, reshape) gives no operator.
+// From planned nodes to plan operators: values become views, attributes become parameters, constants are laid
+// out as the kernels want them. A node whose result is only another view of its operand's buffer (slice,
+// reshape) gives no operator.
 #include "passes/emit.h"
 
 #include "passes/emit_report.h"
@@ -70,8 +71,9 @@ struct written {
 };
 
 static bool same_fill(const struct fill *a, const struct fill *b) {
-    return a->c->data == b->c->data && a->c->count == b->c->count && a->out == b->out && a->in == b->in && a->taps == b->taps &&
-           a->height == b->height && a->width == b->width && a->scale == b->scale && a->reciprocal == b->reciprocal;
+    return a->c->data == b->c->data && a->c->count == b->c->count && a->out == b->out && a->in == b->in &&
+           a->taps == b->taps && a->height == b->height && a->width == b->width && a->scale == b->scale &&
+           a->reciprocal == b->reciprocal;
 }
 
 static uint32_t constant(struct emitter *e, const struct ir_value *v, struct fill fill, uint64_t count) {
@@ -80,7 +82,8 @@ static uint32_t constant(struct emitter *e, const struct ir_value *v, struct fil
     }
     struct written *w = arena_alloc(e->scratch, sizeof *w);
     *w = (struct written){.fill = fill, .count = count, .next = e->written};
-    w->index = plan_writer_constant(e->w, v->name, (uint32_t)count, fill.out ? fill_weight : fill_plain, &w->fill);
+    w->index =
+        plan_writer_constant(e->w, v->name, (uint32_t)count, fill.out ? fill_weight : fill_plain, &w->fill);
     e->written = w;
     return w->index;
 }
@@ -95,28 +98,42 @@ static uint32_t vector(struct emitter *e, const struct ir_value *v, uint64_t cou
 
 static uint32_t weight(struct emitter *e, const struct ir_value *v) {
     const struct ir_dim *d = v->type.dims;
-    struct fill f = {.c = v->constant, .out = (uint64_t)d[0].first, .in = (uint64_t)d[1].first, .taps = (uint64_t)d[2].first,
-                     .height = (uint64_t)d[3].first, .width = (uint64_t)d[4].first, .scale = 1};
+    struct fill f = {.c = v->constant,
+                     .out = (uint64_t)d[0].first,
+                     .in = (uint64_t)d[1].first,
+                     .taps = (uint64_t)d[2].first,
+                     .height = (uint64_t)d[3].first,
+                     .width = (uint64_t)d[4].first,
+                     .scale = 1};
     return constant(e, v, f, v->constant->count);
 }
 
 // ---- views
 
 static uint32_t view_of(struct emitter *e, const struct ir_type *t, const struct ir_storage *s) {
-    struct plan_view v = {.frames = (uint32_t)t->dims[0].first, .height = (uint32_t)t->dims[1].first,
-                          .width = (uint32_t)t->dims[2].first, .channels = (uint32_t)t->dims[3].first,
-                          .space = PLAN_ARENA, .index = s->buffer, .offset = s->offset, .frame_stride = s->frame_stride,
-                          .row_stride = s->row_stride, .pixel_stride = s->pixel_stride, .channel_stride = s->channel_stride};
+    struct plan_view v = {.frames = (uint32_t)t->dims[0].first,
+                          .height = (uint32_t)t->dims[1].first,
+                          .width = (uint32_t)t->dims[2].first,
+                          .channels = (uint32_t)t->dims[3].first,
+                          .space = PLAN_ARENA,
+                          .index = s->buffer,
+                          .offset = s->offset,
+                          .frame_stride = s->frame_stride,
+                          .row_stride = s->row_stride,
+                          .pixel_stride = s->pixel_stride,
+                          .channel_stride = s->channel_stride};
     struct plan_buffer *b = &e->buffers[s->buffer];
     if (b->first_op > e->op_index) b->first_op = e->op_index;
     b->last_op = e->op_index;
     return plan_writer_view(e->w, v);
 }
 
-static uint32_t view(struct emitter *e, const struct ir_value *v) { return view_of(e, &v->type, &v->storage); }
+static uint32_t view(struct emitter *e, const struct ir_value *v) {
+    return view_of(e, &v->type, &v->storage);
+}
 
-static uint32_t scratch_view(struct emitter *e, const struct ir_node *n, int64_t frames, int64_t height, int64_t width,
-                             int64_t channels) {
+static uint32_t scratch_view(struct emitter *e, const struct ir_node *n, int64_t frames, int64_t height,
+                             int64_t width, int64_t channels) {
     struct ir_dim dims[4] = {dim_const(frames), dim_const(height), dim_const(width), dim_const(channels)};
     struct ir_type t = ir_type_make(IR_F32, 4, dims);
     struct ir_storage s = storage_dense(&t);
@@ -128,10 +145,16 @@ static uint32_t scratch_view(struct emitter *e, const struct ir_node *n, int64_t
 static uint32_t cache_view(struct emitter *e, const struct ir_cache *c, int64_t frames) {
     struct ir_storage s = storage_window(&c->type);
     uint64_t kept = (uint64_t)c->type.dims[0].first;
-    struct plan_view v = {.space = PLAN_CACHE, .index = (uint32_t)c->index, .frames = (uint32_t)frames,
-                          .height = (uint32_t)c->type.dims[1].first, .width = (uint32_t)c->type.dims[2].first,
-                          .channels = (uint32_t)c->type.dims[3].first, .offset = (kept - (uint64_t)frames) * s.frame_stride,
-                          .frame_stride = s.frame_stride, .row_stride = s.row_stride, .pixel_stride = s.pixel_stride,
+    struct plan_view v = {.space = PLAN_CACHE,
+                          .index = (uint32_t)c->index,
+                          .frames = (uint32_t)frames,
+                          .height = (uint32_t)c->type.dims[1].first,
+                          .width = (uint32_t)c->type.dims[2].first,
+                          .channels = (uint32_t)c->type.dims[3].first,
+                          .offset = (kept - (uint64_t)frames) * s.frame_stride,
+                          .frame_stride = s.frame_stride,
+                          .row_stride = s.row_stride,
+                          .pixel_stride = s.pixel_stride,
                           .channel_stride = 1};
     return plan_writer_view(e->w, v);
 }
@@ -149,8 +172,12 @@ static uint32_t part_view(struct emitter *e, const struct ir_value *v, int64_t s
 
 static struct plan_op new_op(struct emitter *e, const struct ir_node *n, uint32_t kind) {
     const char *name = n->name[0] ? n->name : n->output_count ? ir_out(n)->name : ir_info(n)->name;
-    return (struct plan_op){.kind = kind, .name = plan_writer_string(e->w, name), .in = {PLAN_NONE, PLAN_NONE, PLAN_NONE},
-                            .out = PLAN_NONE, .scratch = PLAN_NONE, .constant = {PLAN_NONE, PLAN_NONE}};
+    return (struct plan_op){.kind = kind,
+                            .name = plan_writer_string(e->w, name),
+                            .in = {PLAN_NONE, PLAN_NONE, PLAN_NONE},
+                            .out = PLAN_NONE,
+                            .scratch = PLAN_NONE,
+                            .constant = {PLAN_NONE, PLAN_NONE}};
 }
 
 static bool add(struct emitter *e, const struct plan_op *op) {
@@ -169,20 +196,30 @@ static bool copy(struct emitter *e, const struct ir_node *n, uint32_t from, uint
 static bool emit_conv(struct emitter *e, const struct ir_node *n) {
     const struct ir_type *w = &ir_in(n, 1)->type, *x = &ir_in(n, 0)->type;
     int count;
-    const int64_t *pads = ir_attr_ints(n, IR_KEY_PADS, &count), *strides = ir_attr_ints(n, IR_KEY_STRIDES, &count);
+    const int64_t *pads = ir_attr_ints(n, IR_KEY_PADS, &count),
+                  *strides = ir_attr_ints(n, IR_KEY_STRIDES, &count);
     if (!has_data(e, n, ir_in(n, 1)) || (ir_in(n, 2) && !has_data(e, n, ir_in(n, 2)))) return false;
     struct plan_op op = new_op(e, n, PLAN_OP_CONV);
-    op.params.conv = (struct plan_conv){
-        .kernel_t = (uint32_t)w->dims[2].first, .kernel_h = (uint32_t)w->dims[3].first, .kernel_w = (uint32_t)w->dims[4].first,
-        .taps = (uint32_t)ir_attr_int(n, IR_KEY_TAPS, 1), .stride_h = (uint32_t)strides[0], .stride_w = (uint32_t)strides[1],
-        .pad_top = (uint32_t)pads[0], .pad_left = (uint32_t)pads[1], .pad_bottom = (uint32_t)pads[2],
-        .pad_right = (uint32_t)pads[3], .interleave = (uint32_t)ir_attr_int(n, IR_KEY_INTERLEAVE, 1),
-        .upsample = (uint32_t)ir_attr_int(n, IR_KEY_UPSAMPLE, 1), .block_channels = (uint32_t)ir_attr_int(n, IR_KEY_BLOCK, 32),
-        .min = (float)ir_attr_float(n, IR_KEY_MIN, -INFINITY), .max = (float)ir_attr_float(n, IR_KEY_MAX, INFINITY)};
+    op.params.conv = (struct plan_conv){.kernel_t = (uint32_t)w->dims[2].first,
+                                        .kernel_h = (uint32_t)w->dims[3].first,
+                                        .kernel_w = (uint32_t)w->dims[4].first,
+                                        .taps = (uint32_t)ir_attr_int(n, IR_KEY_TAPS, 1),
+                                        .stride_h = (uint32_t)strides[0],
+                                        .stride_w = (uint32_t)strides[1],
+                                        .pad_top = (uint32_t)pads[0],
+                                        .pad_left = (uint32_t)pads[1],
+                                        .pad_bottom = (uint32_t)pads[2],
+                                        .pad_right = (uint32_t)pads[3],
+                                        .interleave = (uint32_t)ir_attr_int(n, IR_KEY_INTERLEAVE, 1),
+                                        .upsample = (uint32_t)ir_attr_int(n, IR_KEY_UPSAMPLE, 1),
+                                        .block_channels = (uint32_t)ir_attr_int(n, IR_KEY_BLOCK, 32),
+                                        .min = (float)ir_attr_float(n, IR_KEY_MIN, -INFINITY),
+                                        .max = (float)ir_attr_float(n, IR_KEY_MAX, INFINITY)};
     int64_t u = op.params.conv.upsample;
     op.in[0] = view(e, ir_in(n, 0));
     op.out = view(e, n->outputs[0]);
-    if (u > 1) op.scratch = scratch_view(e, n, 1, x->dims[1].first * u, x->dims[2].first * u, x->dims[3].first);
+    if (u > 1)
+        op.scratch = scratch_view(e, n, 1, x->dims[1].first * u, x->dims[2].first * u, x->dims[3].first);
     op.constant[0] = weight(e, ir_in(n, 1));
     if (ir_in(n, 2)) op.constant[1] = vector(e, ir_in(n, 2), (uint64_t)w->dims[0].first);
     return add(e, &op);
@@ -201,14 +238,17 @@ static bool emit_norm(struct emitter *e, const struct ir_node *n) {
 }
 
 // x op constant as out = x * a + b.
-static bool emit_scale(struct emitter *e, const struct ir_node *n, const struct ir_value *x, const struct ir_value *c, bool right) {
+static bool emit_scale(struct emitter *e, const struct ir_node *n, const struct ir_value *x,
+                       const struct ir_value *c, bool right) {
     struct plan_op op = new_op(e, n, PLAN_OP_SCALE);
     uint64_t channels = (uint64_t)x->type.dims[3].first;
     struct fill f = {.c = c->constant, .scale = n->op == IR_SUB ? -1 : 1};
     bool product = n->op == IR_MUL || n->op == IR_DIV;
     if (!has_data(e, n, c)) return false;
-    if (!right && (n->op == IR_SUB || n->op == IR_DIV)) return refuse(e, n, "a constant on the left is not supported");
-    if (c->constant->count != 1 && c->constant->count != channels) return refuse(e, n, "the constant is not one value per channel");
+    if (!right && (n->op == IR_SUB || n->op == IR_DIV))
+        return refuse(e, n, "a constant on the left is not supported");
+    if (c->constant->count != 1 && c->constant->count != channels)
+        return refuse(e, n, "the constant is not one value per channel");
     if (n->op == IR_DIV) f.reciprocal = 1;
     op.in[0] = view(e, x);
     op.out = view(e, n->outputs[0]);
@@ -217,11 +257,13 @@ static bool emit_scale(struct emitter *e, const struct ir_node *n, const struct 
 }
 
 static bool emit_binary(struct emitter *e, const struct ir_node *n) {
-    static const uint32_t ops[] = {[IR_ADD] = PLAN_ADD, [IR_SUB] = PLAN_SUB, [IR_MUL] = PLAN_MUL, [IR_DIV] = PLAN_DIV};
+    static const uint32_t ops[] = {
+        [IR_ADD] = PLAN_ADD, [IR_SUB] = PLAN_SUB, [IR_MUL] = PLAN_MUL, [IR_DIV] = PLAN_DIV};
     const struct ir_value *a = ir_in(n, 0), *b = ir_in(n, 1);
     if (b->constant) return emit_scale(e, n, a, b, true);
     if (a->constant) return emit_scale(e, n, b, a, false);
-    if (!ir_type_equal(&a->type, &b->type)) return refuse(e, n, "operands of different shapes are not supported");
+    if (!ir_type_equal(&a->type, &b->type))
+        return refuse(e, n, "operands of different shapes are not supported");
     struct plan_op op = new_op(e, n, PLAN_OP_BINARY);
     op.params.binary.op = ops[n->op];
     op.in[0] = view(e, a);
@@ -273,8 +315,10 @@ static bool emit_window(struct emitter *e, const struct ir_node *n) {
 // Fewer frames than the cache holds come only in the first step, when the older ones are zero and stay so.
 static bool emit_push(struct emitter *e, const struct ir_node *n) {
     const struct ir_cache *c = ir_attr_cache(n);
-    int64_t have = ir_in(n, 0)->type.dims[0].first, kept = c->type.dims[0].first, frames = have < kept ? have : kept;
-    if (have < kept && e->variant != PLAN_FIRST) return refuse(e, n, "a later step gives a cache fewer frames than it holds");
+    int64_t have = ir_in(n, 0)->type.dims[0].first, kept = c->type.dims[0].first,
+            frames = have < kept ? have : kept;
+    if (have < kept && e->variant != PLAN_FIRST)
+        return refuse(e, n, "a later step gives a cache fewer frames than it holds");
     return copy(e, n, part_view(e, ir_in(n, 0), have - frames, frames), cache_view(e, c, frames));
 }
 
@@ -284,9 +328,15 @@ static uint32_t input_view(struct emitter *e, const struct ir_node *n) {
     uint64_t in[IR_MAX_RANK], s[4];
     storage_dense_strides(&ir_in(n, 0)->type, in);
     if (!storage_strides(ir_attr_rearrange(n), in, s)) return PLAN_NONE;
-    struct plan_view v = {.space = PLAN_INPUT, .frames = (uint32_t)t->dims[0].first, .height = (uint32_t)t->dims[1].first,
-                          .width = (uint32_t)t->dims[2].first, .channels = (uint32_t)t->dims[3].first, .frame_stride = s[0],
-                          .row_stride = s[1], .pixel_stride = s[2], .channel_stride = s[3]};
+    struct plan_view v = {.space = PLAN_INPUT,
+                          .frames = (uint32_t)t->dims[0].first,
+                          .height = (uint32_t)t->dims[1].first,
+                          .width = (uint32_t)t->dims[2].first,
+                          .channels = (uint32_t)t->dims[3].first,
+                          .frame_stride = s[0],
+                          .row_stride = s[1],
+                          .pixel_stride = s[2],
+                          .channel_stride = s[3]};
     return plan_writer_view(e->w, v);
 }
 
@@ -294,12 +344,16 @@ static bool emit_rearrange(struct emitter *e, const struct ir_node *n) {
     const struct ir_value *x = ir_in(n, 0), *y = n->outputs[0];
     if (y->storage.place == IR_IN_OUTPUT) return true; // written by the return
     if (x->storage.place == IR_IN_BUFFER && y->storage.buffer == x->storage.buffer) return true; // a view
-    uint64_t in[4] = {x->storage.frame_stride, x->storage.row_stride, x->storage.pixel_stride, x->storage.channel_stride}, s[4];
+    uint64_t in[4] = {x->storage.frame_stride, x->storage.row_stride, x->storage.pixel_stride,
+                      x->storage.channel_stride},
+             s[4];
     if (x->storage.place == IR_IN_INPUT) {
         uint32_t from = input_view(e, n);
-        return from == PLAN_NONE ? refuse(e, n, "the latents are arranged in a way that no copy describes") : copy(e, n, from, view(e, y));
+        return from == PLAN_NONE ? refuse(e, n, "the latents are arranged in a way that no copy describes")
+                                 : copy(e, n, from, view(e, y));
     }
-    if (x->type.rank != 4 || !storage_strides(ir_attr_rearrange(n), in, s)) return refuse(e, n, "no kernel moves elements in this way");
+    if (x->type.rank != 4 || !storage_strides(ir_attr_rearrange(n), in, s))
+        return refuse(e, n, "no kernel moves elements in this way");
     struct ir_storage from = x->storage;
     from.frame_stride = s[0], from.row_stride = s[1], from.pixel_stride = s[2], from.channel_stride = s[3];
     return copy(e, n, view_of(e, &y->type, &from), view(e, y));
@@ -308,7 +362,8 @@ static bool emit_rearrange(struct emitter *e, const struct ir_node *n) {
 static bool emit_concat(struct emitter *e, const struct ir_node *n) {
     const struct ir_value *y = n->outputs[0];
     int64_t axis = ir_attr_int(n, IR_KEY_AXIS, 0), at = 0;
-    const uint64_t stride[4] = {y->storage.frame_stride, y->storage.row_stride, y->storage.pixel_stride, y->storage.channel_stride};
+    const uint64_t stride[4] = {y->storage.frame_stride, y->storage.row_stride, y->storage.pixel_stride,
+                                y->storage.channel_stride};
     for (int i = 0; i < n->input_count; i++) {
         const struct ir_value *x = ir_in(n, i);
         struct ir_storage part = y->storage;
@@ -330,9 +385,14 @@ static bool emit_return(struct emitter *e, const struct ir_node *n) {
     if (!frames) return refuse(e, n, "the result is not one list of video frames");
     const struct ir_dim *d = x->type.dims;
     uint64_t plane = (uint64_t)(d[1].first * d[2].first);
-    struct plan_view out = {.space = PLAN_OUTPUT, .frames = (uint32_t)d[0].first, .height = (uint32_t)d[1].first,
-                            .width = (uint32_t)d[2].first, .channels = (uint32_t)d[3].first,
-                            .frame_stride = plane * (uint64_t)d[3].first, .row_stride = (uint64_t)d[2].first, .pixel_stride = 1,
+    struct plan_view out = {.space = PLAN_OUTPUT,
+                            .frames = (uint32_t)d[0].first,
+                            .height = (uint32_t)d[1].first,
+                            .width = (uint32_t)d[2].first,
+                            .channels = (uint32_t)d[3].first,
+                            .frame_stride = plane * (uint64_t)d[3].first,
+                            .row_stride = (uint64_t)d[2].first,
+                            .pixel_stride = 1,
                             .channel_stride = plane};
     struct plan_info *info = plan_writer_info(e->w);
     info->frame_channels = out.channels, info->frame_height = out.height, info->frame_width = out.width;
@@ -357,7 +417,8 @@ static bool emit_node(struct emitter *e, const struct ir_node *n) {
     case IR_CACHE_PUSH: return emit_push(e, n);
     case IR_REARRANGE: return emit_rearrange(e, n);
     case IR_CONCAT: return emit_concat(e, n);
-    case IR_SLICE: return n->outputs[0]->storage.place == IR_IN_BUFFER || refuse(e, n, "its operand is not in memory");
+    case IR_SLICE:
+        return n->outputs[0]->storage.place == IR_IN_BUFFER || refuse(e, n, "its operand is not in memory");
     case IR_RETURN: return emit_return(e, n);
     default: return refuse(e, n, "the runtime has no kernel for it");
     }
@@ -367,15 +428,18 @@ static bool emit_node(struct emitter *e, const struct ir_node *n) {
 
 static bool emit_graph(struct emitter *e, const char *name, enum plan_variant variant) {
     struct ir_graph *g = ir_graph_find(e->m, name);
-    if (g == NULL || g->buffer_count == 0) return error_set(e->err, ERROR_UNSUPPORTED, "there is no planned graph '%s'", name);
+    if (g == NULL || g->buffer_count == 0)
+        return error_set(e->err, ERROR_UNSUPPORTED, "there is no planned graph '%s'", name);
     e->g = g;
     e->variant = variant;
     e->op_index = 0;
     e->buffers = arena_array(e->scratch, (size_t)g->buffer_count + 1, sizeof *e->buffers);
     for (int i = 0; i < g->buffer_count; i++) {
         const struct ir_buffer *b = &g->buffers[i];
-        e->buffers[i] = (struct plan_buffer){.name = plan_writer_string(e->w, b->name), .first_op = UINT32_MAX,
-                                             .offset = b->offset, .bytes = b->bytes};
+        e->buffers[i] = (struct plan_buffer){.name = plan_writer_string(e->w, b->name),
+                                             .first_op = UINT32_MAX,
+                                             .offset = b->offset,
+                                             .bytes = b->bytes};
     }
     for (const struct ir_node *n = g->body.head; n != NULL; n = n->next) {
         if (!emit_node(e, n)) return false;
@@ -396,9 +460,12 @@ static void emit_caches(struct emitter *e) {
         int64_t count = d[0].first * d[1].first * d[2].first * d[3].first;
         plan_writer_cache(e->w, (struct plan_cache){.name = plan_writer_string(e->w, c->name),
                                                     .producer = plan_writer_string(e->w, c->producer),
-                                                    .frames = (uint32_t)d[0].first, .height = (uint32_t)d[1].first,
-                                                    .width = (uint32_t)d[2].first, .channels = (uint32_t)d[3].first,
-                                                    .offset = (uint64_t)c->offset, .bytes = 4 * (uint64_t)count});
+                                                    .frames = (uint32_t)d[0].first,
+                                                    .height = (uint32_t)d[1].first,
+                                                    .width = (uint32_t)d[2].first,
+                                                    .channels = (uint32_t)d[3].first,
+                                                    .offset = (uint64_t)c->offset,
+                                                    .bytes = 4 * (uint64_t)count});
     }
     plan_writer_info(e->w)->cache_bytes = e->m->cache_bytes;
 }
@@ -408,10 +475,13 @@ static bool emit_latents(struct emitter *e) {
     const struct ir_graph *g = ir_graph_find(e->m, "steady");
     const struct ir_value *latents = g && g->input_count == 1 ? g->inputs[0] : NULL;
     struct ir_node *r = latents && latents->uses ? latents->uses->user : NULL;
-    if (r == NULL || r->op != IR_REARRANGE) return error_set(e->err, ERROR_UNSUPPORTED, "the latents are not read as one list of frames");
+    if (r == NULL || r->op != IR_REARRANGE)
+        return error_set(e->err, ERROR_UNSUPPORTED, "the latents are not read as one list of frames");
     const struct ir_dim *d = ir_out(r)->type.dims;
     struct plan_info *info = plan_writer_info(e->w);
-    if (!dim_is(d[0], 1)) return error_set(e->err, ERROR_UNSUPPORTED, "a step takes %lld latent frames, expected one", (long long)d[0].first);
+    if (!dim_is(d[0], 1))
+        return error_set(e->err, ERROR_UNSUPPORTED, "a step takes %lld latent frames, expected one",
+                         (long long)d[0].first);
     info->latent_channels = (uint32_t)d[3].first;
     info->latent_height = (uint32_t)d[1].first;
     info->latent_width = (uint32_t)d[2].first;
@@ -424,7 +494,8 @@ bool emit_plan(struct ir_module *m, const char *path, struct error *err) {
     struct arena scratch = {0};
     struct emitter e = {.m = m, .w = plan_writer_new(&scratch), .scratch = &scratch, .err = err};
     emit_caches(&e);
-    bool ok = emit_latents(&e) && emit_graph(&e, "first", PLAN_FIRST) && emit_graph(&e, "steady", PLAN_STEADY);
+    bool ok =
+        emit_latents(&e) && emit_graph(&e, "first", PLAN_FIRST) && emit_graph(&e, "steady", PLAN_STEADY);
     if (ok) {
         emit_shapes(m, e.w);
         ok = plan_writer_save(e.w, path, err);

@@ -21,7 +21,9 @@ static struct ir_node *find_node(struct ir_graph *g, const struct ir_node *like)
 // Weights match the nodes of a pair, whose names are those of two files.
 static struct ir_node *find_weight(struct ir_graph *g, const struct ir_node *like) {
     for (struct ir_node *n = g->body.head; like->op == IR_FRAME_CONV && n != NULL; n = n->next) {
-        if (n->op == like->op && ir_in(n, 1)->constant && ir_in(n, 1)->constant->data == ir_in(like, 1)->constant->data) return n;
+        if (n->op == like->op && ir_in(n, 1)->constant &&
+            ir_in(n, 1)->constant->data == ir_in(like, 1)->constant->data)
+            return n;
     }
     return NULL;
 }
@@ -47,14 +49,18 @@ static uint32_t cache_of(const struct ir_node *n) {
     return w != NULL && w->op == IR_WINDOW ? (uint32_t)ir_attr_cache(w)->index : PLAN_NONE;
 }
 
-static void add_row(const struct ir_module *m, struct plan_writer *w, const struct ir_node *first, const struct ir_node *steady) {
+static void add_row(const struct ir_module *m, struct plan_writer *w, const struct ir_node *first,
+                    const struct ir_node *steady) {
     const struct ir_node *n = steady ? steady : first;
-    plan_writer_shape(w, (struct plan_shape){
-        .node = plan_writer_string(w, n->name[0] ? n->name : ir_out(n)->name), .op = plan_writer_string(w, ir_info(n)->name),
-        .symbolic = plan_writer_string(w, ir_symbol_find(m, ir_out(n)->name)),
-        .first = shape_string(w, first ? ir_out(first) : NULL), .steady = shape_string(w, steady ? ir_out(steady) : NULL),
-        .first_in = shape_string(w, first ? ir_in(first, 0) : NULL),
-        .steady_in = shape_string(w, steady ? ir_in(steady, 0) : NULL), .cache = cache_of(steady)});
+    plan_writer_shape(
+        w, (struct plan_shape){.node = plan_writer_string(w, n->name[0] ? n->name : ir_out(n)->name),
+                               .op = plan_writer_string(w, ir_info(n)->name),
+                               .symbolic = plan_writer_string(w, ir_symbol_find(m, ir_out(n)->name)),
+                               .first = shape_string(w, first ? ir_out(first) : NULL),
+                               .steady = shape_string(w, steady ? ir_out(steady) : NULL),
+                               .first_in = shape_string(w, first ? ir_in(first, 0) : NULL),
+                               .steady_in = shape_string(w, steady ? ir_in(steady, 0) : NULL),
+                               .cache = cache_of(steady)});
 }
 
 void emit_shapes(const struct ir_module *m, struct plan_writer *w) {

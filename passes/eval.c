@@ -1,8 +1,9 @@
 // A small interpreter over constants, in pairs (ir/dim.h) for integers and doubles for floats.
 //
-// Exporters compute shapes inside the graph: Shape, Gather, Mul, Concat, Cast, Where ... All of that is known once the
-// input's shape is, though it may contain T. Two kinds of operators cover it: those that move elements (each
-// output element names its source element) and those that compute elementwise with broadcasting.
+// Exporters compute shapes inside the graph: Shape, Gather, Mul, Concat, Cast, Where ... All of that is known
+// once the input's shape is, though it may contain T. Two kinds of operators cover it: those that move
+// elements (each output element names its source element) and those that compute elementwise with
+// broadcasting.
 #include "passes/eval.h"
 
 #include <math.h>
@@ -53,7 +54,8 @@ static void store(struct eval *e, int output, const struct tensor *t) {
     struct ir_dim dims[IR_MAX_RANK];
     struct ir_value *v;
     for (int i = 0; i < t->rank; i++) dims[i] = dim_const(t->dims[i]);
-    if (t->ints != NULL) v = ir_constant_ints(m, e->n->outputs[output]->name, t->dtype, t->rank, dims, t->ints);
+    if (t->ints != NULL)
+        v = ir_constant_ints(m, e->n->outputs[output]->name, t->dtype, t->rank, dims, t->ints);
     else {
         float *f = arena_array(e->scratch, t->count + 1, sizeof *f);
         for (size_t i = 0; i < t->count; i++) f[i] = (float)t->floats[i];
@@ -65,7 +67,8 @@ static void store(struct eval *e, int output, const struct tensor *t) {
 // ---- operators that move elements
 
 // Collects out[i] = in[source[i]].
-static bool gather_elements(struct eval *e, const struct tensor *in, const size_t *source, struct tensor *out) {
+static bool gather_elements(struct eval *e, const struct tensor *in, const size_t *source,
+                            struct tensor *out) {
     out->dtype = in->dtype;
     out->count = count_of(out->rank, out->dims);
     if (out->count > MAX_ELEMENTS) return false;
@@ -89,8 +92,10 @@ static void strides_of(const struct tensor *t, size_t *strides) {
     }
 }
 
-// Walks the output shape; element at index x comes from base + sum x[i] * step[i] (steps may be negative or 0).
-static bool strided(struct eval *e, const struct tensor *in, struct tensor *out, ptrdiff_t base, const ptrdiff_t *step) {
+// Walks the output shape; element at index x comes from base + sum x[i] * step[i] (steps may be negative or
+// 0).
+static bool strided(struct eval *e, const struct tensor *in, struct tensor *out, ptrdiff_t base,
+                    const ptrdiff_t *step) {
     size_t count = count_of(out->rank, out->dims);
     if (count > MAX_ELEMENTS) return false;
     size_t *source = arena_array(e->scratch, count + 1, sizeof *source);
@@ -150,7 +155,8 @@ static bool eval_slice(struct eval *e, struct tensor *out) {
         int64_t high = steps[k] > 0 ? n : n - 1;
         s = clamp64(s < 0 ? s + n : s, steps[k] > 0 ? 0 : 0, high);
         t = clamp64(t < 0 ? (t < -n ? -1 + (steps[k] > 0) : t + n) : t, low, n);
-        int64_t length = steps[k] > 0 ? (t - s + steps[k] - 1) / steps[k] : (s - t - steps[k] - 1) / -steps[k];
+        int64_t length =
+            steps[k] > 0 ? (t - s + steps[k] - 1) / steps[k] : (s - t - steps[k] - 1) / -steps[k];
         out->dims[a] = length < 0 ? 0 : length;
         base += (ptrdiff_t)s * (ptrdiff_t)strides[a];
         step[a] = (ptrdiff_t)(steps[k] * (int64_t)strides[a]);
@@ -162,7 +168,9 @@ static bool eval_gather(struct eval *e, struct tensor *out) {
     const struct tensor *in = &e->in[0], *index = &e->in[1];
     int64_t axis = ir_attr_int(e->n, IR_KEY_AXIS, 0), list[64];
     if (axis < 0) axis += in->rank;
-    if (axis < 0 || axis >= in->rank || !const_list(index, list, 64) || in->rank - 1 + index->rank > IR_MAX_RANK) return false;
+    if (axis < 0 || axis >= in->rank || !const_list(index, list, 64) ||
+        in->rank - 1 + index->rank > IR_MAX_RANK)
+        return false;
     out->rank = 0;
     for (int i = 0; i < axis; i++) out->dims[out->rank++] = in->dims[i];
     for (int i = 0; i < index->rank; i++) out->dims[out->rank++] = index->dims[i];
@@ -286,7 +294,10 @@ static bool eval_shape(struct eval *e) {
     for (int64_t i = start; i < end; i++) {
         if (dim_is(t->dims[i], -1)) return false; // not known yet
     }
-    struct tensor out = {.rank = 1, .dims = {end - start}, .count = (size_t)(end - start), .dtype = IR_I64,
+    struct tensor out = {.rank = 1,
+                         .dims = {end - start},
+                         .count = (size_t)(end - start),
+                         .dtype = IR_I64,
                          .ints = t->dims + start};
     store(e, 0, &out);
     return true;
@@ -447,7 +458,9 @@ static bool eval_elementwise(struct eval *e, struct tensor *out) {
     const struct tensor *a = &e->in[0], *b = &e->in[e->in_count > 1 ? 1 : 0];
     bool ints = a->ints != NULL, where = op == IR_ONNX_WHERE;
     if (where) a = &e->in[1], b = &e->in[2], ints = a->ints != NULL;
-    if ((b->ints != NULL) != ints || e->in_count > 2 + where || (where && e->in[0].ints == NULL) || !broadcast_shape(e, out)) return false;
+    if ((b->ints != NULL) != ints || e->in_count > 2 + where || (where && e->in[0].ints == NULL) ||
+        !broadcast_shape(e, out))
+        return false;
     struct ir_dim *r = arena_array(e->scratch, out->count + 1, sizeof *r);
     double *f = arena_array(e->scratch, out->count + 1, sizeof *f);
     int64_t x[IR_MAX_RANK] = {0};
@@ -458,7 +471,8 @@ static bool eval_elementwise(struct eval *e, struct tensor *out) {
             if (ints) r[i] = c.first ? a->ints[ia] : b->ints[ib];
             else f[i] = c.first ? a->floats[ia] : b->floats[ib];
         } else if (ints ? !int_op(op, a->ints[ia], b->ints[ib], &r[i])
-                        : !float_op(op, a->floats[ia], b->floats[ib], &f[i], &r[i])) return false;
+                        : !float_op(op, a->floats[ia], b->floats[ib], &f[i], &r[i]))
+            return false;
         for (int d = out->rank - 1; d >= 0 && ++x[d] == out->dims[d]; d--) x[d] = 0;
     }
     bool truth = is_comparison(op);
@@ -484,8 +498,11 @@ static bool eval_reduce(struct eval *e, struct tensor *out) {
         if (!int_op(op, *r, in->ints[i], r)) return false;
     }
     if (op == IR_RETURN) return false;
-    *out = (struct tensor){.rank = (int)ir_attr_int(e->n, IR_KEY_KEEPDIMS, 1) && in->rank, .dims = {1}, .count = 1,
-                           .dtype = in->dtype, .ints = r};
+    *out = (struct tensor){.rank = (int)ir_attr_int(e->n, IR_KEY_KEEPDIMS, 1) && in->rank,
+                           .dims = {1},
+                           .count = 1,
+                           .dtype = in->dtype,
+                           .ints = r};
     return true;
 }
 

@@ -1,10 +1,11 @@
 // fold_pads: zeros around a convolution's input become the convolution's own padding.
 //
-//     %p = pad %x {pads=[0,0,2,1,1,0,0,0,1,1]}         ->  %y = conv %x, @w {pads=[2,1,1,0,1,1], strides=[1,1,1]}
+//     %p = pad %x {pads=[0,0,2,1,1,0,0,0,1,1]}
 //     %y = conv %p, @w {pads=[0,0,0,0,0,0], strides=[1,1,1]}
+// ->  %y = conv %x, @w {pads=[2,1,1,0,1,1], strides=[1,1,1]}
 //
-// One exporter writes Pad in front of every convolution, another folds it itself: after this pass they agree. Batch and
-// channel axes must not be padded. The pad itself is left to eliminate_dead if others use it.
+// One exporter writes Pad in front of every convolution, another folds it itself: after this pass they agree.
+// Batch and channel axes must not be padded. The pad itself is left to eliminate_dead if others use it.
 #include "passes/match.h"
 #include "passes/pass.h"
 
@@ -13,7 +14,8 @@ static bool visit(struct ir_node *n, bool *progress, struct error *err) {
     struct ir_node *pad = n->op == IR_CONV ? match_op(ir_in(n, 0), IR_PAD) : NULL;
     if (pad == NULL) return true;
     int rank = ir_in(n, 0)->type.rank, spatial = rank - 2, count;
-    const int64_t *outer = ir_attr_ints(pad, IR_KEY_PADS, &count), *own = ir_attr_ints(n, IR_KEY_PADS, &count);
+    const int64_t *outer = ir_attr_ints(pad, IR_KEY_PADS, &count),
+                  *own = ir_attr_ints(n, IR_KEY_PADS, &count);
     int64_t sum[IR_MAX_RANK * 2];
     if (outer[0] || outer[1] || outer[rank] || outer[rank + 1]) return true;
     for (int i = 0; i < spatial; i++) {
@@ -26,4 +28,6 @@ static bool visit(struct ir_node *n, bool *progress, struct error *err) {
     return true;
 }
 
-bool pass_fold_pads(struct ir_module *m, bool *progress, struct error *err) { return match_each(m, visit, progress, err); }
+bool pass_fold_pads(struct ir_module *m, bool *progress, struct error *err) {
+    return match_each(m, visit, progress, err);
+}

@@ -12,7 +12,8 @@
 enum { MAX_FOLDED = 1 << 16 }; // elements of a constant that is rearranged when compiling
 
 // Where each output element comes from, by walking the atoms in output order.
-static void rearrange_floats(const struct ir_constant *c, const struct ir_rearrange *r, float *out, size_t count) {
+static void rearrange_floats(const struct ir_constant *c, const struct ir_rearrange *r, float *out,
+                             size_t count) {
     size_t stride[IR_MAX_ATOMS], s = 1;
     for (int i = r->atoms - 1; i >= 0; i--) {
         stride[i] = i < r->in_atoms ? s : 0; // a repeated atom does not move the source
@@ -30,7 +31,8 @@ static void rearrange_floats(const struct ir_constant *c, const struct ir_rearra
 static bool fold_constant(struct ir_node *n) {
     const struct ir_value *v = ir_in(n, 0);
     int64_t count;
-    if (!ir_is_float_constant(v) || !ir_type_count(&ir_out(n)->type, &count) || count > MAX_FOLDED) return false;
+    if (!ir_is_float_constant(v) || !ir_type_count(&ir_out(n)->type, &count) || count > MAX_FOLDED)
+        return false;
     struct ir_module *m = n->block->graph->module;
     float *out = arena_array(&m->arena, (size_t)count + 1, sizeof *out);
     rearrange_floats(v->constant, ir_attr_rearrange(n), out, (size_t)count);
@@ -49,7 +51,8 @@ static bool visit(struct ir_node *n, bool *progress, struct error *err) {
         *progress = true;
     }
     if (fold_constant(n)) *progress = true;
-    else if (rearrange_is_identity(ir_attr_rearrange(n)) && ir_type_equal(&ir_in(n, 0)->type, &ir_out(n)->type)) {
+    else if (rearrange_is_identity(ir_attr_rearrange(n)) &&
+             ir_type_equal(&ir_in(n, 0)->type, &ir_out(n)->type)) {
         ir_node_replace(n, ir_in(n, 0));
         *progress = true;
     }

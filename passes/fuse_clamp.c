@@ -22,4 +22,6 @@ static bool visit(struct ir_node *n, bool *progress, struct error *err) {
     return true;
 }
 
-bool pass_fuse_clamp(struct ir_module *m, bool *progress, struct error *err) { return match_each(m, visit, progress, err); }
+bool pass_fuse_clamp(struct ir_module *m, bool *progress, struct error *err) {
+    return match_each(m, visit, progress, err);
+}

@@ -1,11 +1,13 @@
-// fuse_interleave: temporal upsampling costs no copy when the convolution writes its frames where they belong.
+// fuse_interleave: temporal upsampling costs no copy when the convolution writes its frames where they
+// belong.
 //
 //     %c = frame_conv %x, @w, @b {..}                                  # 2C channels
 //     %y = rearrange %c {"a b c (d:2 e:384) -> (a d) b c e"}           # halves of the channels become frames
 // ->  %y = frame_conv %x, @w, @b {.., interleave=2}
 //
-// Nearest upsampling usually follows and has been composed into the same rearrangement by now. It is therefore factored:
-// first the interleave, then whatever is left, which stays behind the convolution as a rearrangement of its own.
+// Nearest upsampling usually follows and has been composed into the same rearrangement by now. It is
+// therefore factored: first the interleave, then whatever is left, which stays behind the convolution as a
+// rearrangement of its own.
 #include "ir/rearrange.h"
 #include "passes/match.h"
 #include "passes/pass.h"
@@ -14,7 +16,8 @@
 static bool interleave(const struct ir_type *t, int64_t factor, struct ir_rearrange *r) {
     int64_t channels = t->dims[3].first / factor;
     struct ir_dim split[5] = {t->dims[0], t->dims[1], t->dims[2], dim_const(factor), dim_const(channels)};
-    struct ir_dim merged[4] = {dim_const(t->dims[0].first * factor), t->dims[1], t->dims[2], dim_const(channels)};
+    struct ir_dim merged[4] = {dim_const(t->dims[0].first * factor), t->dims[1], t->dims[2],
+                               dim_const(channels)};
     static const int64_t perm[5] = {0, 3, 1, 2, 4};
     struct ir_rearrange cut, move, merge, both;
     struct ir_type cut_type, moved;
@@ -34,12 +37,14 @@ static int64_t interleave_factor(const struct ir_rearrange *r) {
 
 static bool visit(struct ir_node *n, bool *progress, struct error *err) {
     struct ir_node *conv = n->op == IR_REARRANGE ? match_op(ir_in(n, 0), IR_FRAME_CONV) : NULL;
-    if (conv == NULL || ir_only_user(ir_out(conv)) != n || ir_attr_int(conv, IR_KEY_INTERLEAVE, 1) != 1) return true;
+    if (conv == NULL || ir_only_user(ir_out(conv)) != n || ir_attr_int(conv, IR_KEY_INTERLEAVE, 1) != 1)
+        return true;
     const struct ir_rearrange *r = ir_attr_rearrange(n);
     int64_t factor = interleave_factor(r);
     struct ir_rearrange first, undo, rest;
     if (factor < 2 || !interleave(&ir_out(conv)->type, factor, &first) || !rearrange_inverse(&first, &undo) ||
-        !rearrange_compose(&undo, r, &rest)) return true;
+        !rearrange_compose(&undo, r, &rest))
+        return true;
     ir_attr_set_int(conv, IR_KEY_INTERLEAVE, factor);
     if (!ir_infer_node(conv, err)) return false;
     if (rearrange_is_identity(&rest)) ir_node_replace(n, ir_out(conv));

@@ -1,11 +1,12 @@
-// ONNX carries parameters in operands (the shape of Reshape, the bounds of Slice ...) and has many operators that only move
-// elements. Here each becomes its canonical form: parameters as attributes, movements as `rearrange`, `slice`,
-// `concat` and `pad`.
+// ONNX carries parameters in operands (the shape of Reshape, the bounds of Slice ...) and has many operators
+// that only move elements. Here each becomes its canonical form: parameters as attributes, movements as
+// `rearrange`, `slice`, `concat` and `pad`.
 //
 //     %y = onnx.reshape %x, @shape          ->  %y = rearrange %x {pattern="a b c -> a (b c)"}
 //     %y = onnx.slice %x, @1, @max, @2, @1  ->  %y = slice %x {axis=2, start=1, end=1, steady_end=1}
 //
-// What is left: operators that only matter for shape arithmetic on real tensors (Where, Equal, ...): no decoder has them.
+// What is left: operators that only matter for shape arithmetic on real tensors (Where, Equal, ...): no
+// decoder has them.
 #include "passes/lower_onnx.h"
 
 #include "ir/rearrange.h"
@@ -42,18 +43,22 @@ static bool int_list(const struct ir_node *n, int input, int64_t *list, int *cou
     *count = -1;
     if (v == NULL) return true;
     if (!ir_is_int_constant(v) || v->constant->count > IR_MAX_RANK * 2) {
-        return refuse(n, err, "input %d must be a short list of integers that is known when compiling", input);
+        return refuse(n, err, "input %d must be a short list of integers that is known when compiling",
+                      input);
     }
     *count = (int)v->constant->count;
     for (int i = 0; i < *count; i++) {
-        if (!dim_is_const(v->constant->ints[i])) return refuse(n, err, "input %d depends on the number of frames", input);
+        if (!dim_is_const(v->constant->ints[i]))
+            return refuse(n, err, "input %d depends on the number of frames", input);
         list[i] = v->constant->ints[i].first;
     }
     return true;
 }
 
-// Axes from an operand, else from the attribute; negative ones counted from the end of `rank`. -1 when absent.
-static bool axes_list(const struct ir_node *n, int input, int rank, int64_t *axes, int *count, struct error *err) {
+// Axes from an operand, else from the attribute; negative ones counted from the end of `rank`. -1 when
+// absent.
+static bool axes_list(const struct ir_node *n, int input, int rank, int64_t *axes, int *count,
+                      struct error *err) {
     if (!int_list(n, input, axes, count, err)) return false;
     int attr_count;
     const int64_t *attr = ir_attr_ints(n, IR_KEY_AXES, &attr_count);
@@ -63,7 +68,8 @@ static bool axes_list(const struct ir_node *n, int input, int rank, int64_t *axe
     }
     for (int i = 0; i < *count; i++) {
         if (axes[i] < 0) axes[i] += rank;
-        if (axes[i] < 0 || axes[i] >= rank) return refuse(n, err, "axis %lld does not exist", (long long)axes[i]);
+        if (axes[i] < 0 || axes[i] >= rank)
+            return refuse(n, err, "axis %lld does not exist", (long long)axes[i]);
     }
     return true;
 }
@@ -82,7 +88,8 @@ static bool replace_by_rearrange(struct ir_node *n, const struct ir_rearrange *r
 
 // ---- reshapes
 
-static bool reshape_to(struct ir_node *n, struct ir_value *x, int rank, const struct ir_dim *dims, struct error *err) {
+static bool reshape_to(struct ir_node *n, struct ir_value *x, int rank, const struct ir_dim *dims,
+                       struct error *err) {
     struct ir_rearrange r;
     if (rearrange_reshape(&x->type, rank, dims, &r)) {
         replace(n, match_rearrange(n, x, &r));
@@ -128,7 +135,8 @@ static bool lower_reshape(struct ir_node *n, struct error *err) {
         if (dim_is(dims[i], 0) && zero_copies && i < x->type.rank) dims[i] = x->type.dims[i];
         if (dim_is(dims[i], -1)) missing = i;
     }
-    if (missing >= 0 && !infer_missing(&x->type, dims, rank, missing)) return refuse(n, err, "-1 has no solution");
+    if (missing >= 0 && !infer_missing(&x->type, dims, rank, missing))
+        return refuse(n, err, "-1 has no solution");
     return reshape_to(n, ir_in(n, 0), rank, dims, err);
 }
 
@@ -138,7 +146,8 @@ static bool lower_flatten(struct ir_node *n, struct error *err) {
     struct ir_dim dims[2] = {dim_const(1), dim_const(1)};
     if (axis < 0) axis += t->rank;
     for (int i = 0; i < t->rank; i++) {
-        if (!dim_mul(dims[i >= axis], t->dims[i], &dims[i >= axis])) return refuse(n, err, "the shape overflows");
+        if (!dim_mul(dims[i >= axis], t->dims[i], &dims[i >= axis]))
+            return refuse(n, err, "the shape overflows");
     }
     return reshape_to(n, ir_in(n, 0), 2, dims, err);
 }
@@ -195,14 +204,16 @@ static bool lower_transpose(struct ir_node *n, struct error *err) {
 // ---- repeats
 
 // Repeats axis by axis. `inner`: x0 x0 x1 x1, else x0 x1 x0 x1.
-static bool repeat_axes(struct ir_node *n, struct ir_value *x, const int64_t *factors, bool inner, struct error *err) {
+static bool repeat_axes(struct ir_node *n, struct ir_value *x, const int64_t *factors, bool inner,
+                        struct error *err) {
     struct ir_rearrange all, one, both;
     struct ir_type t = x->type;
     rearrange_identity(&t, &all);
     for (int i = 0; i < x->type.rank; i++) {
         if (factors[i] == 1) continue;
         if (!rearrange_repeat(&t, i, factors[i], inner, &one) || !rearrange_compose(&all, &one, &both) ||
-            !rearrange_out_type(&both, t.dtype, &t)) return refuse(n, err, "axis %d cannot be repeated", i);
+            !rearrange_out_type(&both, t.dtype, &t))
+            return refuse(n, err, "axis %d cannot be repeated", i);
         all = both;
     }
     replace(n, match_rearrange(n, x, &all));
@@ -212,7 +223,8 @@ static bool repeat_axes(struct ir_node *n, struct ir_value *x, const int64_t *fa
 static bool lower_expand(struct ir_node *n, struct error *err) {
     const struct ir_value *shape = ir_in(n, 1);
     struct ir_value *x = ir_in(n, 0);
-    if (!ir_is_int_constant(shape) || shape->constant->count > IR_MAX_RANK) return refuse(n, err, "the shape is not known");
+    if (!ir_is_int_constant(shape) || shape->constant->count > IR_MAX_RANK)
+        return refuse(n, err, "the shape is not known");
     int wanted = (int)shape->constant->count, rank = wanted > x->type.rank ? wanted : x->type.rank;
     struct ir_dim dims[IR_MAX_RANK];
     int64_t factors[IR_MAX_RANK];
@@ -221,7 +233,8 @@ static bool lower_expand(struct ir_node *n, struct error *err) {
         dims[i] = a >= 0 ? x->type.dims[a] : dim_const(1);
         struct ir_dim want = b >= 0 ? shape->constant->ints[b] : dim_const(1);
         bool grow = dim_is(dims[i], 1) && !dim_is(want, 1);
-        if (!grow && !dim_equal(want, dims[i]) && !dim_is(want, 1)) return refuse(n, err, "axis %d does not broadcast", i);
+        if (!grow && !dim_equal(want, dims[i]) && !dim_is(want, 1))
+            return refuse(n, err, "axis %d does not broadcast", i);
         if (grow && !dim_is_const(want)) return refuse(n, err, "a value is broadcast over time");
         factors[i] = grow ? want.first : 1;
     }
@@ -239,14 +252,16 @@ static bool lower_tile(struct ir_node *n, struct error *err) {
     return repeat_axes(n, ir_in(n, 0), factors, false, err);
 }
 
-// The source index of output index i under ONNX Resize's rules for mode nearest; -1 for a rule we do not know.
+// The source index of output index i under ONNX Resize's rules for mode nearest; -1 for a rule we do not
+// know.
 static int64_t nearest_source(const struct ir_node *n, int64_t i, int64_t in, int64_t out) {
     const char *coordinates = ir_attr_string(n, IR_KEY_COORDINATES, "half_pixel");
     const char *round_mode = ir_attr_string(n, IR_KEY_NEAREST_MODE, "round_prefer_floor");
     double scale = (double)out / (double)in, x;
     if (strcmp(coordinates, "asymmetric") == 0) x = (double)i / scale;
     else if (strcmp(coordinates, "half_pixel") == 0) x = ((double)i + 0.5) / scale - 0.5;
-    else if (strcmp(coordinates, "pytorch_half_pixel") == 0) x = out > 1 ? ((double)i + 0.5) / scale - 0.5 : 0;
+    else if (strcmp(coordinates, "pytorch_half_pixel") == 0)
+        x = out > 1 ? ((double)i + 0.5) / scale - 0.5 : 0;
     else return -1;
     if (strcmp(round_mode, "floor") == 0) x = floor(x);
     else if (strcmp(round_mode, "ceil") == 0) x = ceil(x);
@@ -271,15 +286,18 @@ static int64_t resize_factor(const struct ir_node *n, int i) {
 static bool lower_resize(struct ir_node *n, struct error *err) {
     const struct ir_type *t = &ir_in(n, 0)->type;
     int64_t factors[IR_MAX_RANK];
-    if (strcmp(ir_attr_string(n, IR_KEY_MODE, "nearest"), "nearest") != 0) return refuse(n, err, "only mode nearest is supported");
+    if (strcmp(ir_attr_string(n, IR_KEY_MODE, "nearest"), "nearest") != 0)
+        return refuse(n, err, "only mode nearest is supported");
     for (int i = 0; i < t->rank; i++) {
         factors[i] = resize_factor(n, i);
-        if (factors[i] == 0) return refuse(n, err, "axis %d is not enlarged by a whole factor known when compiling", i);
+        if (factors[i] == 0)
+            return refuse(n, err, "axis %d is not enlarged by a whole factor known when compiling", i);
         if (factors[i] == 1) continue;
         if (!dim_is_const(t->dims[i])) return refuse(n, err, "time is resized");
         int64_t in = t->dims[i].first, out = in * factors[i];
         for (int64_t k = 0; k < out; k++) { // whatever the rule is called, it must repeat each element
-            if (nearest_source(n, k, in, out) != k / factors[i]) return refuse(n, err, "it does not repeat each element in place");
+            if (nearest_source(n, k, in, out) != k / factors[i])
+                return refuse(n, err, "it does not repeat each element in place");
         }
     }
     return repeat_axes(n, ir_in(n, 0), factors, true, err);
@@ -287,7 +305,8 @@ static bool lower_resize(struct ir_node *n, struct error *err) {
 
 // ---- parts
 
-static struct ir_value *insert_slice(struct ir_node *at, struct ir_value *x, int axis, int64_t start, struct ir_dim end) {
+static struct ir_value *insert_slice(struct ir_node *at, struct ir_value *x, int axis, int64_t start,
+                                     struct ir_dim end) {
     if (start == 0 && dim_equal(end, x->type.dims[axis])) return x;
     struct ir_node *s = ir_insert(at, IR_SLICE, 1, &x);
     ir_attr_set_int(s, IR_KEY_AXIS, axis);
@@ -299,8 +318,10 @@ static struct ir_value *insert_slice(struct ir_node *at, struct ir_value *x, int
 
 // A bound of ONNX Slice on an axis of length d: negative from the end, clamped to [0, d].
 static bool slice_bound(struct ir_dim bound, struct ir_dim d, struct ir_dim *out) {
-    if (bound.first < 0 && bound.steady == 0 && bound.first > -(1ll << 40) && !dim_add(bound, d, &bound)) return false;
-    int negative = dim_less(bound, dim_const(0)), beyond = dim_is_const(bound) && bound.first > (1ll << 40) ? 1 : dim_less(d, bound);
+    if (bound.first < 0 && bound.steady == 0 && bound.first > -(1ll << 40) && !dim_add(bound, d, &bound))
+        return false;
+    int negative = dim_less(bound, dim_const(0)),
+        beyond = dim_is_const(bound) && bound.first > (1ll << 40) ? 1 : dim_less(d, bound);
     if (negative < 0 || beyond < 0) return false;
     *out = negative ? dim_const(0) : beyond ? d : bound;
     return true;
@@ -311,21 +332,27 @@ static bool lower_slice(struct ir_node *n, struct error *err) {
     const struct ir_value *starts = ir_in(n, 1), *ends = ir_in(n, 2);
     int64_t axes[IR_MAX_RANK * 2], steps[IR_MAX_RANK * 2];
     int axis_count, step_count;
-    if (!ir_is_int_constant(starts) || !ir_is_int_constant(ends) || starts->constant->count != ends->constant->count ||
-        starts->constant->count > IR_MAX_RANK) return refuse(n, err, "the bounds are not known when compiling");
-    if (!axes_list(n, 3, x->type.rank, axes, &axis_count, err) || !int_list(n, 4, steps, &step_count, err)) return false;
+    if (!ir_is_int_constant(starts) || !ir_is_int_constant(ends) ||
+        starts->constant->count != ends->constant->count || starts->constant->count > IR_MAX_RANK)
+        return refuse(n, err, "the bounds are not known when compiling");
+    if (!axes_list(n, 3, x->type.rank, axes, &axis_count, err) || !int_list(n, 4, steps, &step_count, err))
+        return false;
     int count = (int)starts->constant->count;
-    if ((axis_count >= 0 && axis_count != count) || (step_count >= 0 && step_count != count) || count > x->type.rank) {
+    if ((axis_count >= 0 && axis_count != count) || (step_count >= 0 && step_count != count) ||
+        count > x->type.rank) {
         return refuse(n, err, "starts, ends, axes and steps differ in length");
     }
     for (int i = 0; i < count; i++) {
         int axis = axis_count < 0 ? i : (int)axes[i];
         struct ir_dim d = x->type.dims[axis], start, end;
-        if (step_count >= 0 && steps[i] != 1) return refuse(n, err, "step %lld is not supported", (long long)steps[i]);
-        if (!slice_bound(starts->constant->ints[i], d, &start) || !slice_bound(ends->constant->ints[i], d, &end)) {
+        if (step_count >= 0 && steps[i] != 1)
+            return refuse(n, err, "step %lld is not supported", (long long)steps[i]);
+        if (!slice_bound(starts->constant->ints[i], d, &start) ||
+            !slice_bound(ends->constant->ints[i], d, &end)) {
             return refuse(n, err, "whether the slice of axis %d fits depends on the number of frames", axis);
         }
-        if (!dim_is_const(start)) return refuse(n, err, "it keeps frames counted from the end of the whole video");
+        if (!dim_is_const(start))
+            return refuse(n, err, "it keeps frames counted from the end of the whole video");
         if (dim_less(end, start) != 0) return refuse(n, err, "the slice of axis %d is empty", axis);
         x = insert_slice(n, x, axis, start.first, end);
         if (x == NULL) return refuse(n, err, "the slice of axis %d leaves its axis", axis);
@@ -340,23 +367,28 @@ static bool lower_split(struct ir_node *n, struct error *err) {
     int axis, count;
     if (!one_axis(n, 0, x->type.rank, &axis, err) || !int_list(n, 1, sizes, &count, err)) return false;
     if (!dim_is_const(x->type.dims[axis])) return refuse(n, err, "time is split");
-    int64_t length = x->type.dims[axis].first, at = 0, even = (length + n->output_count - 1) / n->output_count;
+    int64_t length = x->type.dims[axis].first, at = 0,
+            even = (length + n->output_count - 1) / n->output_count;
     int attr_count;
     const int64_t *attr = ir_attr_ints(n, IR_KEY_SPLIT, &attr_count);
     for (int i = 0; i < n->output_count; i++) {
-        int64_t size = count > i ? sizes[i] : attr_count > i ? attr[i] : length - at < even ? length - at : even;
+        int64_t size = count > i            ? sizes[i]
+                       : attr_count > i     ? attr[i]
+                       : length - at < even ? length - at
+                                            : even;
         if (size < 0 || size > length - at) return refuse(n, err, "the parts do not add up");
         struct ir_value *part = insert_slice(n, x, axis, at, dim_const(at + size));
         if (part == NULL) return refuse(n, err, "the parts do not add up");
         ir_replace_uses(n->outputs[i], part);
         at += size;
     }
+    if (at != length) return refuse(n, err, "the parts do not add up");
     ir_node_remove(n);
     return true;
 }
 
-// Gather with one index is a slice without its axis; with 0 0 1 1 2 2 ... it is a nearest-neighbour enlargement; with
-// consecutive indices a slice.
+// Gather with one index is a slice without its axis; with 0 0 1 1 2 2 ... it is a nearest-neighbour
+// enlargement; with consecutive indices a slice.
 static bool lower_gather(struct ir_node *n, struct error *err) {
     struct ir_value *x = ir_in(n, 0), *index = ir_in(n, 1);
     int axis;
@@ -369,7 +401,9 @@ static bool lower_gather(struct ir_node *n, struct error *err) {
     int64_t count = (int64_t)index->constant->count, first = ints[0].first;
     if (first < 0 && dim_is_const(d)) first += d.first;
     if (index->type.rank == 0) {
-        struct ir_value *s = first >= 0 && dim_is_const(ints[0]) ? insert_slice(n, x, axis, first, dim_const(first + 1)) : NULL;
+        struct ir_value *s = first >= 0 && dim_is_const(ints[0])
+                                 ? insert_slice(n, x, axis, first, dim_const(first + 1))
+                                 : NULL;
         if (s == NULL) return refuse(n, err, "the index leaves its axis or depends on the number of frames");
         struct ir_dim dims[IR_MAX_RANK];
         for (int i = 0, k = 0; i < s->type.rank; i++) {
@@ -399,8 +433,10 @@ static bool lower_pad(struct ir_node *n, struct error *err) {
     int64_t list[IR_MAX_RANK * 2], axes[IR_MAX_RANK * 2], pads[IR_MAX_RANK * 2] = {0};
     int count, axis_count, rank = x->type.rank;
     double value = 0;
-    if (strcmp(ir_attr_string(n, IR_KEY_MODE, "constant"), "constant") != 0) return refuse(n, err, "only mode constant is supported");
-    if (ir_in(n, 2) != NULL && (!match_splat(ir_in(n, 2), &value) || value != 0)) return refuse(n, err, "only zero padding is supported");
+    if (strcmp(ir_attr_string(n, IR_KEY_MODE, "constant"), "constant") != 0)
+        return refuse(n, err, "only mode constant is supported");
+    if (ir_in(n, 2) != NULL && (!match_splat(ir_in(n, 2), &value) || value != 0))
+        return refuse(n, err, "only zero padding is supported");
     if (!int_list(n, 1, list, &count, err) || !axes_list(n, 3, rank, axes, &axis_count, err)) return false;
     int covered = axis_count < 0 ? rank : axis_count;
     if (count != 2 * covered) return refuse(n, err, "two pads for each axis are needed");
@@ -426,18 +462,23 @@ static bool all_ones(const int64_t *list, int count) {
 
 static bool lower_conv(struct ir_node *n, struct error *err) {
     int spatial = ir_in(n, 0)->type.rank - 2, pad_count, stride_count, dilation_count;
-    const int64_t *pads = ir_attr_ints(n, IR_KEY_PADS, &pad_count), *strides = ir_attr_ints(n, IR_KEY_STRIDES, &stride_count);
+    const int64_t *pads = ir_attr_ints(n, IR_KEY_PADS, &pad_count),
+                  *strides = ir_attr_ints(n, IR_KEY_STRIDES, &stride_count);
     const int64_t *dilations = ir_attr_ints(n, IR_KEY_DILATIONS, &dilation_count);
     const char *auto_pad = ir_attr_string(n, IR_KEY_AUTO_PAD, "NOTSET");
     static const int64_t zeros[IR_MAX_RANK * 2] = {0}, ones[IR_MAX_RANK] = {1, 1, 1, 1, 1, 1, 1, 1};
     if (spatial < 1) return refuse(n, err, "the input has no spatial axes");
     if (ir_attr_int(n, IR_KEY_GROUP, 1) != 1) return refuse(n, err, "grouped convolutions are not supported");
     if (!all_ones(dilations, dilation_count)) return refuse(n, err, "dilated convolutions are not supported");
-    if (strcmp(auto_pad, "NOTSET") != 0 && strcmp(auto_pad, "VALID") != 0) return refuse(n, err, "auto_pad %s is not supported", auto_pad);
+    if (strcmp(auto_pad, "NOTSET") != 0 && strcmp(auto_pad, "VALID") != 0)
+        return refuse(n, err, "auto_pad %s is not supported", auto_pad);
+    if ((pad_count != 0 && pad_count != 2 * spatial) || (stride_count != 0 && stride_count != spatial)) {
+        return refuse(n, err, "pads or strides do not fit %d spatial axes", spatial);
+    }
     struct ir_value *inputs[] = {ir_in(n, 0), ir_in(n, 1), ir_in(n, 2)};
     struct ir_node *c = ir_insert(n, IR_CONV, inputs[2] ? 3 : 2, inputs);
-    ir_attr_set_ints(c, IR_KEY_PADS, 2 * spatial, pad_count == 2 * spatial ? pads : zeros);
-    ir_attr_set_ints(c, IR_KEY_STRIDES, spatial, stride_count == spatial ? strides : ones);
+    ir_attr_set_ints(c, IR_KEY_PADS, 2 * spatial, pad_count ? pads : zeros);
+    ir_attr_set_ints(c, IR_KEY_STRIDES, spatial, stride_count ? strides : ones);
     if (!ir_infer_node(c, err)) return false;
     replace(n, ir_out(c));
     return true;
@@ -445,8 +486,10 @@ static bool lower_conv(struct ir_node *n, struct error *err) {
 
 static bool lower_clip(struct ir_node *n, struct error *err) {
     double low = ir_attr_float(n, IR_KEY_MIN, -INFINITY), high = ir_attr_float(n, IR_KEY_MAX, INFINITY);
-    if (ir_in(n, 1) && !match_splat(ir_in(n, 1), &low)) return refuse(n, err, "the lower bound is not a constant");
-    if (ir_in(n, 2) && !match_splat(ir_in(n, 2), &high)) return refuse(n, err, "the upper bound is not a constant");
+    if (ir_in(n, 1) && !match_splat(ir_in(n, 1), &low))
+        return refuse(n, err, "the lower bound is not a constant");
+    if (ir_in(n, 2) && !match_splat(ir_in(n, 2), &high))
+        return refuse(n, err, "the upper bound is not a constant");
     struct ir_value *x = ir_in(n, 0);
     struct ir_node *c = ir_insert(n, IR_CLAMP, 1, &x);
     ir_attr_set_float(c, IR_KEY_MIN, low);
@@ -457,8 +500,10 @@ static bool lower_clip(struct ir_node *n, struct error *err) {
 }
 
 static bool lower_reduce(struct ir_node *n, struct error *err) {
-    static const struct { const char *kind; enum ir_op op; } kinds[] = {
-        {"l2", IR_REDUCE_L2}, {"sum", IR_REDUCE_SUM}, {"mean", IR_REDUCE_MEAN}};
+    static const struct {
+        const char *kind;
+        enum ir_op op;
+    } kinds[] = {{"l2", IR_REDUCE_L2}, {"sum", IR_REDUCE_SUM}, {"mean", IR_REDUCE_MEAN}};
     const char *kind = ir_attr_string(n, IR_KEY_KIND, "");
     struct ir_value *x = ir_in(n, 0);
     int64_t axes[IR_MAX_RANK * 2];
@@ -506,7 +551,8 @@ static bool lower_cast(struct ir_node *n, struct error *err) {
 }
 
 bool lower_onnx_node(struct ir_node *n, struct error *err) {
-    if (ir_in(n, 0) == NULL || ir_in(n, 0)->type.rank < 0) return refuse(n, err, "the shape of its input is not known");
+    if (ir_in(n, 0) == NULL || ir_in(n, 0)->type.rank < 0)
+        return refuse(n, err, "the shape of its input is not known");
     switch (n->op) {
     case IR_ONNX_CAST: return lower_cast(n, err);
     case IR_ONNX_CLIP: return lower_clip(n, err);

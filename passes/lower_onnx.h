@@ -4,8 +4,8 @@
 
 #include "ir/ir.h"
 
-// Replaces `n`, an onnx.* node whose operands' types are known and whose parameter operands are constants, by canonical nodes
-// with inferred types. The error names the node and why it cannot be done.
+// Replaces `n`, an onnx.* node whose operands' types are known and whose parameter operands are constants, by
+// canonical nodes with inferred types. The error names the node and why it cannot be done.
 bool lower_onnx_node(struct ir_node *n, struct error *err);
 
 #endif

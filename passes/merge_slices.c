@@ -1,4 +1,5 @@
-// merge_slices: a concat whose operands are the consecutive slices of one value moves elements and nothing else.
+// merge_slices: a concat whose operands are the consecutive slices of one value moves elements and nothing
+// else.
 //
 // The temporal upsampler of the decoder computes twice the channels and makes them twice the frames:
 //
@@ -8,8 +9,9 @@
 //     %d = rearrange %b ..
 //     %z = concat %c, %d {axis=3}        ->  %z = rearrange %y ..   # axis 1 moves behind T
 //
-// Exporters spell the slices as Gather, Slice or Split, and the stack with Unsqueeze; all of these arrive here as slices
-// and rearrangements. Condition: operand i is R(slice i of n equal parts of one axis that they cover), with one R.
+// Exporters spell the slices as Gather, Slice or Split, and the stack with Unsqueeze; all of these arrive
+// here as slices and rearrangements. Condition: operand i is R(slice i of n equal parts of one axis that they
+// cover), with one R.
 #include "ir/rearrange.h"
 #include "passes/match.h"
 #include "passes/pass.h"
@@ -40,7 +42,8 @@ static bool match_parts(const struct ir_node *n, struct part *first) {
     if (!dim_is(first->base->type.dims[first->axis], first->length * count)) return false;
     for (int i = 1; i < count; i++) {
         if (!match_part(ir_in(n, i), &p) || p.base != first->base || p.axis != first->axis ||
-            p.length != first->length || p.start != i * p.length || !rearrange_equal(&p.after, &first->after)) return false;
+            p.length != first->length || p.start != i * p.length || !rearrange_equal(&p.after, &first->after))
+            return false;
     }
     return true;
 }
@@ -56,7 +59,8 @@ static bool expose_parts(const struct part *p, int n, struct ir_rearrange *r) {
         if (i == p->axis) dims[k++] = dim_const(n);
         dims[k++] = i == p->axis ? dim_const(p->length) : t.dims[i];
     }
-    if (!rearrange_reshape(&t, t.rank + 1, dims, &split) || !rearrange_out_type(&split, t.dtype, &t)) return false;
+    if (!rearrange_reshape(&t, t.rank + 1, dims, &split) || !rearrange_out_type(&split, t.dtype, &t))
+        return false;
     perm[0] = p->axis;
     for (int i = 0, k = 1; i < t.rank; i++) {
         if (i != p->axis) perm[k++] = i;
@@ -66,8 +70,12 @@ static bool expose_parts(const struct part *p, int n, struct ir_rearrange *r) {
 
 // R on everything behind a new leading axis of length n.
 static bool lift(const struct ir_rearrange *after, int n, struct ir_rearrange *r) {
-    if (after->in_rank + 1 > IR_MAX_RANK || after->out_rank + 1 > IR_MAX_RANK || after->atoms + 1 > IR_MAX_ATOMS) return false;
-    *r = (struct ir_rearrange){.atoms = after->atoms + 1, .in_atoms = after->in_atoms + 1, .in_rank = after->in_rank + 1,
+    if (after->in_rank + 1 > IR_MAX_RANK || after->out_rank + 1 > IR_MAX_RANK ||
+        after->atoms + 1 > IR_MAX_ATOMS)
+        return false;
+    *r = (struct ir_rearrange){.atoms = after->atoms + 1,
+                               .in_atoms = after->in_atoms + 1,
+                               .in_rank = after->in_rank + 1,
                                .out_rank = after->out_rank + 1};
     r->time_atom = after->time_atom < 0 ? -1 : after->time_atom + 1;
     r->size[0] = dim_const(n);
@@ -82,7 +90,8 @@ static bool lift(const struct ir_rearrange *after, int n, struct ir_rearrange *r
 }
 
 // [n, .., d, ..] -> [.., n*d, ..]: the leading axis becomes the outer part of the concatenated one.
-static bool merge_into(const struct ir_type *t, int axis, const struct ir_type *result, struct ir_rearrange *r) {
+static bool merge_into(const struct ir_type *t, int axis, const struct ir_type *result,
+                       struct ir_rearrange *r) {
     int64_t perm[IR_MAX_RANK];
     struct ir_rearrange move, merge;
     struct ir_type moved;
@@ -91,7 +100,8 @@ static bool merge_into(const struct ir_type *t, int axis, const struct ir_type *
         if (i + 1 < t->rank) perm[k++] = i + 1;
     }
     return rearrange_transpose(t, perm, &move) && rearrange_out_type(&move, t->dtype, &moved) &&
-           rearrange_reshape(&moved, result->rank, result->dims, &merge) && rearrange_compose(&move, &merge, r);
+           rearrange_reshape(&moved, result->rank, result->dims, &merge) &&
+           rearrange_compose(&move, &merge, r);
 }
 
 static bool visit(struct ir_node *n, bool *progress, struct error *err) {
@@ -103,9 +113,11 @@ static bool visit(struct ir_node *n, bool *progress, struct error *err) {
     struct ir_type t;
     if (!expose_parts(&p, n->input_count, &expose) || !lift(&p.after, n->input_count, &lifted) ||
         !rearrange_compose(&expose, &lifted, &front) || !rearrange_out_type(&front, IR_F32, &t) ||
-        !merge_into(&t, axis, &ir_out(n)->type, &merge) || !rearrange_compose(&front, &merge, &all)) return true;
+        !merge_into(&t, axis, &ir_out(n)->type, &merge) || !rearrange_compose(&front, &merge, &all))
+        return true;
     struct ir_type check;
-    if (!rearrange_out_type(&all, p.base->type.dtype, &check) || !ir_type_equal(&check, &ir_out(n)->type)) return true;
+    if (!rearrange_out_type(&all, p.base->type.dtype, &check) || !ir_type_equal(&check, &ir_out(n)->type))
+        return true;
     struct ir_value *out = match_rearrange(n, p.base, &all);
     out->name = ir_out(n)->name;
     ir_node_replace(n, out);

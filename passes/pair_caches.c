@@ -7,14 +7,15 @@
 //       %n = concat %l, %x {axis=2}                           }
 //       return %frames, %n, ..
 //
-// Steady graph: every input but the latents must be a cache. An input c is one when a convolution reads concat(c, x)
-// along time with c of kernel - 1 frames and no padding in time, and when exactly one output is the next cache: the
-// last kernel - 1 frames of concat(c, x). Both sides are written as lists of (value, frame) pairs, looking through
-// concat and slice, and compared: neither names nor positions matter.
+// Steady graph: every input but the latents must be a cache. An input c is one when a convolution reads
+// concat(c, x) along time with c of kernel - 1 frames and no padding in time, and when exactly one output is
+// the next cache: the last kernel - 1 frames of concat(c, x). Both sides are written as lists of (value,
+// frame) pairs, looking through concat and slice, and compared: neither names nor positions matter.
 //
 // First graph: it has no cache inputs; its convolutions pad time by kernel - 1 zero frames. Each is the same
-// convolution as the one of the steady graph with the same weights (constants are shared by now), and must return the last
-// frames of its input as that cache. Caches that no convolution of the first graph feeds stay zero.
+// convolution as the one of the steady graph with the same weights (constants are shared by now), and must
+// return the last frames of its input as that cache. Caches that no convolution of the first graph feeds stay
+// zero.
 //
 // What is not proven is an error that names the input or output: a wrong cache must never be compiled.
 #include "passes/causal_conv.h"
@@ -72,7 +73,8 @@ static bool same_frames(const struct frames *a, const struct frames *b) {
     return true;
 }
 
-// The position among the graph's results of the value that is exactly these frames; -1 if there is none or several.
+// The position among the graph's results of the value that is exactly these frames; -1 if there is none or
+// several.
 static int find_result(const struct ir_graph *g, const struct frames *wanted) {
     const struct ir_node *results = ir_return_of(g);
     int found = -1;
@@ -88,7 +90,7 @@ static int find_result(const struct ir_graph *g, const struct frames *wanted) {
 
 static bool is_graph_input(const struct ir_value *v) { return v->def == NULL && v->constant == NULL; }
 
-struct conv { // one streaming convolution of the steady graph
+struct conv {                     // one streaming convolution of the steady graph
     struct ir_node *node, *first; // and its partner in the first graph, NULL if it has none
     struct ir_value *cache_in, *x;
     int result;
@@ -106,7 +108,8 @@ static int64_t kernel_frames(const struct ir_node *conv) { return ir_in(conv, 1)
 
 static bool time_pads_are(const struct ir_node *conv, int64_t begin) {
     int count;
-    const int64_t *pads = ir_attr_ints(conv, IR_KEY_PADS, &count), *strides = ir_attr_ints(conv, IR_KEY_STRIDES, &count);
+    const int64_t *pads = ir_attr_ints(conv, IR_KEY_PADS, &count),
+                  *strides = ir_attr_ints(conv, IR_KEY_STRIDES, &count);
     return pads[0] == begin && pads[3] == 0 && strides[0] == 1;
 }
 
@@ -118,10 +121,13 @@ static bool is_time_conv(const struct ir_node *n) {
 static bool match_steady(struct pairing *p, struct ir_node *n, struct conv *c) {
     struct ir_node *concat = match_op(ir_in(n, 0), IR_CONCAT);
     bool fits = concat && concat->input_count == 2 && ir_attr_int(concat, IR_KEY_AXIS, 0) == TIME &&
-                is_graph_input(ir_in(concat, 0)) && dim_is(ir_in(concat, 0)->type.dims[TIME], kernel_frames(n) - 1);
+                is_graph_input(ir_in(concat, 0)) &&
+                dim_is(ir_in(concat, 0)->type.dims[TIME], kernel_frames(n) - 1);
     if (!fits || !time_pads_are(n, 0)) {
-        return error_set(p->err, ERROR_UNSUPPORTED, "steady graph: node '%s' must convolve concat(cache, x) over time with a "
-                         "cache of %lld frames and no padding in time", n->name, (long long)kernel_frames(n) - 1);
+        return error_set(p->err, ERROR_UNSUPPORTED,
+                         "steady graph: node '%s' must convolve concat(cache, x) over time with a "
+                         "cache of %lld frames and no padding in time",
+                         n->name, (long long)kernel_frames(n) - 1);
     }
     *c = (struct conv){.node = n, .cache_in = ir_in(concat, 0), .x = ir_in(concat, 1)};
     struct frames next;
@@ -129,8 +135,10 @@ static bool match_steady(struct pairing *p, struct ir_node *n, struct conv *c) {
     keep_last(&next, kernel_frames(n) - 1);
     c->result = find_result(p->steady, &next);
     if (c->result >= 0) return true;
-    return error_set(p->err, ERROR_UNSUPPORTED, "steady graph: no output is the next value of cache input '%s' (the last %lld "
-                     "frames of what node '%s' reads)", c->cache_in->name, (long long)kernel_frames(n) - 1, n->name);
+    return error_set(p->err, ERROR_UNSUPPORTED,
+                     "steady graph: no output is the next value of cache input '%s' (the last %lld "
+                     "frames of what node '%s' reads)",
+                     c->cache_in->name, (long long)kernel_frames(n) - 1, n->name);
 }
 
 static bool collect_steady(struct pairing *p, struct arena *scratch) {
@@ -147,37 +155,45 @@ static bool collect_steady(struct pairing *p, struct arena *scratch) {
 static struct conv *partner(struct pairing *p, const struct ir_node *n) {
     for (int i = 0; i < p->count; i++) {
         struct conv *c = &p->convs[i];
-        if (c->first == NULL && ir_in(c->node, 1) == ir_in(n, 1) && ir_in(c->node, 2) == ir_in(n, 2)) return c;
+        if (c->first == NULL && ir_in(c->node, 1) == ir_in(n, 1) && ir_in(c->node, 2) == ir_in(n, 2))
+            return c;
     }
     return NULL;
 }
 
 static bool match_first(struct pairing *p, struct ir_node *n, bool *is_cache) {
     struct conv *c = partner(p, n);
-    if (c == NULL) return error_set(p->err, ERROR_UNSUPPORTED, "first graph: no convolution of the steady graph has the weights of node '%s'", n->name);
+    if (c == NULL)
+        return error_set(p->err, ERROR_UNSUPPORTED,
+                         "first graph: no convolution of the steady graph has the weights of node '%s'",
+                         n->name);
     if (!time_pads_are(n, kernel_frames(n) - 1)) {
-        return error_set(p->err, ERROR_UNSUPPORTED, "first graph: node '%s' must pad time by (%lld, 0)", n->name,
-                         (long long)kernel_frames(n) - 1);
+        return error_set(p->err, ERROR_UNSUPPORTED, "first graph: node '%s' must pad time by (%lld, 0)",
+                         n->name, (long long)kernel_frames(n) - 1);
     }
     struct frames kept;
     frames_of(ir_in(n, 0), &kept);
     keep_last(&kept, kernel_frames(n) - 1);
     int result = find_result(p->first, &kept);
     if (result < 0) {
-        return error_set(p->err, ERROR_UNSUPPORTED, "first graph: no output is the cache of node '%s' (the last frames of its input)", n->name);
+        return error_set(p->err, ERROR_UNSUPPORTED,
+                         "first graph: no output is the cache of node '%s' (the last frames of its input)",
+                         n->name);
     }
     is_cache[result] = true;
     c->first = n;
     return true;
 }
 
-static bool only_one_left(const struct pairing *p, const struct ir_graph *g, const char *what, int total, const bool *taken, int *which) {
+static bool only_one_left(const struct pairing *p, const struct ir_graph *g, const char *what, int total,
+                          const bool *taken, int *which) {
     int left = 0;
     for (int i = 0; i < total; i++) {
         if (!taken[i]) *which = i, left++;
     }
     if (left == 1) return true;
-    return error_set(p->err, ERROR_UNSUPPORTED, "%s graph: %d of its %d %s are not caches, expected one", g->name, left, total, what);
+    return error_set(p->err, ERROR_UNSUPPORTED, "%s graph: %d of its %d %s are not caches, expected one",
+                     g->name, left, total, what);
 }
 
 static void keep_result(struct ir_graph *g, int which) {
@@ -208,7 +224,11 @@ static bool pair(struct pairing *p, struct arena *scratch) {
     bool *steady_taken = arena_array(scratch, (size_t)steady_results->input_count + 1, sizeof(bool));
     bool *input_taken = arena_array(scratch, (size_t)p->steady->input_count + 1, sizeof(bool));
     int first_frames = 0, steady_frames = 0, latents = 0;
-    if (p->first->input_count != 1) return error_set(p->err, ERROR_UNSUPPORTED, "first graph: it has %d inputs, expected the latents alone", p->first->input_count);
+    if (p->first->input_count != 1)
+        return error_set(
+            p->err, ERROR_UNSUPPORTED,
+            "first graph: it has %d inputs, expected the latents alone (is the first step given first?)",
+            p->first->input_count);
     if (!collect_steady(p, scratch)) return false;
     for (int i = 0; i < p->count; i++) {
         steady_taken[p->convs[i].result] = true;
@@ -221,7 +241,8 @@ static bool pair(struct pairing *p, struct arena *scratch) {
     }
     if (!only_one_left(p, p->steady, "inputs", p->steady->input_count, input_taken, &latents) ||
         !only_one_left(p, p->steady, "outputs", steady_results->input_count, steady_taken, &steady_frames) ||
-        !only_one_left(p, p->first, "outputs", first_results->input_count, first_taken, &first_frames)) return false;
+        !only_one_left(p, p->first, "outputs", first_results->input_count, first_taken, &first_frames))
+        return false;
     rewrite(p, latents, first_frames, steady_frames);
     return true;
 }

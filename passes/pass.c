@@ -1,4 +1,5 @@
-// The one wrapper that every pass runs through: skip, run, verify, print, time, and tag a failure with the pass.
+// The one wrapper that every pass runs through: skip, run, verify, print, time, and tag a failure with the
+// pass.
 #include "passes/pass.h"
 
 #include <string.h>
@@ -33,7 +34,8 @@ static bool check_names(const char *list, const char *option, struct error *err)
         size_t word = strcspn(p, ", ");
         bool all = word == 3 && strncmp(p, "all", 3) == 0;
         if (word > 0 && !all && find(p, word) == NULL) {
-            return error_set(err, ERROR_USAGE, "%s: no pass is named '%.*s'; see `wanc passes`", option, (int)word, p);
+            return error_set(err, ERROR_USAGE, "%s: no pass is named '%.*s'; see `wanc passes`", option,
+                             (int)word, p);
         }
         p += word + (p[word] != 0);
     }
@@ -101,7 +103,8 @@ bool pass_run_all(struct ir_module **m, const struct pass_options *options, stru
     return true;
 }
 
-bool pass_run_named(struct ir_module **m, const char *names, const struct pass_options *options, struct error *err) {
+bool pass_run_named(struct ir_module **m, const char *names, const struct pass_options *options,
+                    struct error *err) {
     if (!check_options(options, err) || !check_names(names, "--passes", err)) return false;
     for (const char *p = names; *p != 0;) {
         size_t word = strcspn(p, ", ");

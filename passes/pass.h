@@ -27,8 +27,10 @@ extern const int pass_count;
 
 // Runs the pipeline, or as far as options->stop_after. *m may be replaced (verify_each parses it back).
 bool pass_run_all(struct ir_module **m, const struct pass_options *options, struct error *err);
-// Runs the named passes (separated by commas or spaces) in the order given: for `wanc opt` and the pass tests.
-bool pass_run_named(struct ir_module **m, const char *names, const struct pass_options *options, struct error *err);
+// Runs the named passes (separated by commas or spaces) in the order given: for `wanc opt` and the pass
+// tests.
+bool pass_run_named(struct ir_module **m, const char *names, const struct pass_options *options,
+                    struct error *err);
 
 #define PASS(name, summary) pass_fn pass_##name;
 #include "passes/passes.def"

@@ -1,5 +1,6 @@
-// plan_caches: the persistent arena. Caches are alive from step to step, so none can share its place with another:
-// they lie side by side, in the order of their declaration, each aligned for the widest vector loads.
+// plan_caches: the persistent arena. Caches are alive from step to step, so none can share its place with
+// another: they lie side by side, in the order of their declaration, each aligned for the widest vector
+// loads.
 //
 //     cache @c0: f32[2,30,52,16] "conv_in"      ->  cache @c0: f32[2,30,52,16] "conv_in" at 0
 //     cache @c1: f32[2,30,52,384] "conv1"           cache @c1: f32[2,30,52,384] "conv1" at 199680

@@ -1,16 +1,17 @@
 // plan_memory: which values share a buffer, and where each buffer lies in the scratch arena.
 //
 // Storage first. A value is given a buffer of its own unless it can be seen in another's:
-//     slice, rearrange that is a reshape   a view of the operand's buffer with other offset and strides
-//     window's operand                     written by its producer straight into the window, behind the cache's frames
-//     elementwise                          in place, when this is the last use of everything in the operand's buffer
-//     the results of the graph             written to the caller's output
-// Dense values are [frames][height][width][channels]; a window is [height][width][frames][channels], so that the temporal
-// taps of one pixel are adjacent and a 2D convolution can read them as channels.
+//     slice, reshaping rearrange   a view of the operand's buffer with other offset and strides
+//     a window's operand           written by its producer straight into the window, behind the cache's frames
+//     elementwise                  in place, when this is the last use of everything in the operand's buffer
+//     the result of the graph      written to the caller's output
+// Dense values are [frames][height][width][channels]; a window is [height][width][frames][channels], so that
+// the temporal taps of one pixel are adjacent and a 2D convolution can read them as channels.
 //
-// Then placement: a buffer lives from the first operator that touches it to the last; passes/arena_plan.c chooses offsets,
-// and the lower bound (the largest sum alive at once) is recorded beside the result. Scratch of single operators (an
-// enlarged frame, a block of attention scores) is a buffer that lives for that operator.
+// Then placement: a buffer lives from the first operator that touches it to the last; passes/arena_plan.c
+// chooses offsets, and the lower bound (the largest sum alive at once) is recorded beside the result. Scratch
+// of single operators (an enlarged frame, a block of attention scores) is a buffer that lives for that
+// operator.
 #include "base/size.h"
 #include "ir/rearrange.h"
 #include "passes/arena_plan.h"
@@ -29,8 +30,10 @@ struct memory {
 };
 
 static int new_buffer(struct memory *m, uint64_t elements, const char *name, int node) {
-    m->buffers = arena_grow(&m->g->module->arena, m->buffers, (size_t)m->count, &m->capacity, sizeof *m->buffers);
-    m->buffers[m->count] = (struct ir_buffer){.bytes = 4 * elements, .first_node = node, .last_node = node, .name = name};
+    m->buffers =
+        arena_grow(&m->g->module->arena, m->buffers, (size_t)m->count, &m->capacity, sizeof *m->buffers);
+    m->buffers[m->count] =
+        (struct ir_buffer){.bytes = 4 * elements, .first_node = node, .last_node = node, .name = name};
     return m->count++;
 }
 
@@ -70,12 +73,16 @@ static bool is_last_use(uint32_t buffer, const struct ir_node *n) {
 static bool in_place(struct memory *m, struct ir_node *n) {
     if (!(ir_info(n)->flags & IR_ELEMENTWISE)) return false;
     const struct ir_value *a = ir_in(n, 0), *b = ir_in(n, 1);
-    bool shared = b && a != b && a->storage.place == IR_IN_BUFFER && b->storage.place == IR_IN_BUFFER &&
-                  a->storage.buffer == b->storage.buffer; // two views of one buffer: writing one may change the other
+    bool shared =
+        b && a != b && a->storage.place == IR_IN_BUFFER && b->storage.place == IR_IN_BUFFER &&
+        a->storage.buffer == b->storage.buffer; // two views of one buffer: writing one may change the other
     for (int i = 0; i < n->input_count && !shared; i++) {
         const struct ir_value *v = ir_in(n, i);
-        if (v == NULL || v->storage.place != IR_IN_BUFFER || !ir_type_equal(&v->type, &ir_out(n)->type)) continue;
-        if (m->buffers[v->storage.buffer].bytes != 4 * count_of(v) || !storage_is_dense(&v->storage, &v->type)) continue;
+        if (v == NULL || v->storage.place != IR_IN_BUFFER || !ir_type_equal(&v->type, &ir_out(n)->type))
+            continue;
+        if (m->buffers[v->storage.buffer].bytes != 4 * count_of(v) ||
+            !storage_is_dense(&v->storage, &v->type))
+            continue;
         if (!is_last_use(v->storage.buffer, n)) continue;
         ir_out(n)->storage = v->storage;
         return true;
@@ -120,8 +127,10 @@ static void place_scratch(struct memory *m, struct ir_node *n, int node) {
 static bool check_frames(struct memory *m, const struct ir_node *n) {
     for (int i = 0; i < n->output_count; i++) {
         const struct ir_type *t = &n->outputs[i]->type;
-        if (t->rank == 4 || (n->op == IR_REARRANGE && ir_only_user(n->outputs[i]) == ir_return_of(m->g))) continue;
-        return error_set(m->err, ERROR_UNSUPPORTED, "node '%s' (%s): its result is not a list of frames, and no kernel computes it",
+        if (t->rank == 4 || (n->op == IR_REARRANGE && ir_only_user(n->outputs[i]) == ir_return_of(m->g)))
+            continue;
+        return error_set(m->err, ERROR_UNSUPPORTED,
+                         "node '%s' (%s): its result is not a list of frames, and no kernel computes it",
                          n->name, ir_info(n)->name);
     }
     return true;
@@ -140,7 +149,8 @@ static void place_buffers(struct memory *m) {
     struct arena scratch = {0};
     struct arena_item *items = arena_array(&scratch, (size_t)m->count + 1, sizeof *items);
     for (int i = 0; i < m->count; i++) {
-        items[i] = (struct arena_item){m->buffers[i].first_node, m->buffers[i].last_node, m->buffers[i].bytes, 0};
+        items[i] =
+            (struct arena_item){m->buffers[i].first_node, m->buffers[i].last_node, m->buffers[i].bytes, 0};
     }
     m->g->arena_bytes = arena_plan(items, m->count, ALIGNMENT);
     m->g->lower_bound_bytes = arena_lower_bound(items, m->count, ALIGNMENT);

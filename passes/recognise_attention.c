@@ -1,14 +1,17 @@
 // recognise_attention: softmax(scale * q k^T) v.
 //
-//     %1 = mul %q, @s                                     ->  %k2 = rearrange %kt {pattern="a 1 b c -> a 1 c b"}
-//     %2 = mul %kt, @s            # kt: [.., C, N]            %y = attention %q, %k2, %v {scale=s*s}
+//     %1 = mul %q, @s
+//     %2 = mul %kt, @s                 # kt: [.., C, N]
 //     %3 = matmul %1, %2
 //     %4 = softmax %3 {axis=3}
 //     %y = matmul %4, %v
+// ->  %k = rearrange %kt {pattern="a 1 b c -> a 1 c b"}
+//     %y = attention %q, %k, %v {scale=s*s}
 //
-// Scalar factors may stand on q, on k, or on the product, in front of or behind rearrangements. The transposition of k
-// that appears here meets the one that the exporter wrote, and fold_rearranges cancels them. The runtime never holds the
-// whole matrix of scores, which is why the pattern must be found: without it there is no kernel for the matmuls.
+// Scalar factors may stand on q, on k, or on the product, in front of or behind rearrangements. The
+// transposition of k that appears here meets the one that the exporter wrote, and fold_rearranges cancels
+// them. The runtime never holds the whole matrix of scores, which is why the pattern must be found: without
+// it there is no kernel for the matmuls.
 #include "ir/rearrange.h"
 #include "passes/match.h"
 #include "passes/pass.h"
@@ -18,7 +21,8 @@ static struct ir_value *strip_scale(struct ir_value *v, double *scale) {
     double c;
     for (;;) {
         struct ir_node *n = v->def;
-        struct ir_value *x = n && (n->op == IR_MUL || n->op == IR_DIV) ? match_splat_operand(n, n->op == IR_DIV, &c) : NULL;
+        struct ir_value *x =
+            n && (n->op == IR_MUL || n->op == IR_DIV) ? match_splat_operand(n, n->op == IR_DIV, &c) : NULL;
         if (x == NULL || !ir_type_equal(&x->type, &v->type)) break;
         *scale = n->op == IR_MUL ? *scale * c : *scale / c;
         v = x;
@@ -50,7 +54,8 @@ static bool visit(struct ir_node *n, bool *progress, struct error *err) {
     if (ir_attr_int(softmax, IR_KEY_AXIS, 0) != rank - 1) return true;
     struct ir_node *product = match_op(strip_scale(scores, &scale), IR_MATMUL);
     if (product == NULL || ir_in(product, 0)->type.rank != rank || ir_in(product, 1)->type.rank != rank ||
-        ir_in(n, 1)->type.rank != rank) return true;
+        ir_in(n, 1)->type.rank != rank)
+        return true;
     struct ir_value *q = strip_scale(ir_in(product, 0), &scale);
     struct ir_value *k = transpose_last(n, strip_scale(ir_in(product, 1), &scale));
     if (k == NULL || !ir_type_equal(&q->type, &k->type)) return true;

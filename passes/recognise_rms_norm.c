@@ -1,14 +1,15 @@
 // recognise_rms_norm: x / max(||x||_2, epsilon), then its scale and its gamma.
 //
-//     %n = reduce_l2 %x {axes=[1]}                      ->  %y = rms_norm %x, @gamma {axis=1, epsilon=1e-12, scale=8.0}
+//     %n = reduce_l2 %x {axes=[1]}
 //     %c = clamp %n {min=1e-12, max=inf}
-//     %e = rearrange %c .. (broadcast; optional)
+//     %e = rearrange %c ..             # broadcast; optional
 //     %d = div %x, %e
 //     %s = mul %d, @sqrt_c
 //     %y = mul %s, @gamma
+// ->  %y = rms_norm %x, @gamma {axis=1, epsilon=1e-12, scale=8.0}
 //
-// The norm may also be spelt sqrt(reduce_sum(x*x)). Scalar factors are collected into `scale`; one factor that varies along
-// the normalised axis only is gamma. Other multiplications stay behind the norm.
+// The norm may also be spelt sqrt(reduce_sum(x*x)). Scalar factors are collected into `scale`; one factor
+// that varies along the normalised axis only is gamma. Other multiplications stay behind the norm.
 #include "passes/match.h"
 #include "passes/pass.h"
 
@@ -16,7 +17,8 @@
 
 // ||x||_2 along one axis, whose index goes to *axis.
 static struct ir_value *match_length(const struct ir_value *v, int *axis) {
-    struct ir_node *root = match_op(v, IR_SQRT), *n = match_op(root ? ir_in(root, 0) : v, root ? IR_REDUCE_SUM : IR_REDUCE_L2);
+    struct ir_node *root = match_op(v, IR_SQRT),
+                   *n = match_op(root ? ir_in(root, 0) : v, root ? IR_REDUCE_SUM : IR_REDUCE_L2);
     int count;
     const int64_t *axes = n ? ir_attr_ints(n, IR_KEY_AXES, &count) : NULL;
     if (n == NULL || count != 1) return NULL;
@@ -71,7 +73,9 @@ static bool absorb_mul(struct ir_node *n) {
     for (int i = 0; !scalar && n->op == IR_MUL && i < 2; i++) {
         norm = match_op(ir_in(n, i), IR_RMS_NORM);
         norm_input = i;
-        if (norm && norm->input_count == 1 && varies_along(ir_in(n, 1 - i), &ir_out(norm)->type, (int)ir_attr_int(norm, IR_KEY_AXIS, 0))) break;
+        if (norm && norm->input_count == 1 &&
+            varies_along(ir_in(n, 1 - i), &ir_out(norm)->type, (int)ir_attr_int(norm, IR_KEY_AXIS, 0)))
+            break;
         norm = NULL;
     }
     if (norm == NULL || ir_only_user(ir_out(norm)) != n) return false;

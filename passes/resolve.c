@@ -1,9 +1,10 @@
 // resolve: from the exporter's spelling to canonical operators with known shapes.
 //
-// One walk in execution order. An operator on constants is evaluated (passes/eval.c): that covers the shape arithmetic,
-// symbolic in T. An `If` whose condition is then known is replaced by the branch taken. Any other onnx.* operator has
-// all its parameters by now and is lowered (passes/lower_onnx.c); canonical ones get their types inferred. Every float
-// is fp32 from here on: half-precision weights stay as they are stored and are widened exactly when they are read.
+// One walk in execution order. An operator on constants is evaluated (passes/eval.c): that covers the shape
+// arithmetic, symbolic in T. An `If` whose condition is then known is replaced by the branch taken. Any other
+// onnx.* operator has all its parameters by now and is lowered (passes/lower_onnx.c); canonical ones get
+// their types inferred. Every float is fp32 from here on: half-precision weights stay as they are stored and
+// are widened exactly when they are read.
 //
 //     %1 = onnx.shape %x {start=2, end=3}        # [1|1]
 //     %2 = mul %1, @four                         # [4|4]
@@ -33,12 +34,14 @@ static void widen_floats(struct ir_module *m) {
 static bool splice_branch(struct ir_node *n, struct error *err) {
     const struct ir_value *condition = ir_in(n, 0);
     if (!ir_is_int_constant(condition) || condition->constant->count != 1) {
-        return error_set(err, ERROR_UNSUPPORTED, "node '%s': If on a condition that is not known when compiling", n->name);
+        return error_set(err, ERROR_UNSUPPORTED,
+                         "node '%s': If on a condition that is not known when compiling", n->name);
     }
     struct ir_block *taken = n->blocks[condition->constant->ints[0].first ? 0 : 1];
     struct ir_node *results = taken ? taken->tail : NULL;
     if (results == NULL || results->input_count != n->output_count) {
-        return error_set(err, ERROR_INPUT, "node '%s': the branch does not give %d results", n->name, n->output_count);
+        return error_set(err, ERROR_INPUT, "node '%s': the branch does not give %d results", n->name,
+                         n->output_count);
     }
     for (int i = 0; i < n->output_count; i++) ir_replace_uses(n->outputs[i], ir_in(results, i));
     ir_node_remove(results);
@@ -65,7 +68,8 @@ static void check_declared(struct ir_value *v) {
         ir_type_print(d, &text);
         strbuf_add(&text, " but it is ");
         ir_type_print(t, &text);
-        ir_note(v->def->block->graph->module, "warning: the file declares '%s' as %s", v->name, strbuf_text(&text));
+        ir_note(v->def->block->graph->module, "warning: the file declares '%s' as %s", v->name,
+                strbuf_text(&text));
         strbuf_free(&text);
     }
     d->rank = -1;
@@ -104,7 +108,8 @@ static bool resolve_block(struct ir_block *b, struct error *err) {
     for (;;) {
         struct ir_node *n = previous ? previous->next : b->head;
         if (n == NULL) return true;
-        bool done = ir_info(n)->level != IR_LEVEL_ONNX && n->op != IR_RETURN && n->output_count == 1 && ir_out(n)->type.rank >= 0;
+        bool done = ir_info(n)->level != IR_LEVEL_ONNX && n->op != IR_RETURN && n->output_count == 1 &&
+                    ir_out(n)->type.rank >= 0;
         if (!done && !resolve_node(n, err)) return false;
         struct ir_node *now = previous ? previous->next : b->head;
         if (now != n) continue; // replaced: look at what stands there now

@@ -1,12 +1,13 @@
 // schedule: an order of the operators in which little is alive at once.
 //
-// Three orders are compared by their largest sum of live bytes: the exporter's own, and two depth-first orders that compute each
-// value just before its first reader, with the reader's operands taken left to right or right to left. The best wins; the
-// exporter's own wins ties. A shortcut convolution, for instance, which the exporter computes at the top of its
-// residual block, moves to the addition at the end when its result is larger than its input.
+// Three orders are compared by their largest sum of live bytes: the exporter's own, and two depth-first
+// orders that compute each value just before its first reader, with the reader's operands taken left to right
+// or right to left. The best wins; the exporter's own wins ties. A shortcut convolution, for instance, which
+// the exporter computes at the top of its residual block, moves to the addition at the end when its result is
+// larger than its input.
 //
-// Pushes into caches follow what they push at once, so that a window does not stay alive for them. Views and in-place
-// results (plan_memory) are not modelled here: sizes are those of the values.
+// Pushes into caches follow what they push at once, so that a window does not stay alive for them. Views and
+// in-place results (plan_memory) are not modelled here: sizes are those of the values.
 #include "passes/pass.h"
 
 #include <string.h>
@@ -39,7 +40,8 @@ static int64_t peak(const struct order *o) {
     return most;
 }
 
-// Post-order from `n`: operands first, and pushes right behind what they push. `mark` of a node: already placed.
+// Post-order from `n`: operands first, and pushes right behind what they push. `mark` of a node: already
+// placed.
 static void place(struct ir_node *n, bool reverse, struct order *o) {
     if (n->mark) return;
     n->mark = 1;
@@ -60,7 +62,8 @@ static void depth_first(struct ir_graph *g, bool reverse, struct order *o) {
     o->count = 0;
     struct ir_node *last = ir_return_of(g);
     place(last, reverse, o);
-    for (struct ir_node *n = g->body.head; n != NULL; n = n->next) place(n, reverse, o); // effects nobody waits for
+    for (struct ir_node *n = g->body.head; n != NULL; n = n->next)
+        place(n, reverse, o);            // effects nobody waits for
     for (int i = 0; i < o->count; i++) { // the return stays the last
         if (o->nodes[i] != last) continue;
         memmove(o->nodes + i, o->nodes + i + 1, (size_t)(o->count - i - 1) * sizeof *o->nodes);

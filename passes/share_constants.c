@@ -1,12 +1,13 @@
 // share_constants: one constant for equal contents.
 //
-// The two files of a pair each carry all weights. Convolutions of the first and the steady graph can be matched
-// (pair_caches), and weights stored once, only when equal contents are one constant.
+// The two files of a pair each carry all weights. Convolutions of the first and the steady graph can be
+// matched (pair_caches), and weights stored once, only when equal contents are one constant.
 //
-//     const @first.w: f32[8,8,3,3,3] = data      ->  const @first.w: ... ; every use of @steady.w now names @first.w
-//     const @steady.w: f32[8,8,3,3,3] = data
+//     const @first.w: f32[8,8,3,3,3] = data
+//     const @steady.w: f32[8,8,3,3,3] = data     ->  every use of @steady.w now names @first.w
 //
-// Buckets by type and a hash of the contents; equal hashes are compared in full. Opaque constants are left alone.
+// Buckets by type and a hash of the contents; equal hashes are compared in full. Opaque constants are left
+// alone.
 #include "base/arena.h"
 #include "passes/pass.h"
 
@@ -23,7 +24,8 @@ static const void *payload(const struct ir_value *v) {
 
 static uint64_t content_hash(const struct ir_value *v) {
     const unsigned char *p = payload(v);
-    size_t n = payload_bytes(v), step = n > 1 << 16 ? n / (1 << 16) * 8 : 1; // sampled: equality is checked afterwards
+    size_t n = payload_bytes(v),
+           step = n > 1 << 16 ? n / (1 << 16) * 8 : 1; // sampled: equality is checked afterwards
     uint64_t h = 0xcbf29ce484222325u ^ n;
     for (size_t i = 0; i < n; i += step) h = (h ^ p[i]) * 0x100000001b3u;
     return h;
@@ -31,7 +33,8 @@ static uint64_t content_hash(const struct ir_value *v) {
 
 static bool same_content(const struct ir_value *a, const struct ir_value *b) {
     return ir_type_equal(&a->type, &b->type) && a->constant->stored == b->constant->stored &&
-           (a->constant->ints == NULL) == (b->constant->ints == NULL) && memcmp(payload(a), payload(b), payload_bytes(a)) == 0;
+           (a->constant->ints == NULL) == (b->constant->ints == NULL) &&
+           memcmp(payload(a), payload(b), payload_bytes(a)) == 0;
 }
 
 bool pass_share_constants(struct ir_module *m, bool *progress, struct error *err) {

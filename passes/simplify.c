@@ -1,10 +1,11 @@
 // simplify: operators that do nothing.
 //
-//     add %x, @0.0          sub %x, @0.0         mul %x, @1.0        div %x, @1.0
-//     slice of a whole axis concat of one value  pad by nothing      clamp to [-inf, inf]    identity rearrange
+//     add %x, @0.0             sub %x, @0.0           mul %x, @1.0       div %x, @1.0
+//     slice of a whole axis    concat of one value    pad by nothing     clamp to [-inf, inf]
+//     rearrange that is the identity
 //
-// A TorchScript export adds 0.0 after every norm; step graphs pad by amounts that turn out to be 0. The result must have
-// the operand's shape: adding zeros that broadcast is not nothing.
+// A TorchScript export adds 0.0 after every norm; step graphs pad by amounts that turn out to be 0. The
+// result must have the operand's shape: adding zeros that broadcast is not nothing.
 #include "ir/rearrange.h"
 #include "passes/match.h"
 #include "passes/pass.h"
@@ -25,15 +26,12 @@ static struct ir_value *unchanged(const struct ir_node *n) {
     struct ir_value *x;
     switch (n->op) {
     case IR_ADD:
-    case IR_SUB:
-        x = match_splat_operand(n, n->op == IR_SUB, &c);
-        return x && c == 0 ? x : NULL;
+    case IR_SUB: x = match_splat_operand(n, n->op == IR_SUB, &c); return x && c == 0 ? x : NULL;
     case IR_MUL:
-    case IR_DIV:
-        x = match_splat_operand(n, n->op == IR_DIV, &c);
-        return x && c == 1 ? x : NULL;
+    case IR_DIV: x = match_splat_operand(n, n->op == IR_DIV, &c); return x && c == 1 ? x : NULL;
     case IR_CLAMP: {
-        bool open = ir_attr_float(n, IR_KEY_MIN, -INFINITY) == -INFINITY && ir_attr_float(n, IR_KEY_MAX, INFINITY) == INFINITY;
+        bool open = ir_attr_float(n, IR_KEY_MIN, -INFINITY) == -INFINITY &&
+                    ir_attr_float(n, IR_KEY_MAX, INFINITY) == INFINITY;
         return open ? ir_in(n, 0) : NULL;
     }
     case IR_PAD: {
@@ -56,4 +54,6 @@ static bool visit(struct ir_node *n, bool *progress, struct error *err) {
     return true;
 }
 
-bool pass_simplify(struct ir_module *m, bool *progress, struct error *err) { return match_each(m, visit, progress, err); }
+bool pass_simplify(struct ir_module *m, bool *progress, struct error *err) {
+    return match_each(m, visit, progress, err);
+}

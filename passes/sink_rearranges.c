@@ -3,10 +3,11 @@
 //     %a = rearrange %f {"a b c d -> 1 d a b c"}        ->  %y1 = silu %f
 //     %y = silu %a                                          %y  = rearrange %y1 {"a b c d -> 1 d a b c"}
 //
-// With two operands both must be rearranged alike; where only one is, the other gets the inverse in front. A constant
-// that varies along the channels follows them to the last axis. Moving all rearrangements downwards makes those
-// behind one operator meet those in front of the next, and fold_rearranges removes them: what remains is the
-// conversion of the latents, that of the video frames, and real work such as temporal interleave.
+// With two operands both must be rearranged alike; where only one is, the other gets the inverse in front. A
+// constant that varies along the channels follows them to the last axis. Moving all rearrangements downwards
+// makes those behind one operator meet those in front of the next, and fold_rearranges removes them: what
+// remains is the conversion of the latents, that of the video frames, and real work such as temporal
+// interleave.
 #include "ir/rearrange.h"
 #include "passes/match.h"
 #include "passes/pass.h"
@@ -17,8 +18,8 @@ static const struct ir_rearrange *movable(const struct ir_value *v) {
     return r && rearrange_repeats(r) == 0 ? r : NULL;
 }
 
-// A constant against the value behind `r`, as it must look in front of r: a scalar stays, one that varies along the axis that
-// r took from the last axis becomes a vector. NULL if it varies otherwise.
+// A constant against the value behind `r`, as it must look in front of r: a scalar stays, one that varies
+// along the axis that r took from the last axis becomes a vector. NULL if it varies otherwise.
 static struct ir_value *constant_in_front(struct ir_module *m, struct ir_value *c, const struct ir_type *out,
                                           const struct ir_type *in, const struct ir_rearrange *r) {
     if (c->constant->count == 1) return c;
@@ -38,10 +39,14 @@ static struct ir_value *constant_in_front(struct ir_module *m, struct ir_value *
 }
 
 // The other operand of a binary node as it must be in front of r; NULL if that cannot be.
-static struct ir_value *in_front(struct ir_node *n, struct ir_value *v, const struct ir_type *in, const struct ir_rearrange *r) {
+static struct ir_value *in_front(struct ir_node *n, struct ir_value *v, const struct ir_type *in,
+                                 const struct ir_rearrange *r) {
     struct ir_rearrange inverse;
     const struct ir_rearrange *own = movable(v);
-    if (v->constant) return ir_is_float_constant(v) ? constant_in_front(n->block->graph->module, v, &ir_out(n)->type, in, r) : NULL;
+    if (v->constant)
+        return ir_is_float_constant(v)
+                   ? constant_in_front(n->block->graph->module, v, &ir_out(n)->type, in, r)
+                   : NULL;
     if (!ir_type_equal(&v->type, &ir_out(n)->type)) return NULL;
     if (own && rearrange_equal(own, r)) return ir_in(v->def, 0);
     return rearrange_inverse(r, &inverse) ? match_rearrange(n, v, &inverse) : NULL;
@@ -49,7 +54,8 @@ static struct ir_value *in_front(struct ir_node *n, struct ir_value *v, const st
 
 static bool sink(struct ir_node *n, bool *progress, struct error *err) {
     int lead = movable(ir_in(n, 0)) ? 0 : n->input_count > 1 && movable(ir_in(n, 1)) ? 1 : -1;
-    if (lead < 0 || n->input_count > 2 || !ir_type_equal(&ir_in(n, lead)->type, &ir_out(n)->type)) return true;
+    if (lead < 0 || n->input_count > 2 || !ir_type_equal(&ir_in(n, lead)->type, &ir_out(n)->type))
+        return true;
     const struct ir_rearrange *r = movable(ir_in(n, lead));
     struct ir_value *inputs[2] = {NULL, NULL}, *source = ir_in(ir_in(n, lead)->def, 0);
     inputs[lead] = source;
@@ -72,6 +78,6 @@ static bool visit(struct ir_node *n, bool *progress, struct error *err) {
 
 bool pass_sink_rearranges(struct ir_module *m, bool *progress, struct error *err) {
     return match_each(m, visit, progress, err) &&
-           (!*progress || (pass_fold_rearranges(m, progress, err) && pass_eliminate_common(m, progress, err) &&
-                           pass_eliminate_dead(m, progress, err)));
+           (!*progress || (pass_fold_rearranges(m, progress, err) &&
+                           pass_eliminate_common(m, progress, err) && pass_eliminate_dead(m, progress, err)));
 }

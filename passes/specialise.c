@@ -1,16 +1,16 @@
 // specialise: the streaming graph, whose lengths are pairs first|steady, becomes two static graphs.
 //
-//     graph @full(%x: f32[1,8,1|1,4,4]) {           graph @first(%x: f32[1,8,1,4,4]) {   graph @steady(%x: f32[1,8,1,4,4]) {
-//       %a = slice %x {axis=2, end=1}          ->     return %x                            %c = causal_conv %x ..
-//       %b = slice %x {axis=2, start=1, ..}         }                                      return %c
-//       %c = causal_conv %b ..                                                           }
+//     graph @full(%x: f32[1,8,1|1,4,4]) {       # first: x has 1 frame     # steady: x has 1 frame
+//       %a = slice %x {axis=2, end=1}           return %x                  %c = causal_conv %x ..
+//       %b = slice %x {axis=2, start=1, ..}                                return %c
+//       %c = causal_conv %b ..
 //       %y = concat %a, %c {axis=2}
 //       return %y
 //
-// In `first` every time axis has its first part, in `steady` its steady part. A slice that drops the first frames drops
-// them in step 0 and nothing later. Values of no frames are dead: what would compute them is removed, and concat loses
-// those operands. The order of a concat over time must be the order of the stream: an operand that gives frames in
-// steady steps may not stand in front of another that gives any.
+// In `first` every time axis has its first part, in `steady` its steady part. A slice that drops the first
+// frames drops them in step 0 and nothing later. Values of no frames are dead: what would compute them is
+// removed, and concat loses those operands. The order of a concat over time must be the order of the stream:
+// an operand that gives frames in steady steps may not stand in front of another that gives any.
 #include "ir/rearrange.h"
 #include "passes/pass.h"
 
@@ -23,7 +23,8 @@ static int64_t part(struct ir_dim d, enum variant v) { return v == FIRST ? d.fir
 static bool is_empty(const struct ir_value *v) { return v->mark == 1; }
 
 static bool refuse(const struct ir_node *n, struct error *err, const char *why) {
-    return error_set(err, ERROR_UNSUPPORTED, "node '%s' (%s) cannot be streamed: %s", n->name, ir_info(n)->name, why);
+    return error_set(err, ERROR_UNSUPPORTED, "node '%s' (%s) cannot be streamed: %s", n->name,
+                     ir_info(n)->name, why);
 }
 
 // ---- conditions on the streaming graph, checked before anything is changed
@@ -32,7 +33,8 @@ static bool check_concat(const struct ir_node *n, struct error *err) {
     int axis = (int)ir_attr_int(n, IR_KEY_AXIS, 0);
     if (axis != ir_out(n)->type.time_axis) return true;
     for (int i = 0; i + 1 < n->input_count; i++) {
-        if (ir_in(n, i)->type.dims[axis].steady != 0) return refuse(n, err, "frames of later steps stand in front of others");
+        if (ir_in(n, i)->type.dims[axis].steady != 0)
+            return refuse(n, err, "frames of later steps stand in front of others");
     }
     return true;
 }
@@ -42,7 +44,8 @@ static bool check_slice(const struct ir_node *n, struct error *err) {
     const struct ir_type *t = &ir_in(n, 0)->type;
     if (axis != t->time_axis) return true;
     struct ir_dim end = {ir_attr_int(n, IR_KEY_END, 0), ir_attr_int(n, IR_KEY_STEADY_END, 0)};
-    if (ir_attr_int(n, IR_KEY_START, 0) > t->dims[axis].first) return refuse(n, err, "it drops frames of later steps");
+    if (ir_attr_int(n, IR_KEY_START, 0) > t->dims[axis].first)
+        return refuse(n, err, "it drops frames of later steps");
     if (!dim_equal(end, t->dims[axis]) && !(dim_is_const(end) && end.first <= t->dims[axis].first)) {
         return refuse(n, err, "it keeps frames of some later steps only");
     }
@@ -59,8 +62,10 @@ static bool check_pad(const struct ir_node *n, struct error *err) {
 
 static bool check_stream(const struct ir_graph *g, struct error *err) {
     for (const struct ir_node *n = g->body.head; n != NULL; n = n->next) {
-        bool ok = n->op == IR_CONCAT ? check_concat(n, err) : n->op == IR_SLICE ? check_slice(n, err)
-                  : n->op == IR_PAD  ? check_pad(n, err) : true;
+        bool ok = n->op == IR_CONCAT  ? check_concat(n, err)
+                  : n->op == IR_SLICE ? check_slice(n, err)
+                  : n->op == IR_PAD   ? check_pad(n, err)
+                                      : true;
         if (!ok) return false;
     }
     return true;
@@ -85,7 +90,8 @@ static void specialise_slice(struct ir_node *n, const struct ir_type *in, enum v
     ir_attr_remove(n, IR_KEY_STEADY_END);
 }
 
-static bool specialise_node(struct ir_node *n, const struct ir_node *original, enum variant v, struct error *err) {
+static bool specialise_node(struct ir_node *n, const struct ir_node *original, enum variant v,
+                            struct error *err) {
     bool empty = false;
     if (n->op == IR_CONCAT) {
         for (int i = n->input_count - 1; i >= 0; i--) {
@@ -93,7 +99,9 @@ static bool specialise_node(struct ir_node *n, const struct ir_node *original, e
         }
     }
     for (int i = 0; i < n->input_count; i++) empty = empty || (ir_in(n, i) && is_empty(ir_in(n, i)));
-    if (n->op == IR_RETURN) return !empty || refuse(n, err, v == FIRST ? "the first step gives no frames" : "later steps give no frames");
+    if (n->op == IR_RETURN)
+        return !empty ||
+               refuse(n, err, v == FIRST ? "the first step gives no frames" : "later steps give no frames");
     const struct ir_type *in = &ir_in(original, 0)->type;
     if (n->op == IR_SLICE) specialise_slice(n, in, v);
     if (n->op == IR_REARRANGE) {
@@ -122,7 +130,8 @@ static bool make_variant(struct ir_graph *full, enum variant v, struct error *er
     }
     for (struct ir_node *n = g->body.tail, *before; n != NULL; n = before) {
         before = n->prev;
-        if (n->output_count > 0 && is_empty(ir_out(n))) ir_node_remove(n); // its users are empty too, and gone
+        if (n->output_count > 0 && is_empty(ir_out(n)))
+            ir_node_remove(n); // its users are empty too, and gone
     }
     return true;
 }
@@ -135,7 +144,9 @@ static void record_symbols(struct ir_graph *g) {
         struct strbuf shape = {0};
         const struct ir_type *t = &ir_out(n)->type;
         for (int i = 0; i < t->rank; i++) {
-            strbuf_printf(&shape, "%s%s", i ? "x" : "", i == t->time_axis ? dim_format_affine(text, t->dims[i]) : dim_format(text, t->dims[i], false));
+            strbuf_printf(&shape, "%s%s", i ? "x" : "",
+                          i == t->time_axis ? dim_format_affine(text, t->dims[i])
+                                            : dim_format(text, t->dims[i], false));
         }
         ir_symbol_add(g->module, ir_out(n)->name, strbuf_text(&shape));
         strbuf_free(&shape);
@@ -145,8 +156,16 @@ static void record_symbols(struct ir_graph *g) {
 bool pass_specialise(struct ir_module *m, bool *progress, struct error *err) {
     struct ir_graph *full = ir_graph_find(m, "full");
     if (full == NULL) return true;
-    if (full->input_count != 1 || full->inputs[0]->type.time_axis < 0) {
-        return error_set(err, ERROR_UNSUPPORTED, "the graph has %d inputs, expected latents with a symbolic number of frames", full->input_count);
+    if (full->input_count != 1) {
+        return error_set(err, ERROR_UNSUPPORTED,
+                         "the graph has %d inputs, as one step with its caches has: give the first and "
+                         "the steady step, FIRST.onnx STEADY.onnx",
+                         full->input_count);
+    }
+    if (full->inputs[0]->type.time_axis < 0) {
+        return error_set(err, ERROR_UNSUPPORTED,
+                         "the number of latent frames is fixed in the model: expected a dynamic one, or "
+                         "two files, FIRST.onnx STEADY.onnx");
     }
     if (!check_stream(full, err)) return false;
     record_symbols(full);

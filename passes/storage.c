@@ -2,20 +2,26 @@
 
 struct ir_storage storage_dense(const struct ir_type *t) {
     uint64_t c = (uint64_t)t->dims[3].first, w = (uint64_t)t->dims[2].first, h = (uint64_t)t->dims[1].first;
-    return (struct ir_storage){.place = IR_IN_BUFFER, .frame_stride = h * w * c, .row_stride = w * c, .pixel_stride = c,
+    return (struct ir_storage){.place = IR_IN_BUFFER,
+                               .frame_stride = h * w * c,
+                               .row_stride = w * c,
+                               .pixel_stride = c,
                                .channel_stride = 1};
 }
 
 struct ir_storage storage_window(const struct ir_type *t) {
     uint64_t c = (uint64_t)t->dims[3].first, w = (uint64_t)t->dims[2].first, n = (uint64_t)t->dims[0].first;
-    return (struct ir_storage){.place = IR_IN_BUFFER, .frame_stride = c, .row_stride = w * n * c, .pixel_stride = n * c,
+    return (struct ir_storage){.place = IR_IN_BUFFER,
+                               .frame_stride = c,
+                               .row_stride = w * n * c,
+                               .pixel_stride = n * c,
                                .channel_stride = 1};
 }
 
 bool storage_is_dense(const struct ir_storage *s, const struct ir_type *t) {
     struct ir_storage d = storage_dense(t);
-    return s->frame_stride == d.frame_stride && s->row_stride == d.row_stride && s->pixel_stride == d.pixel_stride &&
-           s->channel_stride == 1;
+    return s->frame_stride == d.frame_stride && s->row_stride == d.row_stride &&
+           s->pixel_stride == d.pixel_stride && s->channel_stride == 1;
 }
 
 static void to_array(const struct ir_storage *s, uint64_t strides[4]) {
@@ -62,7 +68,8 @@ bool storage_strides(const struct ir_rearrange *r, const uint64_t *in, uint64_t 
         out[axis] = 0; // a unit axis is never stepped along
         for (int j = 0; j < r->out_count[axis]; j++, k++) {
             int atom = r->out_order[k];
-            bool even = j == 0 || atom_stride[r->out_order[k - 1]] == atom_stride[atom] * (uint64_t)r->size[atom].first;
+            bool even = j == 0 ||
+                        atom_stride[r->out_order[k - 1]] == atom_stride[atom] * (uint64_t)r->size[atom].first;
             if (!even) return false;
             out[axis] = atom_stride[atom];
         }
@@ -78,7 +85,8 @@ bool storage_view(const struct ir_node *rearrange, struct ir_storage *s) {
     if (!storage_strides(ir_attr_rearrange(rearrange), in, out)) return false;
     if (out[3] != 1 && !dim_is(y->type.dims[3], 1)) return false;
     out[3] = 1;
-    // kernels step from pixel to pixel and from row to row even where there is only one: give unit axes dense strides
+    // kernels step from pixel to pixel and from row to row even where there is only one: give unit axes dense
+    // strides
     if (out[2] == 0) out[2] = (uint64_t)y->type.dims[3].first;
     if (out[1] == 0) out[1] = out[2] * (uint64_t)y->type.dims[2].first;
     if (out[0] == 0) out[0] = out[1] * (uint64_t)y->type.dims[1].first;

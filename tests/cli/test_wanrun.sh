@@ -6,10 +6,9 @@
 # Prints TAP. Decoders and latents are those of tests/data/tiny (frames of 24x40) and column (40x8).
 set -u
 wanc=$(realpath "$1") wanrun=$(realpath "$2") npy=$(realpath "$3") probe=$(realpath "$4") data=$(realpath "$5")/tests/data
-work=$(mktemp -d) || exit 1
+tool=wanrun program=$wanrun
+. "$(dirname "$0")/cases.sh"
 small_disk=$work/small-disk
-number=0
-failed=0
 
 cleanup() {
     umount "$small_disk" 2>/dev/null
@@ -17,41 +16,6 @@ cleanup() {
 }
 trap cleanup EXIT
 trap 'exit 1' INT TERM
-
-pass() { number=$((number + 1)); echo "ok $number - $1"; }
-skip() { number=$((number + 1)); echo "ok $number - $1 # SKIP $2"; }
-fail() { # NAME REASON
-    number=$((number + 1)); failed=$((failed + 1))
-    echo "not ok $number - $1"
-    echo "# $2"
-    sed 's/^/#   stderr: /' "$work/stderr" 2>/dev/null
-}
-
-# Every case runs in an empty folder, $work/here; inputs lie in $work.
-fresh() { rm -rf "$work/here"; mkdir "$work/here"; cd "$work/here" || exit 1; }
-run() { timeout -k 5 120 "$wanrun" "$@" >"$work/stdout" 2>"$work/stderr"; status=$?; }
-
-# What is wrong with the outcome of a failed run; nothing if it is as it should be.
-complaint() { # STATUS PATTERN
-    if [ "$status" -ne "$1" ]; then echo "expected exit status $1, found $status"
-    elif [ "$(wc -l <"$work/stderr")" -ne 1 ]; then echo "expected one line on stderr"
-    elif ! grep -q '^wanrun: ' "$work/stderr"; then echo "expected a line that begins with 'wanrun: '"
-    elif ! grep -q -- "$2" "$work/stderr"; then echo "expected a message with '$2'"
-    elif [ -n "$(ls -A "$work/here")" ]; then echo "left behind: $(ls -A "$work/here")"
-    fi
-}
-
-refused() { # NAME STATUS PATTERN ARGUMENT...
-    name=$1 expected=$2 pattern=$3; shift 3
-    fresh
-    run "$@"
-    why=$(complaint "$expected" "$pattern")
-    if [ -z "$why" ]; then pass "$name"; else fail "$name" "$why"; fi
-}
-
-same() { # NAME EXPECTED FOUND
-    if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "expected '$2', found '$3'"; fi
-}
 
 # "ok", or how FILE differs from frames.npy: LUMA and MEAN limit the differences that probe_video prints.
 colours() { # FILE LUMA MEAN
@@ -316,13 +280,15 @@ if [ -z "$why" ]; then pass "the reader of the pipe goes away"; else fail "the r
 peak() { sed -n 's/.*peak RSS \([0-9]*\) bytes.*/\1/p' "$work/stderr"; }
 "$npy" slice "$work/long.npy" "$work/longer.npy" 400
 fresh
-export ASAN_OPTIONS="${ASAN_OPTIONS-}:quarantine_size_mb=1" # or freed memory would count
 run "$plan" "$work/f2.npy" -o out.npy --timings
 short=$(peak)
 same "--timings: every step" 4 "$(sed -n 's/^timing: first \([0-9.]*\) s, steady \([0-9. ]*\) s; peak RSS [0-9]* bytes$/\1 \2/p' "$work/stderr" | wc -w)"
 run "$plan" "$work/longer.npy" -o out.npy --timings
 same "--timings: many steps" 1 "$(grep -c '^timing: first [0-9.]* s, steady median [0-9.]* s (min [0-9.]*, max [0-9.]*, n 399); peak RSS [0-9]* bytes$' "$work/stderr")"
-same "memory does not grow with the video" ok "$([ $(($(peak) - short)) -lt 4000000 ] && echo ok || echo "$short to $(peak) bytes")"
+grows=$(($(peak) - short))
+if grep -q __asan_init "$wanrun"; then skip "memory does not grow with the video" "AddressSanitizer keeps freed memory"
+else same "memory does not grow with the video" ok "$([ "$grows" -lt 4000000 ] && echo ok || echo "$grows bytes more")"
+fi
 
 # Runs wanrun for two seconds, then sends SIGNAL.
 interrupted() { # SIGNAL OUT
@@ -359,5 +325,4 @@ else
 fi
 
 cd /
-echo "1..$number"
-[ "$failed" -eq 0 ]
+finish

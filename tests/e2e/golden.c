@@ -1,9 +1,10 @@
-// Compares decoded frames with stored references, step by step: a mistake in a cache shows in one step and not in another.
+// Compares decoded frames with stored references, step by step: a mistake in a cache shows in one step and
+// not in another.
 //
-//     golden steps OUT REF FIRST STEADY LIMIT   both [1,3,F,H,W]; a line for each step of FIRST, then STEADY frames
-//     golden sampled OUT REF EVERY LIMIT        REF [F,3,h,w] holds every EVERYth pixel of each frame of OUT
-//     golden frame OUT INDEX REF LIMIT          REF [3,H,W] is one frame of OUT
-//     golden u8 OUT REF EVERY                   REF uint8 [n,H,W,3] is every EVERYth frame, rounded: within 1 of 255
+//     golden steps OUT REF FIRST STEADY LIMIT   both [1,3,F,H,W]; a line for each step of FIRST, then STEADY
+//     frames golden sampled OUT REF EVERY LIMIT        REF [F,3,h,w] holds every EVERYth pixel of each frame
+//     of OUT golden frame OUT INDEX REF LIMIT          REF [3,H,W] is one frame of OUT golden u8 OUT REF
+//     EVERY                   REF uint8 [n,H,W,3] is every EVERYth frame, rounded: within 1 of 255
 //
 // LIMIT is an absolute difference. Prints what was measured. Exit status: 0 within, 1 not, 2 a file is wrong.
 #include "tests/support/npy_array.h"
@@ -36,7 +37,8 @@ static double frame_difference(const struct video *a, const struct video *b, siz
     double largest = 0;
     for (size_t c = 0; c < a->channels; c++) {
         for (size_t y = 0; y < a->height; y++) {
-            for (size_t x = 0; x < a->width; x++) largest = worse(largest, fabs(pixel(a, c, t, y, x) - pixel(b, c, t, y, x)));
+            for (size_t x = 0; x < a->width; x++)
+                largest = worse(largest, fabs(pixel(a, c, t, y, x) - pixel(b, c, t, y, x)));
         }
     }
     return largest;
@@ -46,12 +48,14 @@ static int steps(char **argv) {
     struct video out = load_video(argv[0]), ref = load_video(argv[1]);
     size_t first = strtoull(argv[2], NULL, 10), steady = strtoull(argv[3], NULL, 10), t = 0;
     double limit = strtod(argv[4], NULL);
-    if (memcmp(out.a.shape, ref.a.shape, sizeof ref.a.shape) != 0) npy_die("%s: %zu frames of %zux%zu, expected %zu of %zux%zu",
-        argv[0], out.frames, out.height, out.width, ref.frames, ref.height, ref.width);
+    if (memcmp(out.a.shape, ref.a.shape, sizeof ref.a.shape) != 0)
+        npy_die("%s: %zu frames of %zux%zu, expected %zu of %zux%zu", argv[0], out.frames, out.height,
+                out.width, ref.frames, ref.height, ref.width);
     bool ok = true;
     for (size_t step = 0; t < ref.frames; step++) {
         double largest = 0;
-        for (size_t n = step ? steady : first; n > 0 && t < ref.frames; n--) largest = worse(largest, frame_difference(&out, &ref, t++));
+        for (size_t n = step ? steady : first; n > 0 && t < ref.frames; n--)
+            largest = worse(largest, frame_difference(&out, &ref, t++));
         printf("  step %zu: %.3g\n", step, largest);
         ok = ok && largest <= limit;
     }
@@ -65,11 +69,13 @@ static int sampled(char **argv) {
     size_t every = strtoull(argv[2], NULL, 10), i = 0;
     double largest = 0;
     if (ref.rank != 4 || ref.shape[0] != out.frames || ref.shape[1] != out.channels ||
-        ref.shape[2] != (out.height + every - 1) / every || ref.shape[3] != (out.width + every - 1) / every) npy_die("%s: shape", argv[1]);
+        ref.shape[2] != (out.height + every - 1) / every || ref.shape[3] != (out.width + every - 1) / every)
+        npy_die("%s: shape", argv[1]);
     for (size_t t = 0; t < out.frames; t++) {
         for (size_t c = 0; c < out.channels; c++) {
             for (size_t y = 0; y < out.height; y += every) {
-                for (size_t x = 0; x < out.width; x += every) largest = worse(largest, fabs(pixel(&out, c, t, y, x) - npy_value(&ref, i++)));
+                for (size_t x = 0; x < out.width; x += every)
+                    largest = worse(largest, fabs(pixel(&out, c, t, y, x) - npy_value(&ref, i++)));
             }
         }
     }
@@ -86,7 +92,8 @@ static int frame(char **argv) {
     if (ref.count != out.channels * out.height * out.width || t >= out.frames) npy_die("%s: shape", argv[2]);
     for (size_t c = 0; c < out.channels; c++) {
         for (size_t y = 0; y < out.height; y++) {
-            for (size_t x = 0; x < out.width; x++) largest = worse(largest, fabs(pixel(&out, c, t, y, x) - npy_value(&ref, i++)));
+            for (size_t x = 0; x < out.width; x++)
+                largest = worse(largest, fabs(pixel(&out, c, t, y, x) - npy_value(&ref, i++)));
         }
     }
     printf("  frame %zu: %.3g\n", t, largest);
@@ -99,7 +106,8 @@ static int u8(char **argv) {
     struct npy_array ref = npy_load(argv[1]);
     size_t every = strtoull(argv[2], NULL, 10), i = 0;
     double largest = 0;
-    if (ref.rank != 4 || ref.element_size != 1 || ref.shape[1] != out.height || ref.shape[2] != out.width) npy_die("%s: shape", argv[1]);
+    if (ref.rank != 4 || ref.element_size != 1 || ref.shape[1] != out.height || ref.shape[2] != out.width)
+        npy_die("%s: shape", argv[1]);
     for (size_t n = 0; n < ref.shape[0]; n++) {
         if (n * every >= out.frames) npy_die("%s: too few frames", argv[0]);
         for (size_t y = 0; y < out.height; y++) {

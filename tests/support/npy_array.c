@@ -32,16 +32,19 @@ struct npy_array npy_load(const char *path) {
     unsigned char head[10];
     FILE *f = fopen(path, "rb");
     if (f == NULL) npy_die("%s: cannot open", path);
-    if (fread(head, 1, sizeof head, f) != sizeof head || head[6] != 1) npy_die("%s: not a .npy file of version 1", path);
+    if (fread(head, 1, sizeof head, f) != sizeof head || head[6] != 1)
+        npy_die("%s: not a .npy file of version 1", path);
     size_t size = head[8] | (size_t)head[9] << 8;
     char *text = calloc(1, size + 1);
     if (text == NULL || fread(text, 1, size, f) != size) npy_die("%s: truncated", path);
     const char *descr = strstr(text, "'descr': '"), *shape = strstr(text, "'shape': (");
-    if (descr == NULL || shape == NULL || sscanf(descr + 10, "%3[^']", a.type) != 1) npy_die("%s: odd header", path);
+    if (descr == NULL || shape == NULL || sscanf(descr + 10, "%3[^']", a.type) != 1)
+        npy_die("%s: odd header", path);
     a.element_size = a.type[2] == '2' ? 2 : a.type[2] == '4' ? 4 : 1;
     parse_shape(&a, shape + 10);
     a.bytes = calloc(a.count + 1, a.element_size);
-    if (a.bytes == NULL || fread(a.bytes, a.element_size, a.count, f) != a.count || fgetc(f) != EOF) npy_die("%s: wrong size", path);
+    if (a.bytes == NULL || fread(a.bytes, a.element_size, a.count, f) != a.count || fgetc(f) != EOF)
+        npy_die("%s: wrong size", path);
     free(text);
     fclose(f);
     return a;

@@ -1,12 +1,13 @@
 // Makes and compares .npy files for tests, so that a test run needs no Python.
 //
-//     npy_tool make OUT TYPE SHAPE SEED      pseudo-random numbers in [-2, 2]; TYPE <f2 or <f4, SHAPE 1,16,3,5,7
-//     npy_tool raw OUT VERSION HEADER BYTES  a header as given, and that many zero bytes: for malformed files
-//     npy_tool poke FILE INDEX VALUE         overwrites one number (flat index) of a <f4 file: nan, inf, 0.5
-//     npy_tool shape FILE                    prints the type and shape, "<f4 1,3,9,16,24"
-//     npy_tool diff A B [LIMIT]              prints the largest difference; fails above LIMIT or where shapes differ
-//     npy_tool slice IN OUT COUNT            the first COUNT frames of IN (third axis from the end)
-//     npy_tool prefix SHORT LONG             are SHORT's frames the first ones of LONG, bit for bit? (third axis
+//     npy_tool make OUT TYPE SHAPE SEED      pseudo-random numbers in [-2, 2]; TYPE <f2 or <f4, SHAPE
+//     1,16,3,5,7 npy_tool raw OUT VERSION HEADER BYTES  a header as given, and that many zero bytes: for
+//     malformed files npy_tool poke FILE INDEX VALUE         overwrites one number (flat index) of a <f4
+//     file: nan, inf, 0.5 npy_tool shape FILE                    prints the type and shape, "<f4 1,3,9,16,24"
+//     npy_tool diff A B [LIMIT]              prints the largest difference; fails above LIMIT or where shapes
+//     differ npy_tool slice IN OUT COUNT            the first COUNT frames of IN (third axis from the end)
+//     npy_tool prefix SHORT LONG             are SHORT's frames the first ones of LONG, bit for bit? (third
+//     axis
 //                                            from the end)
 //
 // Exit status: 0 yes, 1 no, 2 a file or the command line is wrong.
@@ -161,7 +162,8 @@ static int prefix(const char *short_path, const char *long_path) {
     if (a.shape[axis] > b.shape[axis]) return NO;
     size_t a_stride = a.shape[axis] * inner, b_stride = b.shape[axis] * inner;
     int differ = 0;
-    for (size_t i = 0; i < outer; i++) differ |= memcmp(a.bytes + i * a_stride, b.bytes + i * b_stride, a_stride);
+    for (size_t i = 0; i < outer; i++)
+        differ |= memcmp(a.bytes + i * a_stride, b.bytes + i * b_stride, a_stride);
     npy_free(&a), npy_free(&b);
     return differ != 0 ? NO : 0;
 }

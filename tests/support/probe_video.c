@@ -1,11 +1,13 @@
 // Reads a video or picture back with FFmpeg's libraries, for tests.
 //
 //     probe_video FILE             prints "h264 40x24 13 frames yuv420p tv bt709 16 fps"
-//     probe_video FILE FRAMES.npy  compares to frames in [-1, 1]: "13 frames 0.55 0.12 0.08 0.20", on the scale of
-//                                  0-255. First the mean absolute difference of the luma of pixels, then how far the
-//                                  mean red, green and blue of the whole video are off (of single pixels they differ:
-//                                  4:2:0 has fewer of them). YUV is converted here, in floating point and without
-//                                  swscale, so that a wrong matrix or range in the writer shows.
+//     probe_video FILE FRAMES.npy  compares to frames in [-1, 1]: "13 frames 0.55 0.12 0.08 0.20", on the
+//     scale of
+//                                  0-255. First the mean absolute difference of the luma of pixels, then how
+//                                  far the mean red, green and blue of the whole video are off (of single
+//                                  pixels they differ: 4:2:0 has fewer of them). YUV is converted here, in
+//                                  floating point and without swscale, so that a wrong matrix or range in the
+//                                  writer shows.
 //
 // Exit status: 0, or 2 with a message when the file cannot be decoded.
 #include <libavcodec/avcodec.h>
@@ -51,7 +53,8 @@ static void open_video(struct probe *p, const char *path) {
     p->frame = av_frame_alloc();
     if (p->decoder == NULL || p->packet == NULL || p->frame == NULL) die("out of memory");
     if (avcodec_parameters_to_context(p->decoder, codec) < 0 ||
-        avcodec_open2(p->decoder, avcodec_find_decoder(codec->codec_id), NULL) < 0) die("%s: no decoder", path);
+        avcodec_open2(p->decoder, avcodec_find_decoder(codec->codec_id), NULL) < 0)
+        die("%s: no decoder", path);
 }
 
 // float32 [1, 3, frames, height, width], as wanrun writes it
@@ -63,7 +66,8 @@ static void load_expected(struct probe *p, const char *path) {
     char *text = calloc(1, size + 1);
     if (text == NULL || fread(text, 1, size, f) != size) die("%s: truncated", path);
     const char *shape = strstr(text, "'shape': (");
-    if (shape == NULL || sscanf(shape, "'shape': (1, 3, %ld, %ld, %ld)", &p->total, &p->height, &p->width) != 3) {
+    if (shape == NULL ||
+        sscanf(shape, "'shape': (1, 3, %ld, %ld, %ld)", &p->total, &p->height, &p->width) != 3) {
         die("%s: expected shape (1, 3, frames, height, width)", path);
     }
     size_t count = (size_t)(3 * p->total * p->height * p->width);
@@ -105,7 +109,8 @@ static void compare_pixel(struct probe *p, long x, long y) {
 static void compare(struct probe *p) {
     const AVFrame *f = p->frame;
     if (p->frames >= p->total) die("more frames than expected");
-    if (f->width < p->width || f->height < p->height) die("frames of %dx%d are too small", f->height, f->width);
+    if (f->width < p->width || f->height < p->height)
+        die("frames of %dx%d are too small", f->height, f->width);
     for (long y = 0; y < p->height; y++) {
         for (long x = 0; x < p->width; x++) compare_pixel(p, x, y);
     }
@@ -123,8 +128,8 @@ static void print_description(const struct probe *p) {
     const AVCodecContext *d = p->decoder;
     const char *range = av_color_range_name(d->color_range), *space = av_color_space_name(d->colorspace);
     AVRational fps = p->input->streams[0]->avg_frame_rate;
-    printf("%s %dx%d %ld frames %s %s %s %g fps\n", avcodec_get_name(d->codec_id), d->width, d->height, p->frames,
-           av_get_pix_fmt_name(d->pix_fmt), range, space, fps.den == 0 ? 0 : av_q2d(fps));
+    printf("%s %dx%d %ld frames %s %s %s %g fps\n", avcodec_get_name(d->codec_id), d->width, d->height,
+           p->frames, av_get_pix_fmt_name(d->pix_fmt), range, space, fps.den == 0 ? 0 : av_q2d(fps));
 }
 
 int main(int argc, char **argv) {

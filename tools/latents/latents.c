@@ -27,8 +27,9 @@ bool latents_read_bytes(const struct latents *l, uint64_t offset, void *out, siz
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return error_set(err, ERROR_IO, "%s: cannot read: %s", l->path, strerror(errno));
         if (n == 0) {
-            return error_set(err, ERROR_INPUT, "%s: truncated: expected %zu more bytes at byte %llu, found the end",
-                             l->path, size, (unsigned long long)offset);
+            return error_set(err, ERROR_INPUT,
+                             "%s: truncated: expected %zu more bytes at byte %llu, found the end", l->path,
+                             size, (unsigned long long)offset);
         }
         to += n;
         offset += (uint64_t)n;
@@ -93,8 +94,10 @@ static bool wrong_shape(const struct latents *l, const char *expected, struct er
 static bool derive_axes(struct latents *l, struct error *err) {
     bool batched = l->rank == 5 && l->shape[0] == 1;
     if (l->rank != 4 && !batched) {
-        return wrong_shape(l, "latents of shape [1, channels, frames, height, width] or "
-                              "[channels, frames, height, width]", err);
+        return wrong_shape(l,
+                           "latents of shape [1, channels, frames, height, width] or "
+                           "[channels, frames, height, width]",
+                           err);
     }
     const uint64_t *s = l->shape + (batched ? 1 : 0);
     if (s[0] == 0 || s[1] == 0 || s[2] == 0 || s[3] == 0) {
@@ -111,13 +114,14 @@ static bool check_size(const struct latents *l, struct error *err) {
     uint64_t found = l->file_size - l->data_offset;
     if (fits && found == bytes) return true;
     if (!fits) return wrong_shape(l, "a shape that a file can hold", err);
-    return error_set(err, ERROR_INPUT, "%s: %s: expected %llu bytes of numbers after the header, found %llu", l->path,
-                     found < bytes ? "truncated" : "trailing bytes", (unsigned long long)bytes,
+    return error_set(err, ERROR_INPUT, "%s: %s: expected %llu bytes of numbers after the header, found %llu",
+                     l->path, found < bytes ? "truncated" : "trailing bytes", (unsigned long long)bytes,
                      (unsigned long long)found);
 }
 
 static bool open_checked(struct latents *l, struct error *err) {
-    if (!open_file(l, err) || !parse_header(l, err) || !derive_axes(l, err) || !check_size(l, err)) return false;
+    if (!open_file(l, err) || !parse_header(l, err) || !derive_axes(l, err) || !check_size(l, err))
+        return false;
     l->scratch = malloc((size_t)(l->height * l->width) * element_size(l)); // no larger than the file
     if (l->scratch == NULL) return error_set(err, ERROR_MEMORY, "%s: no memory for one plane", l->path);
     return true;
@@ -140,8 +144,9 @@ bool latents_check_shape(const struct latents *l, uint64_t channels, uint64_t he
                          struct error *err) {
     if (l->channels == channels && l->height == height && l->width == width) return true;
     struct strbuf expected = {0};
-    strbuf_printf(&expected, "latents of shape [%s%llu, T, %llu, %llu] by the plan", l->rank == 5 ? "1, " : "",
-                  (unsigned long long)channels, (unsigned long long)height, (unsigned long long)width);
+    strbuf_printf(&expected, "latents of shape [%s%llu, T, %llu, %llu] by the plan",
+                  l->rank == 5 ? "1, " : "", (unsigned long long)channels, (unsigned long long)height,
+                  (unsigned long long)width);
     wrong_shape(l, strbuf_text(&expected), err);
     strbuf_free(&expected);
     return false;
@@ -154,14 +159,16 @@ static void convert_f16(float *out, const unsigned char *in, size_t n) {
 static void convert_f32(float *out, const unsigned char *in, size_t n) {
     for (size_t i = 0; i < n; i++) {
         const unsigned char *b = in + 4 * i;
-        out[i] = float_from_bits((uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24);
+        out[i] = float_from_bits((uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 |
+                                 (uint32_t)b[3] << 24);
     }
 }
 
 // One plane [height][width] of channel `c`, frame `t`.
 static bool read_plane(struct latents *l, uint64_t c, uint64_t t, float *out, struct error *err) {
     size_t n = (size_t)(l->height * l->width), bytes = n * element_size(l);
-    if (!latents_read_bytes(l, l->data_offset + (c * l->frames + t) * bytes, l->scratch, bytes, err)) return false;
+    if (!latents_read_bytes(l, l->data_offset + (c * l->frames + t) * bytes, l->scratch, bytes, err))
+        return false;
     if (l->type == LATENTS_F16) convert_f16(out, l->scratch, n);
     else convert_f32(out, l->scratch, n);
     return true;
@@ -174,10 +181,11 @@ bool latents_read_frame(struct latents *l, uint64_t t, float *out, struct error 
     return true;
 }
 
-static bool not_finite(const struct latents *l, float x, uint64_t c, uint64_t t, uint64_t i, struct error *err) {
+static bool not_finite(const struct latents *l, float x, uint64_t c, uint64_t t, uint64_t i,
+                       struct error *err) {
     const char *what = isnan(x) ? "NaN" : x < 0 ? "-infinity" : "infinity";
-    return error_set(err, ERROR_INPUT, "%s: expected finite numbers, found %s at [%s%llu, %llu, %llu, %llu]", l->path,
-                     what, l->rank == 5 ? "0, " : "", (unsigned long long)c, (unsigned long long)t,
+    return error_set(err, ERROR_INPUT, "%s: expected finite numbers, found %s at [%s%llu, %llu, %llu, %llu]",
+                     l->path, what, l->rank == 5 ? "0, " : "", (unsigned long long)c, (unsigned long long)t,
                      (unsigned long long)(i / l->width), (unsigned long long)(i % l->width));
 }
 

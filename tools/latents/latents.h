@@ -1,9 +1,9 @@
 // Latents: the input of wanrun, one file with all latent frames of a video, read one frame at a time.
 //
-// A reader understands one file format. It is chosen by the file's first bytes, not by its name, and only finds
-// out where the numbers lie: reading, conversion to float and every check of sizes are the same for all formats.
-// The numbers are read with pread rather than mapped: the resident memory of a run then does not grow with the
-// length of the video, and a file that shrinks under us is an error instead of a SIGBUS.
+// A reader understands one file format. It is chosen by the file's first bytes, not by its name, and only
+// finds out where the numbers lie: reading, conversion to float and every check of sizes are the same for all
+// formats. The numbers are read with pread rather than mapped: the resident memory of a run then does not
+// grow with the length of the video, and a file that shrinks under us is an error instead of a SIGBUS.
 //
 // To add a format: a file with a `struct latents_reader`, and its row in latents.c.
 #ifndef WANRUN_LATENTS_H

@@ -45,7 +45,8 @@ static bool expected(struct parser *p, const char *what) {
         quoted[1] = *p->at;
         found = printable ? quoted : "a blank or control character";
     }
-    return error_set(p->err, ERROR_INPUT, "%s: malformed .npy header: expected %s, found %s", p->l->path, what, found);
+    return error_set(p->err, ERROR_INPUT, "%s: malformed .npy header: expected %s, found %s", p->l->path,
+                     what, found);
 }
 
 static bool take(struct parser *p, char c) {
@@ -107,7 +108,8 @@ static bool parse_shape(struct parser *p, struct header *h) {
 }
 
 static bool once(struct parser *p, bool *seen, const char *key) {
-    if (*seen) return error_set(p->err, ERROR_INPUT, "%s: malformed .npy header: '%s' twice", p->l->path, key);
+    if (*seen)
+        return error_set(p->err, ERROR_INPUT, "%s: malformed .npy header: '%s' twice", p->l->path, key);
     *seen = true;
     return true;
 }
@@ -115,7 +117,8 @@ static bool once(struct parser *p, bool *seen, const char *key) {
 static bool parse_descr(struct parser *p, struct header *h) {
     skip_space(p);
     if (p->at < p->end && (*p->at == '[' || *p->at == '(')) {
-        return error_set(p->err, ERROR_INPUT, "%s: expected float16 or float32, found a structured dtype", p->l->path);
+        return error_set(p->err, ERROR_INPUT, "%s: expected float16 or float32, found a structured dtype",
+                         p->l->path);
     }
     return parse_string(p, h->descr);
 }
@@ -129,8 +132,10 @@ static bool parse_entry(struct parser *p, struct header *h) {
         return once(p, &h->has_order, key) && parse_bool(p, &h->fortran_order);
     }
     if (strcmp(key, "shape") == 0) return once(p, &h->has_shape, key) && parse_shape(p, h);
-    return error_set(p->err, ERROR_INPUT, "%s: malformed .npy header: expected the keys descr, fortran_order and "
-                     "shape, found '%s'", p->l->path, key);
+    return error_set(p->err, ERROR_INPUT,
+                     "%s: malformed .npy header: expected the keys descr, fortran_order and "
+                     "shape, found '%s'",
+                     p->l->path, key);
 }
 
 static bool parse_dict(struct parser *p, struct header *h) {
@@ -144,17 +149,24 @@ static bool parse_dict(struct parser *p, struct header *h) {
     skip_space(p);
     if (p->at != p->end) return expected(p, "nothing after '}'");
     if (h->has_descr && h->has_order && h->has_shape) return true;
-    return error_set(p->err, ERROR_INPUT, "%s: malformed .npy header: expected a '%s', found none", p->l->path,
-                     !h->has_descr ? "descr" : !h->has_order ? "fortran_order" : "shape");
+    const char *missing = !h->has_descr ? "descr" : !h->has_order ? "fortran_order" : "shape";
+    return error_set(p->err, ERROR_INPUT, "%s: malformed .npy header: expected a '%s', found none",
+                     p->l->path, missing);
 }
 
 // What numpy calls the type, for messages: a user knows 'float64' better than '<f8'.
 static const char *type_name(const char *descr) {
     static const struct {
         const char *descr, *name;
-    } names[] = {{"<f8", "float64"}, {">f4", "big-endian float32"}, {">f2", "big-endian float16"},
-                 {"|u1", "uint8"},   {"|i1", "int8"},               {"<i4", "int32"},
-                 {"<i8", "int64"},   {"<c8", "complex64"},          {"|b1", "bool"},
+    } names[] = {{"<f8", "float64"},
+                 {">f4", "big-endian float32"},
+                 {">f2", "big-endian float16"},
+                 {"|u1", "uint8"},
+                 {"|i1", "int8"},
+                 {"<i4", "int32"},
+                 {"<i8", "int64"},
+                 {"<c8", "complex64"},
+                 {"|b1", "bool"},
                  {"|O", "Python objects"}};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(descr, names[i].descr) == 0) return names[i].name;
@@ -166,12 +178,14 @@ static bool set_layout(struct latents *l, const struct header *h, struct error *
     if (strcmp(h->descr, "<f4") == 0) l->type = LATENTS_F32;
     else if (strcmp(h->descr, "<f2") == 0) l->type = LATENTS_F16;
     else {
-        return error_set(err, ERROR_INPUT, "%s: expected float16 ('<f2') or float32 ('<f4'), found %s ('%s')", l->path,
-                         type_name(h->descr), h->descr);
+        return error_set(err, ERROR_INPUT, "%s: expected float16 ('<f2') or float32 ('<f4'), found %s ('%s')",
+                         l->path, type_name(h->descr), h->descr);
     }
     if (h->fortran_order) {
-        return error_set(err, ERROR_INPUT, "%s: expected C order, found Fortran order "
-                         "(save numpy.ascontiguousarray(x) instead)", l->path);
+        return error_set(err, ERROR_INPUT,
+                         "%s: expected C order, found Fortran order "
+                         "(save numpy.ascontiguousarray(x) instead)",
+                         l->path);
     }
     l->rank = h->rank;
     memcpy(l->shape, h->shape, sizeof l->shape);
@@ -182,16 +196,17 @@ static bool header_extent(const struct latents *l, uint64_t *start, uint64_t *si
     unsigned char b[12];
     if (!latents_read_bytes(l, 0, b, 10, err)) return false;
     if (b[6] < 1 || b[6] > 3 || b[7] != 0) {
-        return error_set(err, ERROR_UNSUPPORTED, "%s: expected .npy format version 1.0, 2.0 or 3.0, found %u.%u",
-                         l->path, b[6], b[7]);
+        return error_set(err, ERROR_UNSUPPORTED,
+                         "%s: expected .npy format version 1.0, 2.0 or 3.0, found %u.%u", l->path, b[6],
+                         b[7]);
     }
     *start = b[6] == 1 ? 10 : 12;
     if (!latents_read_bytes(l, 0, b, (size_t)*start, err)) return false;
     *size = b[8] | (uint64_t)b[9] << 8;
     if (b[6] > 1) *size |= (uint64_t)b[10] << 16 | (uint64_t)b[11] << 24;
     if (*size <= MAX_HEADER) return true;
-    return error_set(err, ERROR_INPUT, "%s: malformed .npy header: expected at most %d bytes, found %llu", l->path,
-                     MAX_HEADER, (unsigned long long)*size);
+    return error_set(err, ERROR_INPUT, "%s: malformed .npy header: expected at most %d bytes, found %llu",
+                     l->path, MAX_HEADER, (unsigned long long)*size);
 }
 
 static bool npy_parse(struct latents *l, struct error *err) {
@@ -201,7 +216,8 @@ static bool npy_parse(struct latents *l, struct error *err) {
     if (text == NULL) return error_set(err, ERROR_MEMORY, "%s: no memory for the header", l->path);
     struct parser p = {.at = text, .end = text + size, .l = l, .err = err};
     struct header h = {0};
-    bool ok = latents_read_bytes(l, start, text, (size_t)size, err) && parse_dict(&p, &h) && set_layout(l, &h, err);
+    bool ok =
+        latents_read_bytes(l, start, text, (size_t)size, err) && parse_dict(&p, &h) && set_layout(l, &h, err);
     free(text);
     l->data_offset = start + size;
     return ok;

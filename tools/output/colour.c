@@ -60,8 +60,8 @@ static struct SwsContext *new_scaler(int width, int height, enum colour_siting s
     return s;
 }
 
-bool colour_yuv_open(struct colour_yuv *c, uint32_t width, uint32_t height, uint32_t align, enum colour_siting siting,
-                     struct error *err) {
+bool colour_yuv_open(struct colour_yuv *c, uint32_t width, uint32_t height, uint32_t align,
+                     enum colour_siting siting, struct error *err) {
     *c = (struct colour_yuv){.width = width, .height = height};
     int w = (int)((width + align - 1) / align * align), h = (int)((height + align - 1) / align * align);
     c->scaler = new_scaler(w, h, siting);
@@ -79,11 +79,13 @@ bool colour_yuv_open(struct colour_yuv *c, uint32_t width, uint32_t height, uint
 }
 
 bool colour_yuv_convert(struct colour_yuv *c, const float *frame, struct error *err) {
-    if (av_frame_make_writable(c->yuv) < 0) return error_set(err, ERROR_MEMORY, "no memory for a video frame");
+    if (av_frame_make_writable(c->yuv) < 0)
+        return error_set(err, ERROR_MEMORY, "no memory for a video frame");
     int w = c->rgb->width, h = c->rgb->height;
-    colour_to_rgb24(c->rgb->data[0], (size_t)c->rgb->linesize[0], (uint32_t)w, (uint32_t)h, frame, c->width, c->height);
-    int rows = sws_scale(c->scaler, (const uint8_t *const *)c->rgb->data, c->rgb->linesize, 0, h, c->yuv->data,
-                         c->yuv->linesize);
+    colour_to_rgb24(c->rgb->data[0], (size_t)c->rgb->linesize[0], (uint32_t)w, (uint32_t)h, frame, c->width,
+                    c->height);
+    int rows = sws_scale(c->scaler, (const uint8_t *const *)c->rgb->data, c->rgb->linesize, 0, h,
+                         c->yuv->data, c->yuv->linesize);
     return rows == h || error_set(err, ERROR_INTERNAL, "swscale converted %d of %d rows", rows, h);
 }
 

@@ -16,7 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { HEADER_BYTES = 192 }; // magic, version, length, text; a multiple of 64, with room for five 20-digit numbers
+// Magic, version, length, text: a multiple of 64, with room for five 20-digit numbers.
+enum { HEADER_BYTES = 192 };
 
 struct npy {
     struct file_out file;
@@ -30,8 +31,8 @@ static void make_header(char header[HEADER_BYTES], const struct output_params *p
     memcpy(header, "\x93NUMPY\x01\x00", 8);
     header[8] = (char)(size & 255), header[9] = (char)(size >> 8);
     int n = snprintf(header + PREFIX, size,
-                     "{'descr': '<f4', 'fortran_order': False, 'shape': (1, %u, %" PRIu64 ", %u, %u), }", p->channels,
-                     p->frames, p->height, p->width);
+                     "{'descr': '<f4', 'fortran_order': False, 'shape': (1, %u, %" PRIu64 ", %u, %u), }",
+                     p->channels, p->frames, p->height, p->width);
     header[PREFIX + n] = ' '; // over the NUL
     header[HEADER_BYTES - 1] = '\n';
 }
@@ -41,14 +42,14 @@ static bool reserve(struct npy *n, const struct output *o, struct error *err) {
     uint64_t size;
     if (!size_mul(n->plane_bytes, o->params.channels, &size) || !size_mul(size, o->params.frames, &size) ||
         !size_add(size, HEADER_BYTES, &size) || size > INT64_MAX) {
-        return error_set(err, ERROR_UNSUPPORTED, "%s: %" PRIu64 " frames are more than a file can hold", o->path,
-                         o->params.frames);
+        return error_set(err, ERROR_UNSUPPORTED, "%s: %" PRIu64 " frames are more than a file can hold",
+                         o->path, o->params.frames);
     }
     if (fallocate(n->file.fd, 0, 0, (off_t)size) == 0) return true;
     bool hopeless = errno == ENOSPC || errno == EFBIG || errno == EDQUOT;
     if (!hopeless && ftruncate(n->file.fd, (off_t)size) == 0) return true;
-    return error_set(err, ERROR_IO, "%s: cannot write: %s (%" PRIu64 " bytes are needed)", o->path, strerror(errno),
-                     size);
+    return error_set(err, ERROR_IO, "%s: cannot write: %s (%" PRIu64 " bytes are needed)", o->path,
+                     strerror(errno), size);
 }
 
 static bool npy_open(struct output *o, struct error *err) {

@@ -39,8 +39,8 @@ bool output_pattern(const char *path, uint64_t number, char *name, size_t size) 
     size_t n = percent == NULL ? 0 : conversion(percent, &zeros, &width);
     if (n == 0 || strchr(percent + n, '%') != NULL) return false;
     if (name == NULL) return true;
-    int used = snprintf(name, size, zeros ? "%.*s%0*" PRIu64 "%s" : "%.*s%*" PRIu64 "%s", (int)(percent - path), path,
-                        width, number, percent + n);
+    int used = snprintf(name, size, zeros ? "%.*s%0*" PRIu64 "%s" : "%.*s%*" PRIu64 "%s",
+                        (int)(percent - path), path, width, number, percent + n);
     return used >= 0 && (size_t)used < size;
 }
 
@@ -61,20 +61,23 @@ static const struct output_format *format_of(const char *path) {
 bool output_check_path(const char *path, struct error *err) {
     const struct output_format *format = format_of(path);
     if (format != NULL && format->pattern && !output_pattern(path, 0, NULL, 0)) {
-        return error_set(err, ERROR_USAGE, "%s: expected one number such as %%04d, as the name holds a %%", path);
+        return error_set(err, ERROR_USAGE, "%s: expected one number such as %%04d, as the name holds a %%",
+                         path);
     }
     if (format != NULL) return true;
     struct strbuf known = {0};
     for (unsigned i = 0; i < FORMATS; i++) {
         if (!formats[i]->pattern) strbuf_printf(&known, "%s, ", formats[i]->suffix);
     }
-    error_set(err, ERROR_USAGE, "%s: expected an output that ends in one of %s%%04d.png, or - for the standard output",
-              path, strbuf_text(&known));
+    error_set(err, ERROR_USAGE,
+              "%s: expected an output that ends in one of %s%%04d.png, or - for the standard output", path,
+              strbuf_text(&known));
     strbuf_free(&known);
     return false;
 }
 
-// A rename onto a directory would only fail at the very end; other things than files would be replaced by one.
+// A rename onto a directory would only fail at the very end; other things than files would be replaced by
+// one.
 static bool check_target(const struct output *o, struct error *err) {
     struct stat st;
     bool is_file = strcmp(o->path, "-") != 0 && !o->format->pattern;
@@ -87,12 +90,14 @@ static bool check_frames(const struct output *o, struct error *err) {
     const struct output_params *p = &o->params;
     if (!o->format->pictures) return true;
     if (p->channels != 3) {
-        return error_set(err, ERROR_UNSUPPORTED, "%s: expected a plan whose frames have 3 channels for %s, found %u "
-                         "(.npy takes any number)", o->path, o->format->suffix, p->channels);
+        return error_set(err, ERROR_UNSUPPORTED,
+                         "%s: expected a plan whose frames have 3 channels for %s, found %u "
+                         "(.npy takes any number)",
+                         o->path, o->format->suffix, p->channels);
     }
     if (p->width <= MAX_SIDE && p->height <= MAX_SIDE) return true;
-    return error_set(err, ERROR_UNSUPPORTED, "%s: expected frames of at most %dx%d for %s, found %ux%u", o->path,
-                     MAX_SIDE, MAX_SIDE, o->format->suffix, p->height, p->width);
+    return error_set(err, ERROR_UNSUPPORTED, "%s: expected frames of at most %dx%d for %s, found %ux%u",
+                     o->path, MAX_SIDE, MAX_SIDE, o->format->suffix, p->height, p->width);
 }
 
 bool output_open(struct output *o, const char *path, const struct output_params *params, struct error *err) {
@@ -106,7 +111,8 @@ bool output_open(struct output *o, const char *path, const struct output_params 
 
 bool output_write(struct output *o, const float *frame, struct error *err) {
     if (o->written == o->params.frames) {
-        return error_set(err, ERROR_INTERNAL, "%s: expected %" PRIu64 " frames, found more", o->path, o->params.frames);
+        return error_set(err, ERROR_INTERNAL, "%s: expected %" PRIu64 " frames, found more", o->path,
+                         o->params.frames);
     }
     if (!o->format->write(o, frame, err)) return false;
     o->written++;

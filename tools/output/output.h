@@ -1,8 +1,8 @@
 // Output: where the decoded frames go, one file format per suffix.
 //
 // Frames are written as they are decoded; no format keeps more than a bounded number of them. Files get their
-// final name when they are complete (base/file.h), so a failed run leaves nothing behind. Formats in which a part
-// of a video is a video (`complete_at_any_frame`) can be finished early, when the user interrupts.
+// final name when they are complete (base/file.h), so a failed run leaves nothing behind. Formats in which a
+// part of a video is a video (`complete_at_any_frame`) can be finished early, when the user interrupts.
 //
 // To add a format: a file with a `struct output_format`, and its row in output.c.
 #ifndef WANRUN_OUTPUT_H
@@ -25,9 +25,9 @@ struct output {
     const struct output_format *format;
     const char *path; // the caller's; "-" is the standard output
     struct output_params params;
-    uint64_t written; // frames so far
+    uint64_t written;      // frames so far
     const char *temporary; // the unfinished file, once open; NULL if there is none
-    void *state;      // the format's
+    void *state;           // the format's
 };
 
 struct output_format {
@@ -58,7 +58,8 @@ void output_abort(struct output *o);
 
 // The i-th row for --help; NULL after the last one.
 const struct output_format *output_format_at(unsigned i);
-// Is this path a pattern such as "frame-%04d.png"? If so, the name of frame `number` goes to `name` (may be NULL).
+// Is this path a pattern such as "frame-%04d.png"? If so, the name of frame `number` goes to `name` (may be
+// NULL).
 bool output_pattern(const char *path, uint64_t number, char *name, size_t size);
 
 extern const struct output_format output_npy, output_y4m, output_video, output_png_sequence, output_png_sheet;

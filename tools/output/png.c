@@ -1,5 +1,5 @@
-// %04d.png: every frame a file, numbered from 0. Frames written before an interrupt or a failure stay: each file is
-// complete.
+// %04d.png: every frame a file, numbered from 0. Frames written before an interrupt or a failure stay: each
+// file is complete.
 #include "tools/output/png.h"
 
 #include "base/file.h"
@@ -34,7 +34,8 @@ bool png_open(struct png *p, uint32_t width, uint32_t height, struct error *err)
     p->encoder->time_base = (AVRational){1, 1};
     p->encoder->thread_count = 1; // more would hold pictures back
     if (avcodec_open2(p->encoder, codec, NULL) >= 0) return true;
-    return error_set(err, ERROR_UNSUPPORTED, "libavcodec's PNG encoder does not take pictures of %ux%u", height, width);
+    return error_set(err, ERROR_UNSUPPORTED, "libavcodec's PNG encoder does not take pictures of %ux%u",
+                     height, width);
 }
 
 static bool write_packet(const AVPacket *packet, const char *path, struct error *err) {
@@ -77,7 +78,8 @@ static bool sequence_write(struct output *o, const float *frame, struct error *e
     struct png *p = o->state;
     const struct output_params *size = &o->params;
     char name[PATH_MAX];
-    if (av_frame_make_writable(p->picture) < 0) return error_set(err, ERROR_MEMORY, "%s: out of memory", o->path);
+    if (av_frame_make_writable(p->picture) < 0)
+        return error_set(err, ERROR_MEMORY, "%s: out of memory", o->path);
     colour_to_rgb24(p->picture->data[0], (size_t)p->picture->linesize[0], size->width, size->height, frame,
                     size->width, size->height);
     return sequence_name(o, o->written, name, err) && png_save(p, name, err);

@@ -56,8 +56,10 @@ static bool sheet_write(struct output *o, const float *frame, struct error *err)
     const struct output_params *p = &o->params;
     if (s->filled == s->cells || o->written != frame_of_cell(s->filled, s->cells, p->frames)) return true;
     size_t stride = (size_t)s->png.picture->linesize[0];
-    size_t x = (size_t)(s->filled % s->columns) * (p->width + GAP), y = (size_t)(s->filled / s->columns) * (p->height + GAP);
-    colour_to_rgb24(s->png.picture->data[0] + y * stride + x * 3, stride, p->width, p->height, frame, p->width, p->height);
+    size_t x = (size_t)(s->filled % s->columns) * (p->width + GAP),
+           y = (size_t)(s->filled / s->columns) * (p->height + GAP);
+    colour_to_rgb24(s->png.picture->data[0] + y * stride + x * 3, stride, p->width, p->height, frame,
+                    p->width, p->height);
     s->filled++;
     return true;
 }

@@ -1,9 +1,9 @@
 // .mp4: H.264 (MPEG-4 where libavcodec has no H.264 encoder), YUV 4:2:0, BT.709 limited range.
 //
-// The muxer writes through base/file.h, so that the temporary name, the rename and the errors are those of every
-// other file. The index is written at the end and moved to the front (faststart); an interrupted run writes it as
-// well, for the frames so far. Odd sizes get one more column or row, a copy of the last: 4:2:0 H.264 has only even
-// sizes, and 4:4:4 plays in few places.
+// The muxer writes through base/file.h, so that the temporary name, the rename and the errors are those of
+// every other file. The index is written at the end and moved to the front (faststart); an interrupted run
+// writes it as well, for the frames so far. Odd sizes get one more column or row, a copy of the last: 4:2:0
+// H.264 has only even sizes, and 4:4:4 plays in few places.
 #include "tools/output/output.h"
 
 #include "base/file.h"
@@ -33,7 +33,8 @@ struct video {
     AVPacket *packet;
 };
 
-// In order of preference. Where the options ask for a quality, they override the bit rate that new_encoder sets.
+// In order of preference. Where the options ask for a quality, they override the bit rate that new_encoder
+// sets.
 static const struct encoder_choice {
     const char *name, *options;
 } encoders[] = {
@@ -50,7 +51,8 @@ static bool av_failed(const struct output *o, const char *what, int code, struct
     }
     char why[AV_ERROR_MAX_STRING_SIZE];
     av_strerror(code, why, sizeof why);
-    return error_set(err, code == AVERROR(ENOMEM) ? ERROR_MEMORY : ERROR_IO, "%s: %s: %s", o->path, what, why);
+    return error_set(err, code == AVERROR(ENOMEM) ? ERROR_MEMORY : ERROR_IO, "%s: %s: %s", o->path, what,
+                     why);
 }
 
 static int write_bytes(void *opaque, write_byte *data, int size) {
@@ -72,7 +74,8 @@ static bool open_muxer(struct output *o, struct error *err) {
     // faststart opens the file a second time, to read it. "file:" lets a path hold colons.
     v->mux->url = av_asprintf("file:%s", v->file.temporary);
     unsigned char *buffer = av_malloc(IO_BUFFER);
-    if (buffer != NULL) v->mux->pb = avio_alloc_context(buffer, IO_BUFFER, 1, v, NULL, write_bytes, seek_bytes);
+    if (buffer != NULL)
+        v->mux->pb = avio_alloc_context(buffer, IO_BUFFER, 1, v, NULL, write_bytes, seek_bytes);
     if (v->mux->pb == NULL) av_free(buffer);
     if (v->mux->url == NULL || v->mux->pb == NULL) return av_failed(o, "cannot write", AVERROR(ENOMEM), err);
     return true;
@@ -105,7 +108,8 @@ static bool try_encoder(struct output *o, const AVCodec *codec, const char *opti
     v->encoder = new_encoder(o, codec);
     if (v->encoder == NULL) return false;
     AVDictionary *chosen = NULL;
-    bool ok = av_dict_parse_string(&chosen, options, "=", ":", 0) >= 0 && avcodec_open2(v->encoder, codec, &chosen) >= 0;
+    bool ok = av_dict_parse_string(&chosen, options, "=", ":", 0) >= 0 &&
+              avcodec_open2(v->encoder, codec, &chosen) >= 0;
     av_dict_free(&chosen);
     if (!ok) avcodec_free_context(&v->encoder);
     return ok;
@@ -120,10 +124,13 @@ static bool open_encoder(struct output *o, struct error *err) {
     }
     void *cursor = NULL;
     for (const AVCodec *codec; (codec = av_codec_iterate(&cursor)) != NULL;) {
-        if (av_codec_is_encoder(codec) && codec->id == AV_CODEC_ID_H264 && try_encoder(o, codec, "")) return true;
+        if (av_codec_is_encoder(codec) && codec->id == AV_CODEC_ID_H264 && try_encoder(o, codec, ""))
+            return true;
     }
-    return error_set(err, ERROR_UNSUPPORTED, "%s: found no H.264 or MPEG-4 encoder in this libavcodec that takes "
-                     "frames of %ux%u (try .y4m)", o->path, o->params.height, o->params.width);
+    return error_set(err, ERROR_UNSUPPORTED,
+                     "%s: found no H.264 or MPEG-4 encoder in this libavcodec that takes "
+                     "frames of %ux%u (try .y4m)",
+                     o->path, o->params.height, o->params.width);
 }
 
 static bool start_stream(struct output *o, struct error *err) {

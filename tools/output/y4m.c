@@ -1,8 +1,8 @@
 // .y4m: YUV4MPEG2, uncompressed video that every tool reads from a pipe; also the standard output, "-".
 //
-// 4:2:0 with centred chroma (C420jpeg, the siting that all readers agree on), BT.709 in limited range. The format
-// has no official way to name the matrix; XCOLORMATRIX is a comment to readers that do not know it. FFmpeg reads
-// headers of up to 95 bytes.
+// 4:2:0 with centred chroma (C420jpeg, the siting that all readers agree on), BT.709 in limited range. The
+// format has no official way to name the matrix; XCOLORMATRIX is a comment to readers that do not know it.
+// FFmpeg reads headers of up to 95 bytes.
 #include "tools/output/output.h"
 
 #include "base/file.h"

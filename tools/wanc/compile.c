@@ -1,4 +1,5 @@
-// wanc compile and wanc inspect: both open ONNX files; inspect goes as far as it can without writing anything.
+// wanc compile and wanc inspect: both open ONNX files; inspect goes as far as it can without writing
+// anything.
 #include "frontend/import.h"
 #include "frontend/inspect.h"
 #include "passes/emit.h"
@@ -31,7 +32,8 @@ static const char *file_name(const char *path) {
 }
 
 // One file is a whole decoder, two are its first and its steady step.
-static struct ir_module *import(const struct wanc_options *o, const struct models *models, struct error *err) {
+static struct ir_module *import(const struct wanc_options *o, const struct models *models,
+                                struct error *err) {
     struct import_options options = {.latent_height = o->latent_height, .latent_width = o->latent_width};
     struct ir_module *m = ir_module_new();
     bool pair = models->count == 2;
@@ -57,14 +59,17 @@ static void print_module(const struct ir_module *m, FILE *out) {
 }
 
 bool wanc_compile(const struct wanc_options *o, struct error *err) {
-    if (o->output == NULL && o->passes.stop_after == NULL) return error_set(err, ERROR_USAGE, "compile: -o PLAN is missing");
+    if (o->output == NULL && o->passes.stop_after == NULL)
+        return error_set(err, ERROR_USAGE, "compile: -o PLAN is missing");
     struct models models = {0};
     struct ir_module *m = NULL;
-    bool ok = open_models(o, &models, err) && (m = import(o, &models, err)) != NULL && pass_run_all(&m, &o->passes, err);
+    bool ok = open_models(o, &models, err) && (m = import(o, &models, err)) != NULL &&
+              pass_run_all(&m, &o->passes, err);
     if (ok && !o->quiet) print_notes(m, stderr);
     if (ok && o->passes.stop_after != NULL) print_module(m, stdout);
     else if (ok) ok = emit_plan(m, o->output, err);
-    if (!ok && strncmp(err->message, o->files[0], strlen(o->files[0])) != 0 && err->code != ERROR_USAGE && err->code != ERROR_IO) {
+    if (!ok && strncmp(err->message, o->files[0], strlen(o->files[0])) != 0 && err->code != ERROR_USAGE &&
+        err->code != ERROR_IO) {
         error_prefix(err, "%s", o->files[0]);
     }
     ir_module_free(m);
@@ -77,33 +82,36 @@ bool wanc_compile(const struct wanc_options *o, struct error *err) {
 static void print_type(const char *label, const char *name, const struct ir_type *t) {
     struct strbuf text = {0};
     ir_type_print(t, &text);
-    printf("%s %s: %s\n", label, name, strbuf_text(&text));
+    printf("%s %s%s%s\n", label, name, name[0] ? ": " : "", strbuf_text(&text));
     strbuf_free(&text);
 }
 
 static void print_stream(const struct ir_module *m) {
     static const char *const names[] = {"first", "steady"};
-    printf("caches: %d\n", m->cache_count);
-    for (const struct ir_cache *c = m->caches; c != NULL; c = c->next) print_type("  cache", c->producer, &c->type);
+    printf("caches      %d, each the last frames of the input of a convolution\n", m->cache_count);
+    for (const struct ir_cache *c = m->caches; c != NULL; c = c->next) print_type(" ", c->producer, &c->type);
     for (int i = 0; i < 2; i++) {
         struct ir_graph *g = ir_graph_find(m, names[i]);
         struct ir_node *results = g ? ir_return_of(g) : NULL;
-        if (results && results->input_count == 1) print_type(names[i], "step gives", &ir_in(results, 0)->type);
+        if (results && results->input_count == 1)
+            print_type(i ? "later steps" : "first step ", "give", &ir_in(results, 0)->type);
     }
 }
 
 // What the compiler makes of the graph: its form and its stream, or why it has none.
 static bool inspect_stream(const struct wanc_options *o, const struct models *models, struct error *err) {
-    struct wanc_options with_size = *o;
+    struct wanc_options with_size = *o; // any size shows the structure
     struct pass_options passes = {.stop_after = "specialise"};
-    if (o->latent_height == 0) with_size.latent_height = 4, with_size.latent_width = 6; // any size shows the structure
+    if (o->latent_height == 0) with_size.latent_height = 4, with_size.latent_width = 6;
     struct error retry = {0};
     struct ir_module *m = import(&with_size, models, &retry);
     if (m == NULL && o->latent_height == 0) m = import(o, models, err); // the model's size is fixed
     else if (m == NULL) *err = retry;
     bool ok = m != NULL && pass_run_all(&m, &passes, err);
     if (ok) {
-        printf("form: %s\n", m->form);
+        const struct ir_type *latents = &ir_graph_find(m, "steady")->inputs[0]->type;
+        printf("form        %s\n", m->form);
+        print_type("stream      at latents", "", latents);
         print_notes(m, stdout);
         print_stream(m);
     } else printf("not streamed: %s\n", err->message);

@@ -10,7 +10,8 @@ static const char usage[] =
     "usage: wanc COMMAND [OPTIONS] FILE...\n"
     "\n"
     "commands:\n"
-    "  compile MODEL.onnx [STEADY.onnx] -o PLAN   compile a decoder; with two files, its first and its steady step\n"
+    "  compile MODEL.onnx [STEADY.onnx] -o PLAN   compile a decoder; with two files, its first and its "
+    "steady step\n"
     "  inspect MODEL.onnx [STEADY.onnx]           what the file holds, and what of it is not supported\n"
     "  report PLAN                                shapes, caches, memory\n"
     "  dump PLAN                                  everything in a plan, as text\n"
@@ -41,7 +42,16 @@ static const struct {
     {"dump", wanc_dump, 1, 1},       {"passes", wanc_passes, 0, 0},   {"opt", wanc_opt, 1, 1},
 };
 
-enum { OPT_LATENT_SIZE = 256, OPT_PRINT_AFTER, OPT_STOP_AFTER, OPT_SKIP, OPT_PASSES, OPT_VERIFY_EACH, OPT_TIMINGS, OPT_VERSION };
+enum {
+    OPT_LATENT_SIZE = 256,
+    OPT_PRINT_AFTER,
+    OPT_STOP_AFTER,
+    OPT_SKIP,
+    OPT_PASSES,
+    OPT_VERIFY_EACH,
+    OPT_TIMINGS,
+    OPT_VERSION
+};
 
 static const struct option long_options[] = {
     {"output", required_argument, NULL, 'o'},
@@ -62,13 +72,16 @@ static bool parse_size(const char *text, struct wanc_options *o, struct error *e
     char *end;
     o->latent_height = strtoll(text, &end, 10);
     if (*end == 'x') o->latent_width = strtoll(end + 1, &end, 10);
-    if (*end == 0 && o->latent_height > 0 && o->latent_width > 0 && o->latent_height <= 4096 && o->latent_width <= 4096) return true;
-    return error_set(err, ERROR_USAGE, "--latent-size: expected HxW with numbers from 1 to 4096, found '%s'", text);
+    if (*end == 0 && o->latent_height > 0 && o->latent_width > 0 && o->latent_height <= 4096 &&
+        o->latent_width <= 4096)
+        return true;
+    return error_set(err, ERROR_USAGE, "--latent-size: expected HxW with numbers from 1 to 4096, found '%s'",
+                     text);
 }
 
 // 0: go on; 1: done (help, version); -1: error.
 static int parse_options(int argc, char **argv, struct wanc_options *o, struct error *err) {
-    for (int c; (c = getopt_long(argc, argv, "o:qh", long_options, NULL)) != -1;) {
+    for (int c; (c = getopt_long(argc, argv, ":o:qh", long_options, NULL)) != -1;) {
         switch (c) {
         case 'o': o->output = optarg; break;
         case 'q': o->quiet = true; break;
@@ -83,15 +96,19 @@ static int parse_options(int argc, char **argv, struct wanc_options *o, struct e
         case OPT_PASSES: o->pass_list = optarg; break;
         case OPT_VERIFY_EACH: o->passes.verify_each = true; break;
         case OPT_TIMINGS: o->passes.timings = true; break;
-        default: return -1; // getopt has printed the reason
+        default:
+            error_set(err, ERROR_USAGE, c == ':' ? "option '%s' needs a value" : "unknown option '%s'",
+                      argv[optind - 1]);
+            return -1;
         }
     }
     return 0;
 }
 
-static int usage_error(const char *message) {
-    if (message[0]) fprintf(stderr, "wanc: %s\n", message);
-    fputs("wanc: see `wanc --help`\n", stderr);
+static int usage_error(const char *format, const char *argument) {
+    fputs("wanc: ", stderr);
+    fprintf(stderr, format, argument);
+    fputs("; see `wanc --help`\n", stderr);
     return EXIT_USAGE;
 }
 
@@ -99,15 +116,15 @@ static int run(const char *name, struct wanc_options *o, int file_count, char **
     struct error err = {0};
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         if (strcmp(commands[i].name, name) != 0) continue;
-        if (file_count < commands[i].min_files || file_count > commands[i].max_files) return usage_error("wrong number of files");
+        if (file_count < commands[i].min_files || file_count > commands[i].max_files)
+            return usage_error("%s: wrong number of files", name);
         for (int k = 0; k < file_count; k++) o->files[o->file_count++] = files[k];
         bool ok = commands[i].run(o, &err);
         if (fflush(stdout) != 0 && ok) ok = error_set(&err, ERROR_IO, "standard output: cannot be written");
         if (!ok) fprintf(stderr, "wanc: %s\n", err.message);
         return ok ? EXIT_OK : err.code == ERROR_USAGE ? EXIT_USAGE : EXIT_FAILED;
     }
-    fprintf(stderr, "wanc: unknown command '%s'\n", name);
-    return usage_error("");
+    return usage_error("unknown command '%s'", name);
 }
 
 int main(int argc, char **argv) {
@@ -115,7 +132,7 @@ int main(int argc, char **argv) {
     struct error err = {0};
     int done = parse_options(argc, argv, &o, &err);
     if (done > 0) return EXIT_OK;
-    if (done < 0) return usage_error(err.message);
-    if (optind >= argc) return usage_error("no command");
+    if (done < 0) return usage_error("%s", err.message);
+    if (optind >= argc) return usage_error("%s", "no command");
     return run(argv[optind], &o, argc - optind - 1, argv + optind + 1);
 }

@@ -16,7 +16,8 @@ static bool write_text(const struct wanc_options *o, const char *text, struct er
     return false;
 }
 
-static bool plan_text(const struct wanc_options *o, void (*print)(const struct plan *, struct strbuf *), struct error *err) {
+static bool plan_text(const struct wanc_options *o, void (*print)(const struct plan *, struct strbuf *),
+                      struct error *err) {
     struct plan plan;
     struct strbuf text = {0};
     if (!plan_open(&plan, o->files[0], err)) return false;
@@ -32,7 +33,8 @@ bool wanc_dump(const struct wanc_options *o, struct error *err) { return plan_te
 
 bool wanc_passes(const struct wanc_options *o, struct error *err) {
     struct strbuf text = {0};
-    for (int i = 0; i < pass_count; i++) strbuf_printf(&text, "%-20s %s\n", passes[i].name, passes[i].summary);
+    for (int i = 0; i < pass_count; i++)
+        strbuf_printf(&text, "%-20s %s\n", passes[i].name, passes[i].summary);
     bool ok = write_text(o, strbuf_text(&text), err);
     strbuf_free(&text);
     return ok;
@@ -56,7 +58,8 @@ bool wanc_opt(const struct wanc_options *o, struct error *err) {
     struct strbuf in = {0}, out = {0};
     struct ir_module *m = NULL;
     if (o->pass_list == NULL) return error_set(err, ERROR_USAGE, "opt: --passes LIST is missing");
-    bool ok = read_all(o->files[0], &in, err) && (m = ir_parse(strbuf_text(&in), o->files[0], NULL, err)) != NULL;
+    bool ok =
+        read_all(o->files[0], &in, err) && (m = ir_parse(strbuf_text(&in), o->files[0], NULL, err)) != NULL;
     struct strbuf context = {0};
     if (ok && !ir_verify(m, &context, err)) {
         ok = false;

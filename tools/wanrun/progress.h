@@ -9,8 +9,8 @@
 struct progress {
     bool shown; // on a terminal, and wanted
     uint64_t frames;
-    double start;          // of the run, by progress_clock
-    double *steps;         // seconds that each step took to decode; writing is not counted
+    double start;  // of the run, by progress_clock
+    double *steps; // seconds that each step took to decode; writing is not counted
     size_t count, capacity;
 };
 

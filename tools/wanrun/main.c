@@ -2,8 +2,8 @@
 #define _GNU_SOURCE
 #include "base/error.h"
 #include "runtime/wan.h"
-#include "tools/decode.h"
-#include "tools/interrupt.h"
+#include "tools/wanrun/decode.h"
+#include "tools/wanrun/interrupt.h"
 #include "tools/output/output.h"
 
 #include <errno.h>
@@ -74,13 +74,15 @@ static int print_help(void) {
     return flush_stdout();
 }
 
-static bool parse_number(const char *option, const char *text, unsigned max, unsigned *out, struct error *err) {
+static bool parse_number(const char *option, const char *text, unsigned max, unsigned *out,
+                         struct error *err) {
     char *end;
     errno = 0;
     unsigned long n = strtoul(text, &end, 10);
     bool digits = text[0] >= '0' && text[0] <= '9' && *end == 0 && errno == 0;
     if (!digits || n < 1 || n > max) {
-        return error_set(err, ERROR_USAGE, "%s: expected a whole number from 1 to %u, found '%s'", option, max, text);
+        return error_set(err, ERROR_USAGE, "%s: expected a whole number from 1 to %u, found '%s'", option,
+                         max, text);
     }
     *out = (unsigned)n;
     return true;
@@ -105,7 +107,8 @@ static bool parse_operands(struct decode_params *p, int argc, char **argv, struc
     return p->output == NULL || output_check_path(p->output, err);
 }
 
-// getopt has moved past `text` unless it is a bundle of short options, where `optopt` is the one it stopped at.
+// getopt has moved past `text` unless it is a bundle of short options, where `optopt` is the one it stopped
+// at.
 static bool unknown_option(const char *text, struct error *err) {
     char letter[] = {'-', (char)optopt, 0};
     bool is_long = strncmp(text, "--", 2) == 0 && text[2] != 0;
@@ -131,7 +134,8 @@ static bool parse_option(struct decode_params *p, int c, char **argv, int *statu
 }
 
 // Fills `p`; a status >= 0 ends the program.
-static bool parse_command_line(struct decode_params *p, int argc, char **argv, int *status, struct error *err) {
+static bool parse_command_line(struct decode_params *p, int argc, char **argv, int *status,
+                               struct error *err) {
     int c;
     while (*status < 0 && (c = getopt_long(argc, argv, ":o:qh", long_options, NULL)) != -1) {
         if (!parse_option(p, c, argv, status, err)) return false;
@@ -151,7 +155,8 @@ static int fail(const struct error *err) {
     return usage ? EXIT_USAGE : EXIT_FAILED;
 }
 
-// A closed stdout or stderr leaves its number to the next file that is opened: messages would end up in there.
+// A closed stdout or stderr leaves its number to the next file that is opened: messages would end up in
+// there.
 static void occupy_standard_streams(void) {
     int fd;
     while ((fd = open("/dev/null", O_RDONLY)) >= 0 && fd <= STDERR_FILENO) continue;

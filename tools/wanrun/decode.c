@@ -1,11 +1,11 @@
-#include "tools/decode.h"
+#include "tools/wanrun/decode.h"
 
 #include "base/size.h"
 #include "runtime/wan.h"
-#include "tools/interrupt.h"
+#include "tools/wanrun/interrupt.h"
 #include "tools/latents/latents.h"
 #include "tools/output/output.h"
-#include "tools/progress.h"
+#include "tools/wanrun/progress.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -28,8 +28,12 @@ struct decode {
 // Passes a failure of libwan on; `what` is put in front unless the message begins with it.
 static bool wan_failed(const char *what, const struct wan_error *from, struct error *err) {
     static const enum error_code codes[] = {
-        [WAN_OK] = ERROR_INTERNAL,    [WAN_ERROR_INPUT] = ERROR_INPUT,   [WAN_ERROR_UNSUPPORTED] = ERROR_UNSUPPORTED,
-        [WAN_ERROR_IO] = ERROR_IO,    [WAN_ERROR_MEMORY] = ERROR_MEMORY, [WAN_ERROR_STATE] = ERROR_INTERNAL,
+        [WAN_OK] = ERROR_INTERNAL,
+        [WAN_ERROR_INPUT] = ERROR_INPUT,
+        [WAN_ERROR_UNSUPPORTED] = ERROR_UNSUPPORTED,
+        [WAN_ERROR_IO] = ERROR_IO,
+        [WAN_ERROR_MEMORY] = ERROR_MEMORY,
+        [WAN_ERROR_STATE] = ERROR_INTERNAL,
         [WAN_ERROR_INTERNAL] = ERROR_INTERNAL,
     };
     size_t i = (size_t)from->status;
@@ -48,13 +52,17 @@ static bool open_plan(struct decode *d, struct error *err) {
 static bool open_latents(struct decode *d, struct error *err) {
     const struct wan_plan_params *s = &d->shape;
     if (!latents_open(&d->latents, d->params->latents, err)) return false;
-    if (!latents_check_shape(&d->latents, s->latent_channels, s->latent_height, s->latent_width, err)) return false;
+    if (!latents_check_shape(&d->latents, s->latent_channels, s->latent_height, s->latent_width, err))
+        return false;
     d->latent = malloc((size_t)s->latent_channels * s->latent_height * s->latent_width * sizeof *d->latent);
-    if (d->latent == NULL) return error_set(err, ERROR_MEMORY, "%s: no memory for one frame", d->latents.path);
+    if (d->latent == NULL)
+        return error_set(err, ERROR_MEMORY, "%s: no memory for one frame", d->latents.path);
     if (!size_mul(d->latents.frames - 1, s->steady_frames, &d->frames) ||
         !size_add(d->frames, s->first_frames, &d->frames) || d->frames == 0) {
-        return error_set(err, ERROR_INPUT, "%s: expected a number of latent frames that gives 1 to 2^64 video frames, "
-                         "found %" PRIu64, d->latents.path, d->latents.frames);
+        return error_set(err, ERROR_INPUT,
+                         "%s: expected a number of latent frames that gives 1 to 2^64 video frames, "
+                         "found %" PRIu64,
+                         d->latents.path, d->latents.frames);
     }
     return latents_check_finite(&d->latents, err);
 }
@@ -89,12 +97,13 @@ static bool open_session(struct decode *d, struct error *err) {
     return d->session != NULL || wan_failed(d->params->plan, &error, err);
 }
 
-// Sends latent frame `t` and writes the frames that come back; the time without the writing is the step's time.
+// Sends latent frame `t` and writes the frames that come back; the step's time is that without writing.
 static bool step(struct decode *d, uint64_t t, struct error *err) {
     if (!latents_read_frame(&d->latents, t, d->latent, err)) return false;
     struct wan_error error = {0};
     double begin = progress_clock(), writing = 0;
-    if (wan_session_send(d->session, d->latent, &error) != WAN_OK) return wan_failed(d->params->plan, &error, err);
+    if (wan_session_send(d->session, d->latent, &error) != WAN_OK)
+        return wan_failed(d->params->plan, &error, err);
     for (const float *frame; (frame = wan_session_receive(d->session)) != NULL;) {
         double write_begin = progress_clock();
         if (!output_write(&d->output, frame, err)) return false;
@@ -111,10 +120,12 @@ static bool cancelled(struct decode *d, struct error *err) {
     bool keep = d->output.format->complete_at_any_frame && d->output.written > 0;
     if (keep && !output_finish(&d->output, err)) return false;
     if (keep) {
-        return error_set(err, ERROR_CANCELLED, "%s: interrupted: it holds the first %" PRIu64 " of %" PRIu64 " frames",
-                         name, d->output.written, d->frames);
+        return error_set(err, ERROR_CANCELLED,
+                         "%s: interrupted: it holds the first %" PRIu64 " of %" PRIu64 " frames", name,
+                         d->output.written, d->frames);
     }
-    return error_set(err, ERROR_CANCELLED, "%s: interrupted after %" PRIu64 " of %" PRIu64 " frames: not written", name,
+    return error_set(err, ERROR_CANCELLED,
+                     "%s: interrupted after %" PRIu64 " of %" PRIu64 " frames: not written", name,
                      d->output.written, d->frames);
 }
 
@@ -132,8 +143,8 @@ static bool decode_steps(struct decode *d, struct error *err) {
 static void report(const struct decode *d) {
     const struct decode_params *p = d->params;
     if (!p->quiet) {
-        fprintf(stderr, "wanrun: %" PRIu64 " frames of %ux%u in %.1f s -> %s\n", d->frames, d->shape.frame_height,
-                d->shape.frame_width, progress_clock() - d->progress.start,
+        fprintf(stderr, "wanrun: %" PRIu64 " frames of %ux%u in %.1f s -> %s\n", d->frames,
+                d->shape.frame_height, d->shape.frame_width, progress_clock() - d->progress.start,
                 strcmp(p->output, "-") == 0 ? "standard output" : p->output);
     }
     if (p->timings) progress_print_timing(&d->progress);

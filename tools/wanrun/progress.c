@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "tools/progress.h"
+#include "tools/wanrun/progress.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -44,8 +44,10 @@ void progress_show(const struct progress *p, uint64_t written) {
     uint64_t left = (uint64_t)(seconds_left(p) + 0.5);
     fprintf(stderr, "\rframe %" PRIu64 "/%" PRIu64 "  %.2f s/frame", written, p->frames, per_frame);
     if (p->count < 2) fprintf(stderr, "\033[K"); // the first step says nothing about the others
-    else if (left >= 3600) fprintf(stderr, "  %" PRIu64 " h %02" PRIu64 " min left\033[K", left / 3600, left / 60 % 60);
-    else if (left >= 60) fprintf(stderr, "  %" PRIu64 " min %02" PRIu64 " s left\033[K", left / 60, left % 60);
+    else if (left >= 3600)
+        fprintf(stderr, "  %" PRIu64 " h %02" PRIu64 " min left\033[K", left / 3600, left / 60 % 60);
+    else if (left >= 60)
+        fprintf(stderr, "  %" PRIu64 " min %02" PRIu64 " s left\033[K", left / 60, left % 60);
     else fprintf(stderr, "  %" PRIu64 " s left\033[K", left);
 }
 
@@ -58,7 +60,8 @@ static uint64_t peak_rss(void) {
     FILE *f = fopen("/proc/self/status", "re");
     char line[256];
     uint64_t kib = 0;
-    while (f != NULL && kib == 0 && fgets(line, sizeof line, f) != NULL) sscanf(line, "VmHWM: %" SCNu64, &kib);
+    while (f != NULL && kib == 0 && fgets(line, sizeof line, f) != NULL)
+        sscanf(line, "VmHWM: %" SCNu64, &kib);
     if (f != NULL) fclose(f);
     if (kib != 0) return kib * 1024;
     struct rusage usage = {0};
@@ -78,7 +81,8 @@ static void print_summary(const struct progress *p) {
     memcpy(sorted, p->steps + 1, n * sizeof *sorted);
     qsort(sorted, n, sizeof *sorted, compare);
     double median = (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
-    fprintf(stderr, ", steady median %.3f s (min %.3f, max %.3f, n %zu)", median, sorted[0], sorted[n - 1], n);
+    fprintf(stderr, ", steady median %.3f s (min %.3f, max %.3f, n %zu)", median, sorted[0], sorted[n - 1],
+            n);
     free(sorted);
 }
 

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "tools/interrupt.h"
+#include "tools/wanrun/interrupt.h"
 
 #include <limits.h>
 #include <signal.h>

@@ -1,0 +1,147 @@
+#!/bin/sh
+# The command line of wanc: every command, every kind of bad input.
+#
+#     test_wanc.sh WANC WANRUN SOURCE
+#
+# Models that are wrong are made from good ones by changing bytes: no Python here.
+set -u
+here=$(dirname "$0")
+tool=wanc program=$(realpath "$1") wanrun=$(realpath "$2") data=$(realpath "$3")/tests/data
+. "$here/cases.sh"
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM
+export LC_ALL=C
+
+full=$data/tiny/full.onnx first=$data/tiny/pair_first.onnx steady=$data/tiny/pair_steady.onnx size="--latent-size 3x5"
+
+# ---- what works
+
+contains() { # NAME PATTERN FILE
+    if grep -q -- "$2" "$3"; then pass "$1"; else fail "$1" "no line with '$2'"; fi
+}
+
+fresh
+run --help
+same "--help: exit status" 0 "$status"
+contains "--help: the commands" "compile MODEL.onnx" "$work/stdout"
+run --version
+contains "--version" "^wanc [0-9]" "$work/stdout"
+
+fresh
+run compile "$full" $size -o one.plan
+same "compile: silent" "0 " "$status $(cat "$work/stderr" "$work/stdout")"
+same "compile: one file" "one.plan" "$(ls -A)"
+cp one.plan "$work/plan"
+run compile "$full" $size -o two.plan
+same "compile: the same file twice" same "$(cmp one.plan two.plan && echo same)"
+
+fresh
+run compile "$first" "$steady" -o plan
+same "compile a pair" "0 plan" "$status $(ls -A)"
+
+run compile "$full" $size --stop-after specialise
+contains "--stop-after: prints the IR" "graph @steady" "$work/stdout"
+run compile "$full" $size --print-after derive_caches --stop-after derive_caches
+contains "--print-after" "# after derive_caches" "$work/stdout"
+run compile "$full" $size --timings --verify-each -o plan
+contains "--timings" "^resolve .* s" "$work/stdout"
+
+run inspect "$full"
+contains "inspect: form" "^form  *full" "$work/stdout"
+contains "inspect: symbolic dims" "latent_frames" "$work/stdout"
+contains "inspect: operators" "Conv 39" "$work/stdout"
+contains "inspect: caches" "^caches  *32" "$work/stdout"
+contains "inspect: frames of later steps" "later steps give: f32\[1,3,4," "$work/stdout"
+run inspect "$first" "$steady"
+contains "inspect: a pair" "^form  *pair" "$work/stdout"
+
+run report "$work/plan"
+contains "report: shapes of both steps" "4x24x40x4" "$work/stdout"
+contains "report: the arena and its lower bound" "lower bound" "$work/stdout"
+contains "report: peak memory" "peak memory to expect" "$work/stdout"
+contains "report: caches" "^Caches: 32" "$work/stdout"
+fresh
+run report "$work/plan" -o report.txt
+same "report -o" "report.txt" "$(ls -A)"
+run dump "$work/plan"
+contains "dump: operators" "conv" "$work/stdout"
+run passes
+contains "passes: in order" "^resolve" "$work/stdout"
+run compile "$full" $size --stop-after specialise
+cp "$work/stdout" "$work/graph.ir"
+run opt "$work/graph.ir" --passes drop_dead_taps
+contains "opt: runs passes on text" "taps=1" "$work/stdout"
+timeout 60 "$program" opt - --passes eliminate_dead <"$work/graph.ir" >"$work/stdout" 2>"$work/stderr"
+sed 's/= data$/= opaque/' "$work/graph.ir" >"$work/opaque.ir" # weights stay with their model
+same "opt -: standard input" same "$(cmp "$work/opaque.ir" "$work/stdout" && echo same)"
+
+# ---- usage
+
+refused "no command" 2 "no command"
+refused "unknown command" 2 "unknown command 'fly'" fly
+refused "no file" 2 "wrong number of files" compile
+refused "three files" 2 "wrong number of files" compile a b c -o d
+refused "no output" 2 "-o PLAN is missing" compile "$full" $size
+refused "unknown option" 2 "unknown option" compile --fast
+refused "option without value" 2 "needs a value" compile "$full" -o
+refused "size that is none" 2 "expected HxW" compile "$full" --latent-size 3y5 -o plan
+refused "size of nothing" 2 "expected HxW" compile "$full" --latent-size 0x5 -o plan
+refused "unknown pass" 2 "no pass is named 'magic'" compile "$full" $size --skip magic -o plan
+refused "opt without passes" 2 "--passes LIST is missing" opt "$work/graph.ir"
+
+# ---- models that are wrong
+
+head -c 100000 "$full" >"$work/cut.onnx"
+echo "not a model" >"$work/text.onnx"
+: >"$work/empty.onnx"
+sed 's/Sigmoid/Sigmoix/g; s/ReduceL2/ReduceX9/g' "$full" >"$work/unknown.onnx"
+# pads=[2,1,1,0,1,1] -> [1,1,1,1,1,1] in the first convolution: padded on both sides of time
+sed 's/\x40\x02\x40\x01\x40\x01\x40\x00\x40\x01\x40\x01/\x40\x01\x40\x01\x40\x01\x40\x01\x40\x01\x40\x01/' "$full" >"$work/centred.onnx"
+
+refused "missing file" 1 "nosuch.onnx: cannot open" compile nosuch.onnx -o plan
+refused "a folder" 1 "not a regular file" compile "$data" -o plan
+refused "truncated model" 1 "cut.onnx: not an ONNX file" compile "$work/cut.onnx" -o plan
+refused "text" 1 "text.onnx: not an ONNX file" compile "$work/text.onnx" -o plan
+refused "empty file" 1 "empty.onnx: the file is empty" compile "$work/empty.onnx" -o plan
+refused "unknown operators, all of them" 1 "2 unsupported operators: Red.*Sigmoix (29)" compile "$work/unknown.onnx" -o plan
+refused "unknown operators: node names" 1 "'node_Sigmoix_20'" compile "$work/unknown.onnx" -o plan
+refused "a convolution that is not causal" 1 "node_conv3d_1' cannot be streamed" compile "$work/centred.onnx" $size -o plan
+refused "open size, none given" 2 "--latent-size HxW" compile "$full" -o plan
+refused "fixed size, another given" 2 "fixed at \[1,16,1,3,5\] by the model" compile "$first" "$steady" --latent-size 4x4 -o plan
+refused "a step alone" 1 "FIRST.onnx STEADY.onnx" compile "$steady" -o plan
+refused "a pair the wrong way round" 1 "is the first step given first" compile "$steady" "$first" -o plan
+refused "a pair of different weights" 1 "no convolution of the steady graph has the weights" \
+    compile "$first" "$data/row/pair_steady.onnx" $size -o plan
+refused "inspect: truncated" 1 "cut.onnx: not an ONNX file" inspect "$work/cut.onnx"
+
+# ---- outputs that fail
+
+refused "unwritable output" 1 "/nonexistent/plan: cannot create" compile "$full" $size -o /nonexistent/plan
+(trap '' XFSZ; ulimit -f 100; fresh; run compile "$full" $size -o plan; echo "$(complaint 1 'plan: cannot write')" >"$work/why")
+same "a disk that is full" "" "$(cat "$work/why")"
+"$program" dump "$work/plan" >/dev/full 2>"$work/stderr"
+same "standard output that is full" 1 "$?"
+
+# ---- plans that are wrong
+
+poke() { # FILE OFFSET TEXT
+    printf "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
+}
+cp "$work/plan" "$work/newer.plan"; poke "$work/newer.plan" 8 '\007'
+cp "$work/plan" "$work/damaged.plan"; poke "$work/damaged.plan" $(($(wc -c <"$work/plan") / 2)) damaged!
+head -c 5000 "$work/plan" >"$work/short.plan"
+for command in report dump; do
+    refused "$command: newer plan" 1 "newer.plan: .*version 7" $command "$work/newer.plan"
+    refused "$command: damaged plan" 1 "damaged.plan: " $command "$work/damaged.plan"
+    refused "$command: truncated plan" 1 "short.plan: " $command "$work/short.plan"
+    refused "$command: a model, not a plan" 1 "full.onnx: " $command "$full"
+done
+
+# ---- text that is wrong
+
+echo 'graph @first(%x: f32[1,2]) { %y = fly %x return %y }' >"$work/bad.ir"
+refused "opt: unknown operator" 1 "bad.ir:1: expected an operator, found 'fly'" opt "$work/bad.ir" --passes simplify
+refused "opt: missing file" 1 "none.ir: cannot open" opt none.ir --passes simplify
+
+cd /
+finish
