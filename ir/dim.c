@@ -31,6 +31,9 @@ bool dim_div(struct ir_dim a, struct ir_dim b, struct ir_dim *out) {
         *out = dim_const(a.first / b.first);
         return true;
     }
+    if (b.steady == -1 || (dim_is_const(b) && b.first == -1)) { // INT64_MIN % -1 traps
+        return dim_sub(dim_const(0), a, &a) && dim_sub(dim_const(0), b, &b) && dim_div(a, b, out);
+    }
     if (dim_is_const(b)) {
         if (a.first % b.first != 0 || a.steady % b.first != 0) return false;
         *out = (struct ir_dim){a.first / b.first, a.steady / b.first};

@@ -138,6 +138,15 @@ static int64_t take_int(struct parser *p) {
     return v;
 }
 
+// Also inf and nan, which are words.
+static double take_double(struct parser *p) {
+    char *end = p->text;
+    double d = p->kind == TOKEN_NUMBER || p->kind == TOKEN_WORD ? strtod(p->text, &end) : 0;
+    if (end == p->text || *end != 0) fail(p, "a number");
+    else advance(p);
+    return d;
+}
+
 static struct ir_dim take_dim(struct parser *p, bool *stream) {
     struct ir_dim d = dim_const(take_int(p));
     *stream = accept(p, "|");
@@ -207,6 +216,7 @@ static struct ir_type take_type(struct parser *p) {
         }
         bool stream;
         t.dims[t.rank] = take_dim(p, &stream);
+        if (stream && t.time_axis >= 0) fail(p, "one time axis");
         if (stream) t.time_axis = t.rank;
         t.rank++;
     }
@@ -252,11 +262,8 @@ static void take_literal(struct parser *p, struct ir_value *v) {
     for (; !p->failed && !is(p, "]"); n++) {
         if (n > 0) expect(p, ",");
         if (n == count) fail(p, "as many elements as the type has");
-        else if (floats) {
-            f[n] = strtof(p->text, NULL);
-            if (p->kind != TOKEN_NUMBER && p->kind != TOKEN_WORD) fail(p, "a number");
-            advance(p);
-        } else ints[n] = take_dim(p, &stream);
+        else if (floats) f[n] = (float)take_double(p);
+        else ints[n] = take_dim(p, &stream);
     }
     if (n != count) fail(p, "as many elements as the type has");
     v->constant->data = f;
@@ -355,9 +362,8 @@ static void take_attr_value(struct parser *p, struct ir_node *n, enum ir_key key
         }
         expect(p, "]");
         ir_attr_set_ints(n, key, count, ints);
-    } else if (strpbrk(p->text, ".eni") != NULL && (p->kind == TOKEN_NUMBER || p->kind == TOKEN_WORD)) {
-        ir_attr_set_float(n, key, strtod(p->text, NULL));
-        advance(p);
+    } else if (p->kind == TOKEN_WORD || strpbrk(p->text, ".eni") != NULL) {
+        ir_attr_set_float(n, key, take_double(p));
     } else ir_attr_set_int(n, key, take_int(p));
 }
 

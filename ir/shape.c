@@ -259,10 +259,10 @@ static bool infer_rms_norm(struct ir_node *n, struct error *err) {
 
 static bool infer_attention(struct ir_node *n, struct error *err) {
     const struct ir_type *q = &ir_in(n, 0)->type, *k = &ir_in(n, 1)->type, *v = &ir_in(n, 2)->type;
-    if (q->rank < 2 || !ir_type_equal(q, k) || v->rank != q->rank ||
-        !dim_equal(v->dims[v->rank - 2], k->dims[k->rank - 2])) {
-        return fail(n, err, "q, k and v do not fit", 1);
-    }
+    bool fits = q->rank >= 2 && ir_type_equal(q, k) && v->rank == q->rank && v->dtype == q->dtype &&
+                v->time_axis == q->time_axis;
+    for (int i = 0; fits && i < q->rank - 1; i++) fits = dim_equal(v->dims[i], q->dims[i]);
+    if (!fits) return fail(n, err, "q, k and v do not fit", 1);
     if (q->time_axis >= q->rank - 2)
         return fail(n, err, "attention over time cannot be streamed", q->time_axis);
     set_out(n, v);

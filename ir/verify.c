@@ -82,6 +82,29 @@ static bool check_types(struct ir_node *n, struct strbuf *context, struct error 
     return same || complain(n, context, err, "its output type is not what its inputs give");
 }
 
+// What a branch defines is unknown behind it.
+static void forget_results(const struct ir_block *b) {
+    for (struct ir_node *n = b->head; n != NULL; n = n->next) {
+        for (int i = 0; i < n->output_count; i++) n->outputs[i]->mark = 0;
+        for (int i = 0; i < 2; i++) {
+            if (n->blocks[i] != NULL) forget_results(n->blocks[i]);
+        }
+    }
+}
+
+// Marks of an earlier graph, or of values whose nodes were removed, must not count.
+static void clear_marks(const struct ir_block *b) {
+    for (struct ir_node *n = b->head; n != NULL; n = n->next) {
+        for (int i = 0; i < n->input_count; i++) {
+            if (ir_in(n, i) != NULL) ir_in(n, i)->mark = 0;
+        }
+        for (int i = 0; i < 2; i++) {
+            if (n->blocks[i] != NULL) clear_marks(n->blocks[i]);
+        }
+    }
+    forget_results(b);
+}
+
 static bool check_block(const struct ir_block *b, struct strbuf *context, struct error *err) {
     const struct ir_node *previous = NULL;
     for (struct ir_node *n = b->head; n != NULL; previous = n, n = n->next) {
@@ -91,7 +114,9 @@ static bool check_block(const struct ir_block *b, struct strbuf *context, struct
         if ((n->op == IR_RETURN) != (n->next == NULL))
             return complain(n, context, err, "a block ends in one return");
         for (int i = 0; i < 2; i++) {
-            if (n->blocks[i] != NULL && !check_block(n->blocks[i], context, err)) return false;
+            if (n->blocks[i] == NULL) continue;
+            if (!check_block(n->blocks[i], context, err)) return false;
+            forget_results(n->blocks[i]);
         }
         for (int i = 0; i < n->output_count; i++) {
             if (n->outputs[i]->def != n) return complain(n, context, err, "an output has another producer");
@@ -99,19 +124,6 @@ static bool check_block(const struct ir_block *b, struct strbuf *context, struct
         }
     }
     return b->tail == previous || error_set(err, ERROR_INTERNAL, "invalid IR: the node list is broken");
-}
-
-// Inputs too: they may name values whose nodes are no longer in the graph.
-static void clear_marks(const struct ir_block *b) {
-    for (struct ir_node *n = b->head; n != NULL; n = n->next) {
-        for (int i = 0; i < n->input_count; i++) {
-            if (ir_in(n, i) != NULL) ir_in(n, i)->mark = 0;
-        }
-        for (int i = 0; i < n->output_count; i++) n->outputs[i]->mark = 0;
-        for (int i = 0; i < 2; i++) {
-            if (n->blocks[i] != NULL) clear_marks(n->blocks[i]);
-        }
-    }
 }
 
 bool ir_verify(const struct ir_module *m, struct strbuf *context, struct error *err) {

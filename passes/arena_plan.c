@@ -97,7 +97,7 @@ static int by_length(const void *a, const void *b) {
 }
 static int by_start(const void *a, const void *b) {
     int x = *(const int *)a, y = *(const int *)b;
-    return by_key((uint64_t)-sorting[x].first, (uint64_t)-sorting[y].first, x, y);
+    return by_key((uint64_t)sorting[y].first, (uint64_t)sorting[x].first, x, y);
 }
 
 static void try_orders(struct planner *p) {

@@ -175,5 +175,6 @@ bool pass_assign_layout(struct ir_module *m, bool *progress, struct error *err) 
     for (struct ir_cache *c = m->caches; c != NULL; c = c->next) {
         if (c->type.rank == 5) lower_cache(c);
     }
-    return match_each(m, visit, progress, err) && (!*progress || pass_fold_rearranges(m, progress, err));
+    return match_each(m, visit, progress, err) &&
+           (!*progress || (pass_fold_rearranges(m, progress, err) && pass_eliminate_dead(m, progress, err)));
 }

@@ -3,6 +3,7 @@
 // reshape) gives no operator.
 #include "passes/emit.h"
 
+#include "ir/rearrange.h"
 #include "passes/emit_report.h"
 #include "passes/match.h"
 #include "passes/storage.h"
@@ -247,8 +248,9 @@ static bool emit_scale(struct emitter *e, const struct ir_node *n, const struct 
     if (!has_data(e, n, c)) return false;
     if (!right && (n->op == IR_SUB || n->op == IR_DIV))
         return refuse(e, n, "a constant on the left is not supported");
-    if (c->constant->count != 1 && c->constant->count != channels)
-        return refuse(e, n, "the constant is not one value per channel");
+    bool per_channel = c->type.rank > 0 && dim_is(c->type.dims[c->type.rank - 1], (int64_t)channels) &&
+                       c->constant->count == channels; // all of them along the last axis
+    if (c->constant->count != 1 && !per_channel) return refuse(e, n, "the constant is not one value per channel");
     if (n->op == IR_DIV) f.reciprocal = 1;
     op.in[0] = view(e, x);
     op.out = view(e, n->outputs[0]);
@@ -322,12 +324,36 @@ static bool emit_push(struct emitter *e, const struct ir_node *n) {
     return copy(e, n, part_view(e, ir_in(n, 0), have - frames, frames), cache_view(e, c, frames));
 }
 
+// Whether atom-carrying axis `from` of one side of a permutation lies on axis `to` of the other (or has no atom).
+static bool lies_on(const struct ir_rearrange *r, int from, int to) {
+    int atom = 0, axis, position;
+    for (int i = 0; i < from; i++) atom += r->in_count[i];
+    if (r->in_count[from] == 0) return true;
+    rearrange_place(r, atom, &axis, &position);
+    return r->in_count[from] == 1 && r->out_count[axis] == 1 && axis == to;
+}
+
+// A tensor of images, rows and columns being its last two axes in this order, seen as [frames, height, width, channels]:
+// which of the other axes are the channels is then settled by the permutation itself.
+static bool from_frames(const struct ir_rearrange *r) {
+    if (r->in_rank != 4 || r->out_rank < 4 || r->atoms != r->in_atoms) return false;
+    for (int i = 0; i < r->out_rank; i++) {
+        if (r->out_count[i] > 1) return false;
+    }
+    return lies_on(r, 1, r->out_rank - 2) && lies_on(r, 2, r->out_rank - 1);
+}
+
+static bool to_frames(const struct ir_rearrange *r) {
+    struct ir_rearrange inverse;
+    return rearrange_inverse(r, &inverse) && from_frames(&inverse);
+}
+
 // The latents: any permutation of a dense tensor of one frame.
 static uint32_t input_view(struct emitter *e, const struct ir_node *n) {
     const struct ir_type *t = &n->outputs[0]->type;
     uint64_t in[IR_MAX_RANK], s[4];
     storage_dense_strides(&ir_in(n, 0)->type, in);
-    if (!storage_strides(ir_attr_rearrange(n), in, s)) return PLAN_NONE;
+    if (!to_frames(ir_attr_rearrange(n)) || !storage_strides(ir_attr_rearrange(n), in, s)) return PLAN_NONE;
     struct plan_view v = {.space = PLAN_INPUT,
                           .frames = (uint32_t)t->dims[0].first,
                           .height = (uint32_t)t->dims[1].first,
@@ -380,9 +406,9 @@ static bool emit_return(struct emitter *e, const struct ir_node *n) {
     struct ir_node *r = n->input_count == 1 ? match_op(ir_in(n, 0), IR_REARRANGE) : NULL;
     const struct ir_rearrange *p = r ? ir_attr_rearrange(r) : NULL;
     const struct ir_value *x = r ? ir_in(r, 0) : NULL;
-    bool frames = x && x->type.rank == 4 && x->storage.place == IR_IN_BUFFER && p->atoms == p->in_atoms;
-    for (int i = 0; frames && i < p->out_rank; i++) frames = p->out_count[i] <= 1; // nothing is merged
-    if (!frames) return refuse(e, n, "the result is not one list of video frames");
+    if (x == NULL || x->storage.place != IR_IN_BUFFER || !from_frames(p)) {
+        return refuse(e, n, "the result is not one list of video frames");
+    }
     const struct ir_dim *d = x->type.dims;
     uint64_t plane = (uint64_t)(d[1].first * d[2].first);
     struct plan_view out = {.space = PLAN_OUTPUT,
@@ -491,6 +517,7 @@ static bool emit_latents(struct emitter *e) {
 }
 
 bool emit_plan(struct ir_module *m, const char *path, struct error *err) {
+    if (!ir_verify(m, NULL, err)) return false;
     struct arena scratch = {0};
     struct emitter e = {.m = m, .w = plan_writer_new(&scratch), .scratch = &scratch, .err = err};
     emit_caches(&e);

@@ -141,6 +141,9 @@ static bool eval_slice(struct eval *e, struct tensor *out) {
     const struct tensor *in = &e->in[0];
     int64_t starts[8], ends[8], axes[8] = {0, 1, 2, 3, 4, 5, 6, 7}, steps[8] = {1, 1, 1, 1, 1, 1, 1, 1};
     if (e->in_count < 3 || !const_list(&e->in[1], starts, 8) || !const_list(&e->in[2], ends, 8)) return false;
+    for (int i = 2; i < e->in_count; i++) {
+        if (e->in[i].count != e->in[1].count) return false;
+    }
     if (e->in_count > 3 && !const_list(&e->in[3], axes, 8)) return false;
     if (e->in_count > 4 && !const_list(&e->in[4], steps, 8)) return false;
     size_t strides[IR_MAX_RANK];
@@ -148,16 +151,19 @@ static bool eval_slice(struct eval *e, struct tensor *out) {
     strides_of(in, strides);
     *out = *in;
     for (int i = 0; i < in->rank; i++) step[i] = (ptrdiff_t)strides[i];
+    unsigned seen = 0;
     for (size_t k = 0; k < e->in[1].count; k++) {
         int64_t a = axes[k] < 0 ? axes[k] + in->rank : axes[k];
-        if (a < 0 || a >= in->rank || steps[k] == 0 || steps[k] == INT64_MIN) return false;
+        if (a < 0 || a >= in->rank || steps[k] == 0 || steps[k] == INT64_MIN || (seen >> a & 1)) return false;
+        seen |= 1u << a;
+        steps[k] = clamp64(steps[k], -in->dims[a] - 1, in->dims[a] + 1); // longer ones take one element, too
         int64_t n = in->dims[a], s = starts[k], t = ends[k], low = steps[k] > 0 ? 0 : -1;
         int64_t high = steps[k] > 0 ? n : n - 1;
         s = clamp64(s < 0 ? s + n : s, steps[k] > 0 ? 0 : 0, high);
         t = clamp64(t < 0 ? (t < -n ? -1 + (steps[k] > 0) : t + n) : t, low, n);
         int64_t length =
             steps[k] > 0 ? (t - s + steps[k] - 1) / steps[k] : (s - t - steps[k] - 1) / -steps[k];
-        out->dims[a] = length < 0 ? 0 : length;
+        out->dims[a] = length < 0 || n == 0 ? 0 : length;
         base += (ptrdiff_t)s * (ptrdiff_t)strides[a];
         step[a] = (ptrdiff_t)(steps[k] * (int64_t)strides[a]);
     }
@@ -175,8 +181,9 @@ static bool eval_gather(struct eval *e, struct tensor *out) {
     for (int i = 0; i < axis; i++) out->dims[out->rank++] = in->dims[i];
     for (int i = 0; i < index->rank; i++) out->dims[out->rank++] = index->dims[i];
     for (int i = (int)axis + 1; i < in->rank; i++) out->dims[out->rank++] = in->dims[i];
-    size_t outer = count_of((int)axis, in->dims), inner = 1, n = 0, length = (size_t)in->dims[axis];
-    for (int i = (int)axis + 1; i < in->rank; i++) inner *= (size_t)in->dims[i];
+    size_t outer = count_of((int)axis, in->dims), n = 0, length = (size_t)in->dims[axis];
+    size_t inner = count_of(in->rank - (int)axis - 1, in->dims + axis + 1);
+    if (count_of(out->rank, out->dims) > MAX_ELEMENTS) return false;
     size_t *source = arena_array(e->scratch, outer * index->count * inner + 1, sizeof *source);
     for (size_t o = 0; o < outer; o++) {
         for (size_t k = 0; k < index->count; k++) {
@@ -230,6 +237,8 @@ static bool eval_unit_axes(struct eval *e, struct tensor *out, bool insert) {
     out->rank = 0;
     for (int i = 0, k = 0; i < rank; i++) {
         bool unit = mask >> i & 1;
+        if (insert && !unit && k >= in->rank) return false; // axes repeat
+        if (!insert && unit && in->dims[i] != 1) return false;
         if (insert) out->dims[out->rank++] = unit ? 1 : in->dims[k++];
         else if (!unit) out->dims[out->rank++] = in->dims[i];
     }
@@ -262,6 +271,9 @@ static bool eval_concat(struct eval *e, struct tensor *out) {
     if (axis < 0 || axis >= out->rank) return false;
     for (int i = 1; i < e->in_count; i++) {
         if (e->in[i].rank != out->rank || (e->in[i].ints == NULL) != (out->ints == NULL)) return false;
+        for (int d = 0; d < out->rank; d++) {
+            if (d != axis && e->in[i].dims[d] != out->dims[d]) return false;
+        }
         out->dims[axis] += e->in[i].dims[axis];
     }
     out->count = count_of(out->rank, out->dims);
@@ -379,7 +391,10 @@ static bool int_op(enum ir_op op, struct ir_dim a, struct ir_dim b, struct ir_di
     case IR_MUL: return dim_mul(a, b, r);
     case IR_DIV: return dim_div(a, b, r);
     case IR_NEG: return dim_sub(dim_const(0), a, r);
-    case IR_ABS: *r = dim_const(llabs(a.first)); return dim_is_const(a) && a.first != INT64_MIN;
+    case IR_ABS:
+        if (!dim_is_const(a) || a.first == INT64_MIN) return false;
+        *r = dim_const(llabs(a.first));
+        return true;
     case IR_ONNX_MOD:
         if (!dim_is_const(a) || !dim_is_const(b) || b.first == 0 || b.first == -1) return false;
         *r = dim_const((a.first % b.first + b.first) % b.first);

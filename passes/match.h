@@ -8,7 +8,7 @@
 struct ir_node *match_op(const struct ir_value *v, enum ir_op op);
 // A float constant whose elements are all equal (a scalar in effect, small), and that value.
 bool match_splat(const struct ir_value *v, double *value);
-// A binary node with a splat on one side: the other operand; NULL if there is none. `left_only`: the constant
+// A binary node with a splat on one side: the other operand; NULL if there is none. `right_only`: the constant
 // must be the second operand.
 struct ir_value *match_splat_operand(const struct ir_node *n, bool right_only, double *value);
 // The value behind rearrangements that only repeat elements (an ONNX Expand in front of a broadcasting

@@ -13,9 +13,9 @@
 // frame) pairs, looking through concat and slice, and compared: neither names nor positions matter.
 //
 // First graph: it has no cache inputs; its convolutions pad time by kernel - 1 zero frames. Each is the same
-// convolution as the one of the steady graph with the same weights (constants are shared by now), and must
-// return the last frames of its input as that cache. Caches that no convolution of the first graph feeds stay
-// zero.
+// convolution as the one of the steady graph with the same weights (constants are shared by now;
+// weights that two convolutions use would prove nothing), and must return the last frames of its input as that
+// cache. Caches that no convolution of the first graph feeds stay zero.
 //
 // What is not proven is an error that names the input or output: a wrong cache must never be compiled.
 #include "passes/causal_conv.h"
@@ -92,7 +92,8 @@ static bool is_graph_input(const struct ir_value *v) { return v->def == NULL && 
 
 struct conv {                     // one streaming convolution of the steady graph
     struct ir_node *node, *first; // and its partner in the first graph, NULL if it has none
-    struct ir_value *cache_in, *x;
+    struct ir_node *concat;       // of the cache and the new frames
+    struct ir_value *cache_in;
     int result;
     struct ir_cache *cache;
 };
@@ -129,7 +130,7 @@ static bool match_steady(struct pairing *p, struct ir_node *n, struct conv *c) {
                          "cache of %lld frames and no padding in time",
                          n->name, (long long)kernel_frames(n) - 1);
     }
-    *c = (struct conv){.node = n, .cache_in = ir_in(concat, 0), .x = ir_in(concat, 1)};
+    *c = (struct conv){.node = n,.concat = concat, .cache_in = ir_in(concat, 0)};
     struct frames next;
     frames_of(ir_out(concat), &next);
     keep_last(&next, kernel_frames(n) - 1);
@@ -151,21 +152,23 @@ static bool collect_steady(struct pairing *p, struct arena *scratch) {
     return true;
 }
 
-// The first graph's convolution belongs to the steady one with the same weights and bias that is still free.
+// The first graph's convolution belongs to the one steady convolution with the same weights and bias.
 static struct conv *partner(struct pairing *p, const struct ir_node *n) {
+    struct conv *found = NULL;
     for (int i = 0; i < p->count; i++) {
         struct conv *c = &p->convs[i];
-        if (c->first == NULL && ir_in(c->node, 1) == ir_in(n, 1) && ir_in(c->node, 2) == ir_in(n, 2))
-            return c;
+        if (ir_in(c->node, 1) != ir_in(n, 1) || ir_in(c->node, 2) != ir_in(n, 2)) continue;
+        if (found != NULL || c->first != NULL) return NULL; // weights used twice do not tell which is which
+        found = c;
     }
-    return NULL;
+    return found;
 }
 
 static bool match_first(struct pairing *p, struct ir_node *n, bool *is_cache) {
     struct conv *c = partner(p, n);
     if (c == NULL)
         return error_set(p->err, ERROR_UNSUPPORTED,
-                         "first graph: no convolution of the steady graph has the weights of node '%s'",
+                         "first graph: not exactly one convolution of the steady graph has the weights of node '%s'",
                          n->name);
     if (!time_pads_are(n, kernel_frames(n) - 1)) {
         return error_set(p->err, ERROR_UNSUPPORTED, "first graph: node '%s' must pad time by (%lld, 0)",
@@ -209,7 +212,7 @@ static void rewrite(struct pairing *p, int latents, int first_frames, int steady
     for (int i = 0; i < p->count; i++) {
         struct conv *c = &p->convs[i];
         c->cache = causal_cache_new(m, c->cache_in->type, kernel_frames(c->node) - 1, c->node->name);
-        causal_conv_new(c->node, c->x, c->cache);
+        causal_conv_new(c->node, ir_in(c->concat, 1), c->cache);
         if (c->first != NULL) causal_conv_new(c->first, ir_in(c->first, 0), c->cache);
     }
     keep_result(p->first, first_frames);
@@ -247,12 +250,21 @@ static bool pair(struct pairing *p, struct arena *scratch) {
     return true;
 }
 
+// A cache input is gone now, so nothing but its convolution and its update may have read it.
+static bool check_unread(const struct conv *c, struct error *err) {
+    const struct ir_use *u = c->cache_in->uses;
+    return u == NULL || error_set(err, ERROR_UNSUPPORTED,
+                                  "steady graph: cache input '%s' is also read by node '%s' (%s)",
+                                  c->cache_in->name, u->user->name, ir_info(u->user)->name);
+}
+
 bool pass_pair_caches(struct ir_module *m, bool *progress, struct error *err) {
     struct pairing p = {.first = ir_graph_find(m, "first"), .steady = ir_graph_find(m, "steady"), .err = err};
     struct arena scratch = {0};
     if (p.first == NULL || p.steady == NULL || m->caches != NULL) return true; // not a pair, or done
-    bool ok = pair(&p, &scratch);
+    bool ok = pair(&p, &scratch) && pass_eliminate_dead(m, progress, err);
+    for (int i = 0; ok && i < p.count; i++) ok = check_unread(&p.convs[i], err);
     arena_free(&scratch);
     if (ok) *progress = true;
-    return ok && pass_eliminate_dead(m, progress, err);
+    return ok;
 }

@@ -25,7 +25,7 @@ struct pass {
 extern const struct pass passes[];
 extern const int pass_count;
 
-// Runs the pipeline, or as far as options->stop_after. *m may be replaced (verify_each parses it back).
+// Runs the pipeline, or as far as options->stop_after.
 bool pass_run_all(struct ir_module **m, const struct pass_options *options, struct error *err);
 // Runs the named passes (separated by commas or spaces) in the order given: for `wanc opt` and the pass
 // tests.

@@ -16,25 +16,36 @@
 #include "passes/match.h"
 #include "passes/pass.h"
 
-// Strips scalar factors, also those in front of rearrangements that have no other user.
-static struct ir_value *strip_scale(struct ir_value *v, double *scale) {
+// The value behind scalar factors, which go into *scale.
+static struct ir_value *strip_factors(struct ir_value *v, double *scale) {
     double c;
     for (;;) {
         struct ir_node *n = v->def;
-        struct ir_value *x =
-            n && (n->op == IR_MUL || n->op == IR_DIV) ? match_splat_operand(n, n->op == IR_DIV, &c) : NULL;
-        if (x == NULL || !ir_type_equal(&x->type, &v->type)) break;
+        bool factor = n && (n->op == IR_MUL || n->op == IR_DIV);
+        struct ir_value *x = factor ? match_splat_operand(n, n->op == IR_DIV, &c) : NULL;
+        if (x == NULL || !ir_type_equal(&x->type, &v->type)) return v;
         *scale = n->op == IR_MUL ? *scale * c : *scale / c;
         v = x;
     }
+}
+
+// Also those in front of rearrangements, which are then repeated in front of `at`: others may read them.
+static struct ir_value *strip_scale(struct ir_node *at, struct ir_value *v, double *scale) {
+    v = strip_factors(v, scale);
     struct ir_node *r = match_op(v, IR_REARRANGE);
-    if (r == NULL || ir_only_user(v) == NULL) return v;
-    double inner = 1;
-    struct ir_value *x = strip_scale(ir_in(r, 0), &inner);
-    if (x == ir_in(r, 0)) return v;
-    ir_node_set_input(r, 0, x);
-    *scale *= inner;
-    return v;
+    struct ir_value *x = r ? strip_scale(at, ir_in(r, 0), scale) : NULL;
+    return r == NULL || x == ir_in(r, 0) ? v : match_rearrange(at, x, ir_attr_rearrange(r));
+}
+
+// Whether q, the transpose of kt, and v agree in all but the channels of v; factors do not change types.
+static bool types_fit(const struct ir_type *q, const struct ir_type *kt, const struct ir_type *v) {
+    int rank = q->rank;
+    if (kt->rank != rank || v->rank != rank || q->time_axis >= rank - 2) return false;
+    if (kt->time_axis != q->time_axis || v->time_axis != q->time_axis) return false;
+    for (int i = 0; i < rank - 2; i++) {
+        if (!dim_equal(kt->dims[i], q->dims[i]) || !dim_equal(v->dims[i], q->dims[i])) return false;
+    }
+    return dim_equal(kt->dims[rank - 1], q->dims[rank - 2]); // as many keys as queries
 }
 
 static struct ir_value *transpose_last(struct ir_node *at, struct ir_value *v) {
@@ -52,13 +63,11 @@ static bool visit(struct ir_node *n, bool *progress, struct error *err) {
     int rank = scores->type.rank;
     double scale = 1;
     if (ir_attr_int(softmax, IR_KEY_AXIS, 0) != rank - 1) return true;
-    struct ir_node *product = match_op(strip_scale(scores, &scale), IR_MATMUL);
-    if (product == NULL || ir_in(product, 0)->type.rank != rank || ir_in(product, 1)->type.rank != rank ||
-        ir_in(n, 1)->type.rank != rank)
+    struct ir_node *product = match_op(strip_factors(scores, &scale), IR_MATMUL);
+    if (product == NULL || !types_fit(&ir_in(product, 0)->type, &ir_in(product, 1)->type, &ir_in(n, 1)->type))
         return true;
-    struct ir_value *q = strip_scale(ir_in(product, 0), &scale);
-    struct ir_value *k = transpose_last(n, strip_scale(ir_in(product, 1), &scale));
-    if (k == NULL || !ir_type_equal(&q->type, &k->type)) return true;
+    struct ir_value *q = strip_scale(n, ir_in(product, 0), &scale);
+    struct ir_value *k = transpose_last(n, strip_scale(n, ir_in(product, 1), &scale));
     struct ir_value *inputs[] = {q, k, ir_in(n, 1)};
     struct ir_node *attention = ir_insert(n, IR_ATTENTION, 3, inputs);
     ir_attr_set_float(attention, IR_KEY_SCALE, scale);

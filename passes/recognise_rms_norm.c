@@ -53,7 +53,8 @@ static bool varies_along(const struct ir_value *c, const struct ir_type *t, int 
         bool here = i + t->rank - c->type.rank == axis;
         if (!dim_is(c->type.dims[i], 1) && !(here && dim_equal(c->type.dims[i], t->dims[axis]))) return false;
     }
-    return axis >= t->rank - c->type.rank;
+    int shift = t->rank - c->type.rank;
+    return axis >= shift && dim_equal(c->type.dims[axis - shift], t->dims[axis]);
 }
 
 // The same constant as a list of one value per channel: its bytes are already in that order.

@@ -3,11 +3,11 @@
 //     %a = rearrange %f {"a b c d -> 1 d a b c"}        ->  %y1 = silu %f
 //     %y = silu %a                                          %y  = rearrange %y1 {"a b c d -> 1 d a b c"}
 //
-// With two operands both must be rearranged alike; where only one is, the other gets the inverse in front. A
-// constant that varies along the channels follows them to the last axis. Moving all rearrangements downwards
-// makes those behind one operator meet those in front of the next, and fold_rearranges removes them: what
-// remains is the conversion of the latents, that of the video frames, and real work such as temporal
-// interleave.
+// With two operands both must be rearranged alike; where only one is, and that one comes from frames and the
+// other does not, the other gets the inverse in front. A constant that varies along the channels follows them
+// to the last axis. Moving all rearrangements downwards makes those behind one operator meet those in front of
+// the next, and fold_rearranges removes them: what remains is the conversion of the latents, that of the video
+// frames, and real work such as temporal interleave.
 #include "ir/rearrange.h"
 #include "passes/match.h"
 #include "passes/pass.h"
@@ -18,11 +18,18 @@ static const struct ir_rearrange *movable(const struct ir_value *v) {
     return r && rearrange_repeats(r) == 0 ? r : NULL;
 }
 
+// The same numbers in another shape.
+static struct ir_value *with_type(struct ir_module *m, const struct ir_value *c, struct ir_type t) {
+    struct ir_value *v = ir_constant_new(m, ir_fresh_name(m, c->name), t);
+    *v->constant = *c->constant;
+    return v;
+}
+
 // A constant against the value behind `r`, as it must look in front of r: a scalar stays, one that varies
 // along the axis that r took from the last axis becomes a vector. NULL if it varies otherwise.
 static struct ir_value *constant_in_front(struct ir_module *m, struct ir_value *c, const struct ir_type *out,
                                           const struct ir_type *in, const struct ir_rearrange *r) {
-    if (c->constant->count == 1) return c;
+    if (c->constant->count == 1) return c->type.rank <= in->rank ? c : with_type(m, c, ir_type_make(IR_F32, 0, NULL));
     int varying = -1, axis, position;
     for (int i = 0; i < c->type.rank; i++) {
         if (dim_is(c->type.dims[i], 1)) continue;
@@ -32,23 +39,30 @@ static struct ir_value *constant_in_front(struct ir_module *m, struct ir_value *
     if (r->in_count[in->rank - 1] != 1 || varying < 0) return NULL;
     rearrange_place(r, r->in_atoms - 1, &axis, &position);
     if (axis != varying || r->out_count[axis] != 1) return NULL;
-    struct ir_dim channels = in->dims[in->rank - 1];
-    struct ir_value *v = ir_constant_new(m, ir_fresh_name(m, c->name), ir_type_make(IR_F32, 1, &channels));
-    *v->constant = *c->constant;
-    return v;
+    return with_type(m, c, ir_type_make(IR_F32, 1, &in->dims[in->rank - 1]));
+}
+
+// Whether an operator on frames computed the value, perhaps with elementwise ones behind it.
+static bool is_frames(const struct ir_value *v) {
+    while (v->def != NULL && (ir_info(v->def)->flags & IR_ELEMENTWISE)) {
+        v = ir_in(v->def, ir_in(v->def, 0)->constant && v->def->input_count > 1 ? 1 : 0);
+    }
+    return v->def != NULL && ir_info(v->def)->level == IR_LEVEL_FRAME;
 }
 
 // The other operand of a binary node as it must be in front of r; NULL if that cannot be.
-static struct ir_value *in_front(struct ir_node *n, struct ir_value *v, const struct ir_type *in,
+static struct ir_value *in_front(struct ir_node *n, struct ir_value *v, const struct ir_value *source,
                                  const struct ir_rearrange *r) {
     struct ir_rearrange inverse;
     const struct ir_rearrange *own = movable(v);
+    const struct ir_type *in = &source->type;
     if (v->constant)
         return ir_is_float_constant(v)
                    ? constant_in_front(n->block->graph->module, v, &ir_out(n)->type, in, r)
                    : NULL;
     if (!ir_type_equal(&v->type, &ir_out(n)->type)) return NULL;
     if (own && rearrange_equal(own, r)) return ir_in(v->def, 0);
+    if (!is_frames(source) || is_frames(v)) return NULL; // frames stay where they are, only others come to them
     return rearrange_inverse(r, &inverse) ? match_rearrange(n, v, &inverse) : NULL;
 }
 
@@ -59,7 +73,7 @@ static bool sink(struct ir_node *n, bool *progress, struct error *err) {
     const struct ir_rearrange *r = movable(ir_in(n, lead));
     struct ir_value *inputs[2] = {NULL, NULL}, *source = ir_in(ir_in(n, lead)->def, 0);
     inputs[lead] = source;
-    if (n->input_count == 2) inputs[1 - lead] = in_front(n, ir_in(n, 1 - lead), &source->type, r);
+    if (n->input_count == 2) inputs[1 - lead] =in_front(n, ir_in(n, 1 - lead), source, r);
     if (n->input_count == 2 && inputs[1 - lead] == NULL) return true;
     struct ir_node *f = ir_insert(n, n->op, n->input_count, inputs);
     ir_attr_copy_all(f, n);

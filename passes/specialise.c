@@ -90,10 +90,16 @@ static void specialise_slice(struct ir_node *n, const struct ir_type *in, enum v
     ir_attr_remove(n, IR_KEY_STEADY_END);
 }
 
+// An operator on nothing gives nothing, unless it broadcasts: x + x[:1].
+static bool gives_frames(const struct ir_node *original, enum variant v) {
+    const struct ir_type *t = original->output_count > 0 ? &ir_out(original)->type : NULL;
+    return t != NULL && t->time_axis >= 0 && part(t->dims[t->time_axis], v) != 0;
+}
+
 static bool specialise_node(struct ir_node *n, const struct ir_node *original, enum variant v,
                             struct error *err) {
     bool empty = false;
-    if (n->op == IR_CONCAT) {
+    if (n->op == IR_CONCAT && ir_attr_int(n, IR_KEY_AXIS, 0) == ir_out(original)->type.time_axis) {
         for (int i = n->input_count - 1; i >= 0; i--) {
             if (is_empty(ir_in(n, i)) && n->input_count > 1) ir_node_drop_input(n, i);
         }
@@ -102,6 +108,7 @@ static bool specialise_node(struct ir_node *n, const struct ir_node *original, e
     if (n->op == IR_RETURN)
         return !empty ||
                refuse(n, err, v == FIRST ? "the first step gives no frames" : "later steps give no frames");
+    if (empty && gives_frames(original, v)) return refuse(n, err, "it needs frames that not every step has");
     const struct ir_type *in = &ir_in(original, 0)->type;
     if (n->op == IR_SLICE) specialise_slice(n, in, v);
     if (n->op == IR_REARRANGE) {

@@ -140,6 +140,12 @@ static bool same_block(const struct plan *p, uint32_t a, uint32_t b) {
            p->views[a].index == p->views[b].index;
 }
 
+// By the addresses from first to last element: interleaved views count as overlapping.
+static bool overlap(const struct plan *p, uint32_t a, uint32_t b) {
+    const struct plan_view *x = &p->views[a], *y = &p->views[b];
+    return x->offset < y->offset + plan_view_extent(y) && y->offset < x->offset + plan_view_extent(x);
+}
+
 // XNNPACK reads neighbours of a pixel while others are being written.
 static bool check_apart(const struct plan *p, const struct plan_op *op, struct error *err) {
     const struct plan_op_rule *rule = &rules[op->kind];
@@ -147,7 +153,14 @@ static bool check_apart(const struct plan *p, const struct plan_op *op, struct e
     for (uint32_t i = 0; i < rule->inputs && !rule->same_block; i++) {
         apart = apart && !same_block(p, op->in[i], op->out) && !same_block(p, op->in[i], op->scratch);
     }
-    return apart || error_set(err, ERROR_INPUT, "reads and writes the same block");
+    if (!apart) return error_set(err, ERROR_INPUT, "reads and writes the same block");
+    // Pointwise operators may work in place: element by element, so that the views are the same or disjoint.
+    for (uint32_t i = 0; i < rule->inputs && rule->same_block && op->kind != PLAN_OP_COPY; i++) {
+        if (op->in[i] != op->out && same_block(p, op->in[i], op->out) && overlap(p, op->in[i], op->out)) {
+            return error_set(err, ERROR_INPUT, "input %u: overlaps the output without being the same", i);
+        }
+    }
+    return true;
 }
 
 static bool check_views(const struct plan *p, enum plan_variant v, uint32_t i, const struct plan_op *op,

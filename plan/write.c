@@ -266,6 +266,14 @@ static bool put_sections(struct output *o, const struct plan_writer *w) {
            put_tables(o, PLAN_SECTION_SHAPES, &w->shapes, 1) && put_weights(o, w);
 }
 
+#if defined(__x86_64__)
+#define BUILD_ISA "x86-64"
+#elif defined(__aarch64__)
+#define BUILD_ISA "aarch64"
+#else
+#define BUILD_ISA "another ISA"
+#endif
+
 // The header is known last, because it has the checksums; it is written over zeros at the start.
 static bool put_header(struct output *o) {
     struct {
@@ -273,8 +281,9 @@ static bool put_header(struct output *o) {
         struct plan_section sections[SECTIONS];
     } start = {.header = {.magic = PLAN_MAGIC, .version = PLAN_VERSION, .section_count = SECTIONS}};
     start.header.file_size = o->file.size;
-    snprintf(start.header.build, sizeof start.header.build, "wanc %s, %s", WAN_VERSION,
-             "compiler " __VERSION__);
+    // The plan itself runs on any ISA: kernels and packing are chosen when it is opened.
+    snprintf(start.header.build, sizeof start.header.build, "wanc %s for any ISA, compiled by gcc or clang %s on %s",
+             WAN_VERSION, __VERSION__, BUILD_ISA);
     memcpy(start.sections, o->sections, sizeof start.sections);
     start.header.checksum = XXH3_64bits(&start, sizeof start);
     return file_write_at(&o->file, 0, &start, sizeof start, o->err);

@@ -110,7 +110,7 @@ refused "open size, none given" 2 "--latent-size HxW" compile "$full" -o plan
 refused "fixed size, another given" 2 "fixed at \[1,16,1,3,5\] by the model" compile "$first" "$steady" --latent-size 4x4 -o plan
 refused "a step alone" 1 "FIRST.onnx STEADY.onnx" compile "$steady" -o plan
 refused "a pair the wrong way round" 1 "is the first step given first" compile "$steady" "$first" -o plan
-refused "a pair of different weights" 1 "no convolution of the steady graph has the weights" \
+refused "a pair of different weights" 1 "convolution of the steady graph has the weights" \
     compile "$first" "$data/row/pair_steady.onnx" $size -o plan
 refused "inspect: truncated" 1 "cut.onnx: not an ONNX file" inspect "$work/cut.onnx"
 
