@@ -439,6 +439,7 @@ static bool can_infer(const struct ir_node *n) {
 static void take_node(struct parser *p, struct ir_block *b) {
     static const int most_results = 64, most_operands = 4096;
     struct result results[64];
+    int line = p->line;
     int result_count = take_results(p, results, most_results), count = 0;
     enum ir_op op = take_op(p);
     struct ir_value **operands = NULL;
@@ -459,7 +460,7 @@ static void take_node(struct parser *p, struct ir_block *b) {
     bool infer = result_count > 0 && results[0].annotations.type.rank < 0 && can_infer(n);
     struct error err = {0};
     if (infer && !ir_infer_node(n, &err)) {
-        error_set(p->err, ERROR_INPUT, "%s:%d: %s", p->file, p->line, err.message);
+        error_set(p->err, ERROR_INPUT, "%s:%d: %s", p->file, line, err.message);
         p->failed = true;
     }
     define_results(p, n, results, !infer);

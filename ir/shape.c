@@ -182,9 +182,9 @@ static bool conv_dim(struct ir_dim in, int64_t begin, int64_t end, int64_t kerne
     if (!dim_add(in, dim_const(begin), out) || !dim_add(*out, dim_const(end), out)) return false;
     if (!dim_sub(*out, dim_const(kernel), out)) return false;
     if (!dim_is_const(*out)) return stride == 1 && dim_add(*out, dim_const(1), out);
-    if (out->first < 0 && stride > 1) return false;
+    if (out->first < 0) return false;
     *out = dim_const(out->first / stride + 1);
-    return out->first >= 0;
+    return true;
 }
 
 static bool conv_weight(const struct ir_node *n, struct error *err, struct ir_dim channels, int rank) {
@@ -212,6 +212,7 @@ static bool infer_conv(struct ir_node *n, struct error *err) {
         return fail(n, err, "pads or strides are wrong", 0);
     if (!conv_weight(n, err, t.dims[1], t.rank)) return false;
     for (int i = 0; i < spatial; i++) {
+        if (i + 2 == t.time_axis && dim_is(t.dims[i + 2], 0)) continue; // no frames give no frames
         if (!conv_dim(t.dims[i + 2], pads[i], pads[i + spatial], w->dims[i + 2].first, strides[i],
                       &t.dims[i + 2])) {
             return fail(n, err, "the kernel does not fit", i + 2);
@@ -355,7 +356,7 @@ static rule_fn *rule_of(enum ir_op op) {
 
 bool ir_infer_node(struct ir_node *n, struct error *err) {
     if (ir_info(n)->level == IR_LEVEL_ONNX || n->op == IR_RETURN) return true; // no types
-    for (int i = 0; i < n->input_count; i++) {
+    for (int i = 0; i < n->input_count || i < ir_info(n)->min_in; i++) {
         if (ir_in(n, i) == NULL && i < ir_info(n)->min_in) return fail(n, err, "an input is missing", i);
         if (ir_in(n, i) != NULL && ir_in(n, i)->type.rank < 0)
             return fail(n, err, "the shape of an input is unknown", i);

@@ -4,6 +4,8 @@
 
 #include "base/size.h"
 
+#include <string.h>
+
 typedef unsigned long long ull; // for printf
 
 #define WORDS(params) (sizeof(struct params) / sizeof(uint32_t))
@@ -140,9 +142,10 @@ static bool same_block(const struct plan *p, uint32_t a, uint32_t b) {
            p->views[a].index == p->views[b].index;
 }
 
-// By the addresses from first to last element: interleaved views count as overlapping.
+// By the addresses from first to last element: interleaved views count as overlapping, equal ones do not.
 static bool overlap(const struct plan *p, uint32_t a, uint32_t b) {
     const struct plan_view *x = &p->views[a], *y = &p->views[b];
+    if (memcmp(x, y, sizeof *x) == 0) return false;
     return x->offset < y->offset + plan_view_extent(y) && y->offset < x->offset + plan_view_extent(x);
 }
 
@@ -156,7 +159,7 @@ static bool check_apart(const struct plan *p, const struct plan_op *op, struct e
     if (!apart) return error_set(err, ERROR_INPUT, "reads and writes the same block");
     // Pointwise operators may work in place: element by element, so that the views are the same or disjoint.
     for (uint32_t i = 0; i < rule->inputs && rule->same_block && op->kind != PLAN_OP_COPY; i++) {
-        if (op->in[i] != op->out && same_block(p, op->in[i], op->out) && overlap(p, op->in[i], op->out)) {
+        if (same_block(p, op->in[i], op->out) && overlap(p, op->in[i], op->out)) {
             return error_set(err, ERROR_INPUT, "input %u: overlaps the output without being the same", i);
         }
     }
