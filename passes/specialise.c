@@ -99,7 +99,7 @@ static bool gives_frames(const struct ir_node *original, enum variant v) {
 static bool specialise_node(struct ir_node *n, const struct ir_node *original, enum variant v,
                             struct error *err) {
     bool empty = false;
-    if (n->op == IR_CONCAT && ir_attr_int(n, IR_KEY_AXIS, 0) == ir_out(original)->type.time_axis) {
+    if (n->op == IR_CONCAT) {
         for (int i = n->input_count - 1; i >= 0; i--) {
             if (is_empty(ir_in(n, i)) && n->input_count > 1) ir_node_drop_input(n, i);
         }

@@ -89,6 +89,7 @@ static const struct rule rules[] = {
     {"%x: f32[2,6,7,4], %w: f32[8,4,3,3,3]", "frame_conv %x, %w {pads=[1,1,1,1], strides=[1,1], taps=3}", "fewer frames than taps"},
     {"%x: f32[5,6,7,4], %w: f32[8,4,3,3,3]", "frame_conv %x, %w {pads=[1,1,1,1], strides=[1,1], taps=4}", "taps do not fit"},
     {"%x: f32[5,6,7,4], %w: f32[8,4,3,3,3]", "frame_conv %x, %w {interleave=3, pads=[1,1,1,1], strides=[1,1], taps=1}", "taps do not fit"},
+    {"%x: f32[5,6,7,4], %w: f32[8,4,3,3,3]", "frame_conv %x, %w {pads=[1,1,1,1], strides=[1,1], taps=1, upsample=0}", "attributes are wrong"},
     {"%x: f32[5,6,7,4], %g: f32[7]", "frame_norm %x, %g", "one value per channel"},
     {"%x: f32[5,6,7,4]", "frame_upsample %x {factor=3}", "f32[5,18,21,4]"},
     {"%x: f32[5,6,7,4]", "frame_upsample %x", "the factor is wrong"},
