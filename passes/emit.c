@@ -250,7 +250,8 @@ static bool emit_scale(struct emitter *e, const struct ir_node *n, const struct 
         return refuse(e, n, "a constant on the left is not supported");
     bool per_channel = c->type.rank > 0 && dim_is(c->type.dims[c->type.rank - 1], (int64_t)channels) &&
                        c->constant->count == channels; // all of them along the last axis
-    if (c->constant->count != 1 && !per_channel) return refuse(e, n, "the constant is not one value per channel");
+    if (c->constant->count != 1 && !per_channel)
+        return refuse(e, n, "the constant is not one value per channel");
     if (n->op == IR_DIV) f.reciprocal = 1;
     op.in[0] = view(e, x);
     op.out = view(e, n->outputs[0]);

@@ -130,7 +130,7 @@ static bool match_steady(struct pairing *p, struct ir_node *n, struct conv *c) {
                          "cache of %lld frames and no padding in time",
                          n->name, (long long)kernel_frames(n) - 1);
     }
-    *c = (struct conv){.node = n,.concat = concat, .cache_in = ir_in(concat, 0)};
+    *c = (struct conv){.node = n, .concat = concat, .cache_in = ir_in(concat, 0)};
     struct frames next;
     frames_of(ir_out(concat), &next);
     keep_last(&next, kernel_frames(n) - 1);
@@ -167,9 +167,10 @@ static struct conv *partner(struct pairing *p, const struct ir_node *n) {
 static bool match_first(struct pairing *p, struct ir_node *n, bool *is_cache) {
     struct conv *c = partner(p, n);
     if (c == NULL)
-        return error_set(p->err, ERROR_UNSUPPORTED,
-                         "first graph: not exactly one convolution of the steady graph has the weights of node '%s'",
-                         n->name);
+        return error_set(
+            p->err, ERROR_UNSUPPORTED,
+            "first graph: not exactly one convolution of the steady graph has the weights of node '%s'",
+            n->name);
     if (!time_pads_are(n, kernel_frames(n) - 1)) {
         return error_set(p->err, ERROR_UNSUPPORTED, "first graph: node '%s' must pad time by (%lld, 0)",
                          n->name, (long long)kernel_frames(n) - 1);
@@ -253,9 +254,9 @@ static bool pair(struct pairing *p, struct arena *scratch) {
 // A cache input is gone now, so nothing but its convolution and its update may have read it.
 static bool check_unread(const struct conv *c, struct error *err) {
     const struct ir_use *u = c->cache_in->uses;
-    return u == NULL || error_set(err, ERROR_UNSUPPORTED,
-                                  "steady graph: cache input '%s' is also read by node '%s' (%s)",
-                                  c->cache_in->name, u->user->name, ir_info(u->user)->name);
+    return u == NULL ||
+           error_set(err, ERROR_UNSUPPORTED, "steady graph: cache input '%s' is also read by node '%s' (%s)",
+                     c->cache_in->name, u->user->name, ir_info(u->user)->name);
 }
 
 bool pass_pair_caches(struct ir_module *m, bool *progress, struct error *err) {

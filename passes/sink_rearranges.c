@@ -29,7 +29,8 @@ static struct ir_value *with_type(struct ir_module *m, const struct ir_value *c,
 // along the axis that r took from the last axis becomes a vector. NULL if it varies otherwise.
 static struct ir_value *constant_in_front(struct ir_module *m, struct ir_value *c, const struct ir_type *out,
                                           const struct ir_type *in, const struct ir_rearrange *r) {
-    if (c->constant->count == 1) return c->type.rank <= in->rank ? c : with_type(m, c, ir_type_make(IR_F32, 0, NULL));
+    if (c->constant->count == 1)
+        return c->type.rank <= in->rank ? c : with_type(m, c, ir_type_make(IR_F32, 0, NULL));
     int varying = -1, axis, position;
     for (int i = 0; i < c->type.rank; i++) {
         if (dim_is(c->type.dims[i], 1)) continue;
@@ -62,7 +63,8 @@ static struct ir_value *in_front(struct ir_node *n, struct ir_value *v, const st
                    : NULL;
     if (!ir_type_equal(&v->type, &ir_out(n)->type)) return NULL;
     if (own && rearrange_equal(own, r)) return ir_in(v->def, 0);
-    if (!is_frames(source) || is_frames(v)) return NULL; // frames stay where they are, only others come to them
+    if (!is_frames(source) || is_frames(v))
+        return NULL; // frames stay where they are, only others come to them
     return rearrange_inverse(r, &inverse) ? match_rearrange(n, v, &inverse) : NULL;
 }
 
@@ -73,7 +75,7 @@ static bool sink(struct ir_node *n, bool *progress, struct error *err) {
     const struct ir_rearrange *r = movable(ir_in(n, lead));
     struct ir_value *inputs[2] = {NULL, NULL}, *source = ir_in(ir_in(n, lead)->def, 0);
     inputs[lead] = source;
-    if (n->input_count == 2) inputs[1 - lead] =in_front(n, ir_in(n, 1 - lead), source, r);
+    if (n->input_count == 2) inputs[1 - lead] = in_front(n, ir_in(n, 1 - lead), source, r);
     if (n->input_count == 2 && inputs[1 - lead] == NULL) return true;
     struct ir_node *f = ir_insert(n, n->op, n->input_count, inputs);
     ir_attr_copy_all(f, n);

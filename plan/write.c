@@ -282,8 +282,8 @@ static bool put_header(struct output *o) {
     } start = {.header = {.magic = PLAN_MAGIC, .version = PLAN_VERSION, .section_count = SECTIONS}};
     start.header.file_size = o->file.size;
     // The plan itself runs on any ISA: kernels and packing are chosen when it is opened.
-    snprintf(start.header.build, sizeof start.header.build, "wanc %s for any ISA, compiled by gcc or clang %s on %s",
-             WAN_VERSION, __VERSION__, BUILD_ISA);
+    snprintf(start.header.build, sizeof start.header.build,
+             "wanc %s for any ISA, compiled by gcc or clang %s on %s", WAN_VERSION, __VERSION__, BUILD_ISA);
     memcpy(start.sections, o->sections, sizeof start.sections);
     start.header.checksum = XXH3_64bits(&start, sizeof start);
     return file_write_at(&o->file, 0, &start, sizeof start, o->err);

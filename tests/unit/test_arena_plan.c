@@ -94,14 +94,16 @@ static void test_ping_pong(void **state) {
 // A long shortcut, with larger values coming and going beside it: it must lie at an edge.
 static void test_shortcut(void **state) {
     (void)state;
-    struct arena_item items[] = {{0, 9, 64, 0}, {1, 2, 640, 0}, {2, 3, 320, 0}, {3, 4, 640, 0}, {5, 6, 960, 0}};
+    struct arena_item items[] = {
+        {0, 9, 64, 0}, {1, 2, 640, 0}, {2, 3, 320, 0}, {3, 4, 640, 0}, {5, 6, 960, 0}};
     assert_int_equal(plan(items, 5, 64), 1024);
 }
 
 // Largest first puts A (4) below B (3); only when C and D are stacked right does everything fit into the bound of 7.
 static void test_needs_another_order(void **state) {
     (void)state;
-    struct arena_item items[] = {{0, 1, 256, 0}, {1, 3, 192, 0}, {2, 2, 128, 0}, {2, 4, 128, 0}, {3, 4, 64, 0}, {4, 5, 256, 0}};
+    struct arena_item items[] = {{0, 1, 256, 0}, {1, 3, 192, 0}, {2, 2, 128, 0},
+                                 {2, 4, 128, 0}, {3, 4, 64, 0},  {4, 5, 256, 0}};
     assert_int_equal(plan(items, 6, 64), 448);
 }
 
@@ -114,7 +116,8 @@ static void test_alignment(void **state) {
 static void fill_random(struct arena_item *items, int count) {
     for (int i = 0; i < count; i++) {
         int first = (int)random_below(30), length = (int)random_below(random_below(4) ? 4 : 25);
-        items[i] = (struct arena_item){first, first + length, random_below(5) ? 1 + random_below(2000) : 0, 99};
+        items[i] =
+            (struct arena_item){first, first + length, random_below(5) ? 1 + random_below(2000) : 0, 99};
     }
 }
 
@@ -134,7 +137,8 @@ static void test_random(void **state) {
 }
 
 // Every order of a few items, placed first fit: what exhaustive search finds, we find.
-static uint64_t best_of_all_orders(const struct arena_item *items, int count, int *order, int placed, uint64_t best) {
+static uint64_t best_of_all_orders(const struct arena_item *items, int count, int *order, int placed,
+                                   uint64_t best) {
     if (placed == count) {
         uint64_t offset[8], top = 0;
         for (int k = 0; k < count; k++) {
@@ -145,7 +149,8 @@ static uint64_t best_of_all_orders(const struct arena_item *items, int count, in
                 for (int j = 0; j < k; j++) {
                     const struct arena_item *b = &items[order[j]];
                     bool together = a->first <= b->last && b->first <= a->last;
-                    if (together && at < offset[j] + b->bytes && offset[j] < at + a->bytes) at = offset[j] + b->bytes, moved = true;
+                    if (together && at < offset[j] + b->bytes && offset[j] < at + a->bytes)
+                        at = offset[j] + b->bytes, moved = true;
                 }
             }
             offset[k] = at;
@@ -177,9 +182,15 @@ static void test_small_ones_are_optimal(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nothing),   cmocka_unit_test(test_one),       cmocka_unit_test(test_chain),
-        cmocka_unit_test(test_touching_ranges), cmocka_unit_test(test_ping_pong), cmocka_unit_test(test_shortcut),
-        cmocka_unit_test(test_needs_another_order), cmocka_unit_test(test_alignment), cmocka_unit_test(test_random),
+        cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_one),
+        cmocka_unit_test(test_chain),
+        cmocka_unit_test(test_touching_ranges),
+        cmocka_unit_test(test_ping_pong),
+        cmocka_unit_test(test_shortcut),
+        cmocka_unit_test(test_needs_another_order),
+        cmocka_unit_test(test_alignment),
+        cmocka_unit_test(test_random),
         cmocka_unit_test(test_small_ones_are_optimal),
     };
     return cmocka_run_group_tests_name("arena_plan", tests, NULL, NULL);

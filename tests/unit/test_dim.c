@@ -129,8 +129,12 @@ static void test_text(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sums_and_products), cmocka_unit_test(test_quotients), cmocka_unit_test(test_less),
-        cmocka_unit_test(test_less_of_one_latent), cmocka_unit_test(test_overflow), cmocka_unit_test(test_text),
+        cmocka_unit_test(test_sums_and_products),
+        cmocka_unit_test(test_quotients),
+        cmocka_unit_test(test_less),
+        cmocka_unit_test(test_less_of_one_latent),
+        cmocka_unit_test(test_overflow),
+        cmocka_unit_test(test_text),
     };
     return cmocka_run_group_tests_name("dim", tests, NULL, NULL);
 }

@@ -90,18 +90,31 @@ static const struct example examples[] = {
     {"@a: i64[3] = [4,5,6]; @i: i64[] = [-4]", "onnx.gather @a, @i {axis=0}", ""},
     {"@a: i64[3] = [4,5,6]; @i: i64[] = [0]", "onnx.gather @a, @i {axis=1}", ""},
     // slice
-    {"@a: i64[5] = [1,2,3,4,5]; @s: i64[1] = [1]; @e: i64[1] = [4]", "onnx.slice @a, @s, @e", "i64[3] = [2,3,4]"},
-    {"@a: i64[5] = [1,2,3,4,5]; @s: i64[1] = [-2]; @e: i64[1] = [9223372036854775807]", "onnx.slice @a, @s, @e", "i64[2] = [4,5]"},
-    {"@a: i64[5] = [1,2,3,4,5]; @s: i64[1] = [0]; @e: i64[1] = [5]; @x: i64[1] = [0]; @t: i64[1] = [2]", "onnx.slice @a, @s, @e, @x, @t", "i64[3] = [1,3,5]"},
-    {"@a: i64[5] = [1,2,3,4,5]; @s: i64[1] = [-1]; @e: i64[1] = [-9223372036854775807]; @x: i64[1] = [0]; @t: i64[1] = [-1]", "onnx.slice @a, @s, @e, @x, @t", "i64[5] = [5,4,3,2,1]"},
-    {"@a: i64[5] = [1,2,3,4,5]; @s: i64[1] = [3]; @e: i64[1] = [0]; @x: i64[1] = [0]; @t: i64[1] = [-2]", "onnx.slice @a, @s, @e, @x, @t", "i64[2] = [4,2]"},
-    {"@a: i64[2,3] = [1,2,3,4,5,6]; @s: i64[2] = [1,1]; @e: i64[2] = [2,3]", "onnx.slice @a, @s, @e", "i64[1,2] = [5,6]"},
+    {"@a: i64[5] = [1,2,3,4,5]; @s: i64[1] = [1]; @e: i64[1] = [4]", "onnx.slice @a, @s, @e",
+     "i64[3] = [2,3,4]"},
+    {"@a: i64[5] = [1,2,3,4,5]; @s: i64[1] = [-2]; @e: i64[1] = [9223372036854775807]",
+     "onnx.slice @a, @s, @e", "i64[2] = [4,5]"},
+    {"@a: i64[5] = [1,2,3,4,5]; @s: i64[1] = [0]; @e: i64[1] = [5]; @x: i64[1] = [0]; @t: i64[1] = [2]",
+     "onnx.slice @a, @s, @e, @x, @t", "i64[3] = [1,3,5]"},
+    {"@a: i64[5] = [1,2,3,4,5]; @s: i64[1] = [-1]; @e: i64[1] = [-9223372036854775807]; @x: i64[1] = [0]; "
+     "@t: i64[1] = [-1]",
+     "onnx.slice @a, @s, @e, @x, @t", "i64[5] = [5,4,3,2,1]"},
+    {"@a: i64[5] = [1,2,3,4,5]; @s: i64[1] = [3]; @e: i64[1] = [0]; @x: i64[1] = [0]; @t: i64[1] = [-2]",
+     "onnx.slice @a, @s, @e, @x, @t", "i64[2] = [4,2]"},
+    {"@a: i64[2,3] = [1,2,3,4,5,6]; @s: i64[2] = [1,1]; @e: i64[2] = [2,3]", "onnx.slice @a, @s, @e",
+     "i64[1,2] = [5,6]"},
     {"@a: i64[3] = [1,2,3]; @s: i64[1] = [2]; @e: i64[1] = [1]", "onnx.slice @a, @s, @e", "i64[0] = []"},
-    {"@a: i64[0] = []; @s: i64[1] = [-1]; @e: i64[1] = [-9223372036854775807]; @x: i64[1] = [0]; @t: i64[1] = [-1]", "onnx.slice @a, @s, @e, @x, @t", "i64[0] = []"},
-    {"@a: i64[3] = [1,2,3]; @s: i64[1] = [0]; @e: i64[1] = [3]; @x: i64[1] = [0]; @t: i64[1] = [9223372036854775807]", "onnx.slice @a, @s, @e, @x, @t", "i64[1] = [1]"},
-    {"@a: i64[3] = [1,2,3]; @s: i64[1] = [0]; @e: i64[1] = [3]; @x: i64[1] = [0]; @t: i64[1] = [0]", "onnx.slice @a, @s, @e, @x, @t", ""},
+    {"@a: i64[0] = []; @s: i64[1] = [-1]; @e: i64[1] = [-9223372036854775807]; @x: i64[1] = [0]; @t: i64[1] "
+     "= [-1]",
+     "onnx.slice @a, @s, @e, @x, @t", "i64[0] = []"},
+    {"@a: i64[3] = [1,2,3]; @s: i64[1] = [0]; @e: i64[1] = [3]; @x: i64[1] = [0]; @t: i64[1] = "
+     "[9223372036854775807]",
+     "onnx.slice @a, @s, @e, @x, @t", "i64[1] = [1]"},
+    {"@a: i64[3] = [1,2,3]; @s: i64[1] = [0]; @e: i64[1] = [3]; @x: i64[1] = [0]; @t: i64[1] = [0]",
+     "onnx.slice @a, @s, @e, @x, @t", ""},
     {"@a: i64[3,1] = [1,2,3]; @s: i64[2] = [0,0]; @e: i64[1] = [3]", "onnx.slice @a, @s, @e", ""},
-    {"@a: i64[3] = [1,2,3]; @s: i64[2] = [2,2]; @e: i64[2] = [3,3]; @x: i64[2] = [0,0]", "onnx.slice @a, @s, @e, @x", ""},
+    {"@a: i64[3] = [1,2,3]; @s: i64[2] = [2,2]; @e: i64[2] = [3,3]; @x: i64[2] = [0,0]",
+     "onnx.slice @a, @s, @e, @x", ""},
     {"@a: i64[3] = [1,2,3]; @s: i64[1] = [0]; @e: i64[1] = [1|1]", "onnx.slice @a, @s, @e", ""},
     // concat
     {"@a: i64[2] = [1,1|1]; @b: i64[1] = [3]", "concat @a, @b, @a {axis=0}", "i64[5] = [1,1|1,3,1,1|1]"},
@@ -156,10 +169,12 @@ static void test_examples(void **state) {
         }
         bool tensor_level = strncmp(e->node, "onnx.", 5) != 0;
         // an annotation keeps shape inference, which asks for more than evaluation, out of it
-        strbuf_printf(&text, "graph @g() {\n%%r: %s = %s\nreturn %%r\n}", tensor_level ? "i64[]" : "i64?", e->node);
+        strbuf_printf(&text, "graph @g() {\n%%r: %s = %s\nreturn %%r\n}", tensor_level ? "i64[]" : "i64?",
+                      e->node);
         evaluate(strbuf_text(&text), &found);
         if (strcmp(strbuf_text(&found), e->expected) != 0) {
-            fail_msg("%s of %s: expected '%s', found '%s'", e->node, e->constants, e->expected, strbuf_text(&found));
+            fail_msg("%s of %s: expected '%s', found '%s'", e->node, e->constants, e->expected,
+                     strbuf_text(&found));
         }
         strbuf_free(&text);
         strbuf_free(&found);
@@ -182,7 +197,9 @@ static void test_concat_of_unlike_shapes(void **state) {
 // Shape and size need no constant, only a known shape.
 static void test_shape_of_values(void **state) {
     (void)state;
-    static const struct { const char *type, *node, *expected; } shapes[] = {
+    static const struct {
+        const char *type, *node, *expected;
+    } shapes[] = {
         {"f32[1,8,1|1,5]", "onnx.shape %x", "i64[4] = [1,8,1|1,5]"},
         {"f32[1,8,1|1,5]", "onnx.shape %x {end=-1, start=-2}", "i64[1] = [1|1]"},
         {"f32[1,8,1|1,5]", "onnx.shape %x {end=99, start=-99}", "i64[4] = [1,8,1|1,5]"},
@@ -196,7 +213,8 @@ static void test_shape_of_values(void **state) {
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         struct strbuf text = {0}, found = {0};
-        strbuf_printf(&text, "graph @g(%%x: %s) {\n%%r: i64? = %s\nreturn %%r\n}", shapes[i].type, shapes[i].node);
+        strbuf_printf(&text, "graph @g(%%x: %s) {\n%%r: i64? = %s\nreturn %%r\n}", shapes[i].type,
+                      shapes[i].node);
         evaluate(strbuf_text(&text), &found);
         assert_string_equal(strbuf_text(&found), shapes[i].expected);
         strbuf_free(&text);

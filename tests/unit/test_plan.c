@@ -360,7 +360,8 @@ static void test_views_are_refused(void **state) {
     REFUSED("alive from", OP(data, OUT)->in[0] = OP(data, CONV)->out);
     REFUSED("same block", OP(data, ATTENTION)->out = OP(data, ATTENTION)->in[0]);
     REFUSED("overlaps the output", struct plan_view *out = OUT_VIEW(data, NORM); // transposed in place
-            out->index = IN_VIEW(data, NORM)->index; out->row_stride = C; out->pixel_stride = (uint64_t)H * C);
+            out->index = IN_VIEW(data, NORM)->index; out->row_stride = C;
+            out->pixel_stride = (uint64_t)H * C);
 }
 
 static void test_operators_are_refused(void **state) {

@@ -40,7 +40,8 @@ static void to_map(const struct ir_rearrange *r, struct map *m) {
     }
     m->count = 1;
     m->from[0] = 0;
-    for (int k = r->atoms - 1; k >= 0; k--) { // prepend one atom: the list so far, once for each of its values
+    for (int k = r->atoms - 1; k >= 0;
+         k--) { // prepend one atom: the list so far, once for each of its values
         int atom = r->out_order[k];
         size_t n = m->count, size = (size_t)r->size[atom].first;
         assert_true(n * size <= MOST);
@@ -56,7 +57,9 @@ static void assert_same_map(const struct map *a, const struct map *b) {
     assert_memory_equal(a->from, b->from, a->count * sizeof *a->from);
 }
 
-static void out_type(const struct ir_rearrange *r, struct ir_type *t) { assert_true(rearrange_out_type(r, IR_F32, t)); }
+static void out_type(const struct ir_rearrange *r, struct ir_type *t) {
+    assert_true(rearrange_out_type(r, IR_F32, t));
+}
 
 static size_t count_of(const struct ir_type *t) {
     int64_t n;
@@ -84,7 +87,8 @@ static void test_transpose(void **state) {
             for (int b = 0; b < out.dims[1].first; b++) {
                 for (int c = 0; c < out.dims[2].first; c++) {
                     for (int d = 0; d < out.dims[3].first; d++, i++) {
-                        size_t from = a * stride[perm[0]] + b * stride[perm[1]] + c * stride[perm[2]] + d * stride[perm[3]];
+                        size_t from = a * stride[perm[0]] + b * stride[perm[1]] + c * stride[perm[2]] +
+                                      d * stride[perm[3]];
                         assert_int_equal(m.from[i], from);
                     }
                 }
@@ -111,7 +115,8 @@ static void test_repeat(void **state) {
             to_map(&r, &m);
             for (size_t i = 0; i < m.count; i++) {
                 size_t x[3] = {i / (size_t)(out.dims[1].first * out.dims[2].first),
-                               i / (size_t)out.dims[2].first % (size_t)out.dims[1].first, i % (size_t)out.dims[2].first};
+                               i / (size_t)out.dims[2].first % (size_t)out.dims[1].first,
+                               i % (size_t)out.dims[2].first};
                 x[axis] = inner ? x[axis] / 2 : x[axis] % (size_t)dims[axis];
                 assert_int_equal(m.from[i], (x[0] * 3 + x[1]) * 1 + x[2]);
             }
@@ -127,7 +132,9 @@ static void test_repeat(void **state) {
 static void test_reshape(void **state) {
     (void)state;
     static struct map m;
-    static const int shapes[][5] = {{24}, {2, 12}, {2, 3, 4}, {4, 6}, {6, 4}, {1, 24, 1}, {2, 1, 3, 1, 4}, {2, 2, 6}, {3, 8}, {1, 1}, {25}};
+    static const int shapes[][5] = {{24},       {2, 12},         {2, 3, 4}, {4, 6}, {6, 4},
+                                    {1, 24, 1}, {2, 1, 3, 1, 4}, {2, 2, 6}, {3, 8}, {1, 1},
+                                    {25}};
     static const int ranks[] = {1, 2, 3, 2, 2, 3, 5, 3, 2, 2, 1};
     enum { SHAPES = sizeof ranks / sizeof *ranks };
     for (int i = 0; i < SHAPES; i++) {
@@ -260,9 +267,11 @@ static void test_normal_form(void **state) {
     assert_true(rearrange_equal(&a, &b) && rearrange_is_identity(&a));
     assert_true(rearrange_parse(&t, "(x:1 b:4) c -> b c x", &a) && rearrange_parse(&t, "a b -> a b 1", &b));
     assert_true(rearrange_equal(&a, &b));
-    assert_true(rearrange_parse(&t, "a b -> a b x:2 y:3", &a) && rearrange_parse(&t, "a b -> a b y:2 x:3", &b));
+    assert_true(rearrange_parse(&t, "a b -> a b x:2 y:3", &a) &&
+                rearrange_parse(&t, "a b -> a b y:2 x:3", &b));
     assert_true(rearrange_equal(&a, &b));
-    assert_true(rearrange_parse(&t, "a b -> a (b x:2 y:3)", &a) && rearrange_parse(&t, "a b -> a (b z:6)", &b));
+    assert_true(rearrange_parse(&t, "a b -> a (b x:2 y:3)", &a) &&
+                rearrange_parse(&t, "a b -> a (b z:6)", &b));
     assert_true(rearrange_equal(&a, &b));
     assert_true(rearrange_parse(&t, "a b -> b a", &a) && !rearrange_equal(&a, &b));
 }
@@ -288,7 +297,8 @@ static void test_time(void **state) {
     assert_true(rearrange_compose(&r, &r2, &both));
     out_type(&both, &out);
     assert_int_equal(out.time_axis, 0);
-    assert_false(rearrange_parse(&t, "1 (a:2 b:4) c d -> 1 b (a c) d", &r)); // frames inside of something else
+    assert_false(
+        rearrange_parse(&t, "1 (a:2 b:4) c d -> 1 b (a c) d", &r)); // frames inside of something else
     struct ir_dim mixed[] = {dim_const(1), {8, 8}, dim_const(6)}, merged[] = {dim_const(8), {6, 6}};
     assert_false(rearrange_reshape(&t, 3, mixed, &r));
     assert_true(rearrange_reshape(&t, 2, merged, &r));
@@ -298,7 +308,8 @@ static void test_time(void **state) {
 static void test_specialise(void **state) {
     (void)state;
     static struct map m, expected;
-    struct ir_type t = video(), first = type_of(4, (int[]){1, 8, 1, 6}), steady = type_of(4, (int[]){1, 8, 3, 6});
+    struct ir_type t = video(), first = type_of(4, (int[]){1, 8, 1, 6}),
+                   steady = type_of(4, (int[]){1, 8, 3, 6});
     struct ir_rearrange r, v, plain;
     t.dims[2].steady = 3;
     assert_true(rearrange_parse(&t, "1 (a:2 b:4) c d -> 1 b (c a) (d e:2)", &r));
@@ -366,9 +377,11 @@ static void test_bad_patterns(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_transpose), cmocka_unit_test(test_repeat),       cmocka_unit_test(test_reshape),
-        cmocka_unit_test(test_compose),   cmocka_unit_test(test_normal_form),  cmocka_unit_test(test_time),
-        cmocka_unit_test(test_specialise), cmocka_unit_test(test_single_frame), cmocka_unit_test(test_bad_patterns),
+        cmocka_unit_test(test_transpose),    cmocka_unit_test(test_repeat),
+        cmocka_unit_test(test_reshape),      cmocka_unit_test(test_compose),
+        cmocka_unit_test(test_normal_form),  cmocka_unit_test(test_time),
+        cmocka_unit_test(test_specialise),   cmocka_unit_test(test_single_frame),
+        cmocka_unit_test(test_bad_patterns),
     };
     return cmocka_run_group_tests_name("rearrange", tests, NULL, NULL);
 }

@@ -63,18 +63,30 @@ static const struct rule rules[] = {
     {"%x: f32[1|1,8,5]", "softmax %x {axis=2}", "f32[1|1,8,5]"},
     {"%x: f32[1|1,8,5]", "softmax %x {axis=0}", "a softmax over time"},
     // convolutions
-    {"%x: f32[1|1,4,9,9], %w: f32[8,4,3,2], %b: f32[8]", "conv %x, %w, %b {pads=[1,2,3,4], strides=[2,3]}", "f32[1|1,8,6,5]"},
-    {"%x: f32[1,4,1|4,9,9], %w: f32[8,4,3,3,3]", "conv %x, %w {pads=[2,1,1,0,1,1], strides=[1,1,1]}", "f32[1,8,1|4,9,9]"},
-    {"%x: f32[1,4,1|4,9,9], %w: f32[8,4,3,3,3]", "conv %x, %w {pads=[2,1,1,0,1,1], strides=[2,1,1]}", "the kernel does not fit"},
-    {"%x: f32[1|1,4,9,9], %w: f32[8,5,3,3]", "conv %x, %w {pads=[0,0,0,0], strides=[1,1]}", "weight and input channels differ"},
-    {"%x: f32[1|1,4,9,9], %w: f32[8,4,3]", "conv %x, %w {pads=[0,0,0,0], strides=[1,1]}", "weight and input ranks differ"},
-    {"%x: f32[1|1,4,9,9], %w: f32[8,4,3,3], %b: f32[4]", "conv %x, %w, %b {pads=[0,0,0,0], strides=[1,1]}", "one value per output channel"},
-    {"%x: f32[1|1,4,2,9], %w: f32[8,4,3,3]", "conv %x, %w {pads=[0,0,0,0], strides=[1,1]}", "the kernel does not fit"},
-    {"%x: f32[1|1,4,9,9], %w: f32[8,4,3,3]", "conv %x, %w {pads=[0,-1,0,0], strides=[1,1]}", "the kernel does not fit"},
-    {"%x: f32[1|1,4,9,9], %w: f32[8,4,3,3]", "conv %x, %w {pads=[0,0], strides=[1,1]}", "pads or strides are wrong"},
-    {"%x: f32[1,4,0|1,9,9], %w: f32[8,4,3,3,3]", "causal_conv %x, %w {cache=@c, pads=[1,1,1,1], strides=[1,2]}", "f32[1,8,0|1,9,5]"},
-    {"%x: f32[1,4,0|1,9,9], %w: f32[8,4,4,3,3]", "causal_conv %x, %w {cache=@c, pads=[1,1,1,1], strides=[1,2]}", "kernel - 1 frames"},
-    {"%x: f32[1,4,0|1,9,9], %w: f32[8,4,3,3,3]", "causal_conv %x, %w {pads=[1,1,1,1], strides=[1,2]}", "kernel - 1 frames"},
+    {"%x: f32[1|1,4,9,9], %w: f32[8,4,3,2], %b: f32[8]", "conv %x, %w, %b {pads=[1,2,3,4], strides=[2,3]}",
+     "f32[1|1,8,6,5]"},
+    {"%x: f32[1,4,1|4,9,9], %w: f32[8,4,3,3,3]", "conv %x, %w {pads=[2,1,1,0,1,1], strides=[1,1,1]}",
+     "f32[1,8,1|4,9,9]"},
+    {"%x: f32[1,4,1|4,9,9], %w: f32[8,4,3,3,3]", "conv %x, %w {pads=[2,1,1,0,1,1], strides=[2,1,1]}",
+     "the kernel does not fit"},
+    {"%x: f32[1|1,4,9,9], %w: f32[8,5,3,3]", "conv %x, %w {pads=[0,0,0,0], strides=[1,1]}",
+     "weight and input channels differ"},
+    {"%x: f32[1|1,4,9,9], %w: f32[8,4,3]", "conv %x, %w {pads=[0,0,0,0], strides=[1,1]}",
+     "weight and input ranks differ"},
+    {"%x: f32[1|1,4,9,9], %w: f32[8,4,3,3], %b: f32[4]", "conv %x, %w, %b {pads=[0,0,0,0], strides=[1,1]}",
+     "one value per output channel"},
+    {"%x: f32[1|1,4,2,9], %w: f32[8,4,3,3]", "conv %x, %w {pads=[0,0,0,0], strides=[1,1]}",
+     "the kernel does not fit"},
+    {"%x: f32[1|1,4,9,9], %w: f32[8,4,3,3]", "conv %x, %w {pads=[0,-1,0,0], strides=[1,1]}",
+     "the kernel does not fit"},
+    {"%x: f32[1|1,4,9,9], %w: f32[8,4,3,3]", "conv %x, %w {pads=[0,0], strides=[1,1]}",
+     "pads or strides are wrong"},
+    {"%x: f32[1,4,0|1,9,9], %w: f32[8,4,3,3,3]",
+     "causal_conv %x, %w {cache=@c, pads=[1,1,1,1], strides=[1,2]}", "f32[1,8,0|1,9,5]"},
+    {"%x: f32[1,4,0|1,9,9], %w: f32[8,4,4,3,3]",
+     "causal_conv %x, %w {cache=@c, pads=[1,1,1,1], strides=[1,2]}", "kernel - 1 frames"},
+    {"%x: f32[1,4,0|1,9,9], %w: f32[8,4,3,3,3]", "causal_conv %x, %w {pads=[1,1,1,1], strides=[1,2]}",
+     "kernel - 1 frames"},
     // norms and attention
     {"%x: f32[1,4,1|1,9], %g: f32[4]", "rms_norm %x, %g {axis=1}", "f32[1,4,1|1,9]"},
     {"%x: f32[1,4,1|1,9], %g: f32[9]", "rms_norm %x, %g {axis=1}", "one value per channel"},
@@ -84,12 +96,19 @@ static const struct rule rules[] = {
     {"%q: f32[2,6,4], %k: f32[2,7,4], %v: f32[2,7,5]", "attention %q, %k, %v", "do not fit"},
     {"%q: f32[2,1|1,4], %k: f32[2,1|1,4], %v: f32[2,1|1,4]", "attention %q, %k, %v", "attention over time"},
     // frames
-    {"%x: f32[5,6,7,4], %w: f32[8,4,3,3,3]", "frame_conv %x, %w {pads=[1,1,1,1], strides=[1,1], taps=3}", "f32[3,6,7,8]"},
-    {"%x: f32[5,6,7,4], %w: f32[8,4,3,3,3]", "frame_conv %x, %w {interleave=2, pads=[1,1,1,1], strides=[1,1], taps=1, upsample=2}", "f32[10,12,14,4]"},
-    {"%x: f32[2,6,7,4], %w: f32[8,4,3,3,3]", "frame_conv %x, %w {pads=[1,1,1,1], strides=[1,1], taps=3}", "fewer frames than taps"},
-    {"%x: f32[5,6,7,4], %w: f32[8,4,3,3,3]", "frame_conv %x, %w {pads=[1,1,1,1], strides=[1,1], taps=4}", "taps do not fit"},
-    {"%x: f32[5,6,7,4], %w: f32[8,4,3,3,3]", "frame_conv %x, %w {interleave=3, pads=[1,1,1,1], strides=[1,1], taps=1}", "taps do not fit"},
-    {"%x: f32[5,6,7,4], %w: f32[8,4,3,3,3]", "frame_conv %x, %w {pads=[1,1,1,1], strides=[1,1], taps=1, upsample=0}", "attributes are wrong"},
+    {"%x: f32[5,6,7,4], %w: f32[8,4,3,3,3]", "frame_conv %x, %w {pads=[1,1,1,1], strides=[1,1], taps=3}",
+     "f32[3,6,7,8]"},
+    {"%x: f32[5,6,7,4], %w: f32[8,4,3,3,3]",
+     "frame_conv %x, %w {interleave=2, pads=[1,1,1,1], strides=[1,1], taps=1, upsample=2}",
+     "f32[10,12,14,4]"},
+    {"%x: f32[2,6,7,4], %w: f32[8,4,3,3,3]", "frame_conv %x, %w {pads=[1,1,1,1], strides=[1,1], taps=3}",
+     "fewer frames than taps"},
+    {"%x: f32[5,6,7,4], %w: f32[8,4,3,3,3]", "frame_conv %x, %w {pads=[1,1,1,1], strides=[1,1], taps=4}",
+     "taps do not fit"},
+    {"%x: f32[5,6,7,4], %w: f32[8,4,3,3,3]",
+     "frame_conv %x, %w {interleave=3, pads=[1,1,1,1], strides=[1,1], taps=1}", "taps do not fit"},
+    {"%x: f32[5,6,7,4], %w: f32[8,4,3,3,3]",
+     "frame_conv %x, %w {pads=[1,1,1,1], strides=[1,1], taps=1, upsample=0}", "attributes are wrong"},
     {"%x: f32[5,6,7,4], %g: f32[7]", "frame_norm %x, %g", "one value per channel"},
     {"%x: f32[5,6,7,4]", "frame_upsample %x {factor=3}", "f32[5,18,21,4]"},
     {"%x: f32[5,6,7,4]", "frame_upsample %x", "the factor is wrong"},
@@ -105,14 +124,19 @@ static void test_rules(void **state) {
         const struct rule *r = &rules[i];
         struct strbuf text = {0}, found = {0};
         struct error err = {0};
-        strbuf_printf(&text, "cache @c: f32[1,4,2,9,9] \"\"\ncache @f: f32[2,6,7,4] \"\"\ngraph @g(%s) {\n  %%r = %s \"the_node\"\n  return %%r\n}\n",
+        strbuf_printf(&text,
+                      "cache @c: f32[1,4,2,9,9] \"\"\ncache @f: f32[2,6,7,4] \"\"\ngraph @g(%s) {\n  %%r = "
+                      "%s \"the_node\"\n  return %%r\n}\n",
                       r->inputs, r->node);
         struct ir_module *m = ir_parse(strbuf_text(&text), "rule", NULL, &err);
         if (m != NULL) ir_type_print(&ir_out(m->graphs->body.head)->type, &found);
         else strbuf_add(&found, err.message);
-        bool ok = m != NULL ? strcmp(strbuf_text(&found), r->expected) == 0
-                            : strstr(err.message, r->expected) && strstr(err.message, "rule:4: node 'the_node'");
-        if (!ok) fail_msg("%s with %s: expected %s, found %s", r->node, r->inputs, r->expected, strbuf_text(&found));
+        bool ok = m != NULL
+                      ? strcmp(strbuf_text(&found), r->expected) == 0
+                      : strstr(err.message, r->expected) && strstr(err.message, "rule:4: node 'the_node'");
+        if (!ok)
+            fail_msg("%s with %s: expected %s, found %s", r->node, r->inputs, r->expected,
+                     strbuf_text(&found));
         ir_module_free(m);
         strbuf_free(&text);
         strbuf_free(&found);
@@ -123,7 +147,9 @@ static void test_rules(void **state) {
 static void test_concat_teaches(void **state) {
     (void)state;
     struct error err = {0};
-    struct ir_module *m = ir_parse("graph @g(%c: f32[1,4,2,-1,-1], %x: f32[1,4,1,5,6]) {\n%y = concat %c, %x {axis=2}\nreturn %y\n}", "t", NULL, &err);
+    struct ir_module *m = ir_parse(
+        "graph @g(%c: f32[1,4,2,-1,-1], %x: f32[1,4,1,5,6]) {\n%y = concat %c, %x {axis=2}\nreturn %y\n}",
+        "t", NULL, &err);
     assert_non_null(m);
     struct strbuf text = {0};
     ir_type_print(&m->graphs->inputs[0]->type, &text);

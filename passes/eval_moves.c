@@ -1,0 +1,227 @@
+// The operators on constants that only move elements.
+#include "passes/eval_tensor.h"
+
+#include <string.h>
+
+// Collects out[i] = in[source[i]].
+static bool gather_elements(struct eval *e, const struct eval_tensor *in, const size_t *source,
+                            struct eval_tensor *out) {
+    out->dtype = in->dtype;
+    out->count = eval_count(out->rank, out->dims);
+    if (out->count > EVAL_MAX_ELEMENTS) return false;
+    struct ir_dim *ints = in->ints ? arena_array(e->scratch, out->count + 1, sizeof *ints) : NULL;
+    double *floats = in->ints ? NULL : arena_array(e->scratch, out->count + 1, sizeof *floats);
+    for (size_t i = 0; i < out->count; i++) {
+        size_t s = source ? source[i] : i;
+        if (ints) ints[i] = in->ints[s];
+        else floats[i] = in->floats[s];
+    }
+    out->ints = ints;
+    out->floats = floats;
+    return true;
+}
+
+static void strides_of(const struct eval_tensor *t, size_t *strides) {
+    size_t s = 1;
+    for (int i = t->rank - 1; i >= 0; i--) {
+        strides[i] = s;
+        s *= (size_t)t->dims[i];
+    }
+}
+
+// Walks the output shape; element at index x comes from base + sum x[i] * step[i] (steps may be negative or
+// 0).
+static bool strided(struct eval *e, const struct eval_tensor *in, struct eval_tensor *out, ptrdiff_t base,
+                    const ptrdiff_t *step) {
+    size_t count = eval_count(out->rank, out->dims);
+    if (count > EVAL_MAX_ELEMENTS) return false;
+    size_t *source = arena_array(e->scratch, count + 1, sizeof *source);
+    int64_t x[IR_MAX_RANK] = {0};
+    for (size_t i = 0; i < count; i++) {
+        ptrdiff_t at = base;
+        for (int d = 0; d < out->rank; d++) at += (ptrdiff_t)x[d] * step[d];
+        source[i] = (size_t)at;
+        for (int d = out->rank - 1; d >= 0 && ++x[d] == out->dims[d]; d--) x[d] = 0;
+    }
+    return gather_elements(e, in, source, out);
+}
+
+bool eval_transpose(struct eval *e, struct eval_tensor *out) {
+    const struct eval_tensor *in = &e->in[0];
+    int count;
+    const int64_t *perm = ir_attr_ints(e->n, IR_KEY_PERM, &count);
+    size_t strides[IR_MAX_RANK];
+    ptrdiff_t step[IR_MAX_RANK];
+    strides_of(in, strides);
+    out->rank = in->rank;
+    for (int i = 0; i < in->rank; i++) {
+        int64_t p = count ? perm[i] : in->rank - 1 - i;
+        if ((count && count != in->rank) || p < 0 || p >= in->rank) return false;
+        out->dims[i] = in->dims[p];
+        step[i] = (ptrdiff_t)strides[p];
+    }
+    return strided(e, in, out, 0, step);
+}
+
+bool eval_slice(struct eval *e, struct eval_tensor *out) {
+    const struct eval_tensor *in = &e->in[0];
+    int64_t starts[8], ends[8], axes[8] = {0, 1, 2, 3, 4, 5, 6, 7}, steps[8] = {1, 1, 1, 1, 1, 1, 1, 1};
+    if (e->in_count < 3 || !eval_const_list(&e->in[1], starts, 8) || !eval_const_list(&e->in[2], ends, 8))
+        return false;
+    for (int i = 2; i < e->in_count; i++) {
+        if (e->in[i].count != e->in[1].count) return false;
+    }
+    if (e->in_count > 3 && !eval_const_list(&e->in[3], axes, 8)) return false;
+    if (e->in_count > 4 && !eval_const_list(&e->in[4], steps, 8)) return false;
+    size_t strides[IR_MAX_RANK];
+    ptrdiff_t step[IR_MAX_RANK], base = 0;
+    strides_of(in, strides);
+    *out = *in;
+    for (int i = 0; i < in->rank; i++) step[i] = (ptrdiff_t)strides[i];
+    unsigned seen = 0;
+    for (size_t k = 0; k < e->in[1].count; k++) {
+        int64_t a = axes[k] < 0 ? axes[k] + in->rank : axes[k];
+        if (a < 0 || a >= in->rank || steps[k] == 0 || steps[k] == INT64_MIN || (seen >> a & 1)) return false;
+        seen |= 1u << a;
+        steps[k] =
+            eval_clamp(steps[k], -in->dims[a] - 1, in->dims[a] + 1); // longer ones take one element, too
+        int64_t n = in->dims[a], s = starts[k], t = ends[k], low = steps[k] > 0 ? 0 : -1;
+        int64_t high = steps[k] > 0 ? n : n - 1;
+        s = eval_clamp(s < 0 ? s + n : s, steps[k] > 0 ? 0 : 0, high);
+        t = eval_clamp(t < 0 ? (t < -n ? -1 + (steps[k] > 0) : t + n) : t, low, n);
+        int64_t length =
+            steps[k] > 0 ? (t - s + steps[k] - 1) / steps[k] : (s - t - steps[k] - 1) / -steps[k];
+        out->dims[a] = length < 0 || n == 0 ? 0 : length;
+        base += (ptrdiff_t)s * (ptrdiff_t)strides[a];
+        step[a] = (ptrdiff_t)(steps[k] * (int64_t)strides[a]);
+    }
+    return strided(e, in, out, base, step);
+}
+
+bool eval_gather(struct eval *e, struct eval_tensor *out) {
+    const struct eval_tensor *in = &e->in[0], *index = &e->in[1];
+    int64_t axis = ir_attr_int(e->n, IR_KEY_AXIS, 0), list[64];
+    if (axis < 0) axis += in->rank;
+    if (axis < 0 || axis >= in->rank || !eval_const_list(index, list, 64) ||
+        in->rank - 1 + index->rank > IR_MAX_RANK)
+        return false;
+    out->rank = 0;
+    for (int i = 0; i < axis; i++) out->dims[out->rank++] = in->dims[i];
+    for (int i = 0; i < index->rank; i++) out->dims[out->rank++] = index->dims[i];
+    for (int i = (int)axis + 1; i < in->rank; i++) out->dims[out->rank++] = in->dims[i];
+    size_t outer = eval_count((int)axis, in->dims), n = 0, length = (size_t)in->dims[axis];
+    size_t inner = eval_count(in->rank - (int)axis - 1, in->dims + axis + 1);
+    if (eval_count(out->rank, out->dims) > EVAL_MAX_ELEMENTS) return false;
+    size_t *source = arena_array(e->scratch, outer * index->count * inner + 1, sizeof *source);
+    for (size_t o = 0; o < outer; o++) {
+        for (size_t k = 0; k < index->count; k++) {
+            int64_t at = list[k] < 0 ? list[k] + in->dims[axis] : list[k];
+            if (at < 0 || at >= in->dims[axis]) return false;
+            for (size_t i = 0; i < inner; i++) source[n++] = (o * length + (size_t)at) * inner + i;
+        }
+    }
+    return gather_elements(e, in, source, out);
+}
+
+bool eval_reshape(struct eval *e, struct eval_tensor *out) {
+    const struct eval_tensor *in = &e->in[0];
+    int64_t shape[IR_MAX_RANK];
+    if (!eval_const_list(&e->in[1], shape, IR_MAX_RANK)) return false;
+    int unknown = -1;
+    size_t known = 1;
+    out->rank = (int)e->in[1].count;
+    for (int i = 0; i < out->rank; i++) {
+        bool copy = shape[i] == 0 && !ir_attr_int(e->n, IR_KEY_ALLOWZERO, 0);
+        out->dims[i] = copy && i < in->rank ? in->dims[i] : shape[i];
+        if (shape[i] == -1) unknown = i;
+        else known *= (size_t)out->dims[i];
+    }
+    if (unknown >= 0) out->dims[unknown] = known ? (int64_t)(in->count / known) : 0;
+    return eval_count(out->rank, out->dims) == in->count && gather_elements(e, in, NULL, out);
+}
+
+// Squeeze and unsqueeze: a mask of unit axes, counted in the longer of the two shapes.
+static bool eval_unit_axes(struct eval *e, struct eval_tensor *out, bool insert) {
+    const struct eval_tensor *in = &e->in[0];
+    int64_t list[IR_MAX_RANK];
+    int count = 0;
+    const int64_t *axes = ir_attr_ints(e->n, IR_KEY_AXES, &count);
+    if (e->in_count > 1) {
+        if (!eval_const_list(&e->in[1], list, IR_MAX_RANK)) return false;
+        axes = list;
+        count = (int)e->in[1].count;
+    }
+    int rank = in->rank + (insert ? count : 0);
+    unsigned mask = 0;
+    if (rank > IR_MAX_RANK) return false;
+    for (int i = 0; i < count; i++) {
+        int64_t a = axes[i] < 0 ? axes[i] + rank : axes[i];
+        if (a < 0 || a >= rank) return false;
+        mask |= 1u << a;
+    }
+    if (!insert && count == 0) {
+        for (int i = 0; i < rank; i++) mask |= (unsigned)(in->dims[i] == 1) << i;
+    }
+    out->rank = 0;
+    for (int i = 0, k = 0; i < rank; i++) {
+        bool unit = mask >> i & 1;
+        if (insert && !unit && k >= in->rank) return false; // axes repeat
+        if (!insert && unit && in->dims[i] != 1) return false;
+        if (insert) out->dims[out->rank++] = unit ? 1 : in->dims[k++];
+        else if (!unit) out->dims[out->rank++] = in->dims[i];
+    }
+    return gather_elements(e, in, NULL, out);
+}
+
+bool eval_expand(struct eval *e, struct eval_tensor *out) {
+    const struct eval_tensor *in = &e->in[0];
+    int64_t shape[IR_MAX_RANK];
+    if (!eval_const_list(&e->in[1], shape, IR_MAX_RANK)) return false;
+    int wanted = (int)e->in[1].count;
+    size_t strides[IR_MAX_RANK];
+    ptrdiff_t step[IR_MAX_RANK];
+    strides_of(in, strides);
+    out->rank = wanted > in->rank ? wanted : in->rank;
+    for (int i = 0; i < out->rank; i++) {
+        int a = i - (out->rank - in->rank), b = i - (out->rank - wanted);
+        int64_t have = a >= 0 ? in->dims[a] : 1, want = b >= 0 ? shape[b] : 1;
+        if (have != want && have != 1 && want != 1) return false;
+        out->dims[i] = have == 1 ? want : have;
+        step[i] = a >= 0 && have != 1 ? (ptrdiff_t)strides[a] : 0;
+    }
+    return strided(e, in, out, 0, step);
+}
+
+bool eval_concat(struct eval *e, struct eval_tensor *out) {
+    int64_t axis = ir_attr_int(e->n, IR_KEY_AXIS, 0);
+    *out = e->in[0];
+    if (axis < 0) axis += out->rank;
+    if (axis < 0 || axis >= out->rank) return false;
+    for (int i = 1; i < e->in_count; i++) {
+        if (e->in[i].rank != out->rank || (e->in[i].ints == NULL) != (out->ints == NULL)) return false;
+        for (int d = 0; d < out->rank; d++) {
+            if (d != axis && e->in[i].dims[d] != out->dims[d]) return false;
+        }
+        out->dims[axis] += e->in[i].dims[axis];
+    }
+    out->count = eval_count(out->rank, out->dims);
+    if (out->count > EVAL_MAX_ELEMENTS) return false;
+    struct ir_dim *ints = arena_array(e->scratch, out->count + 1, sizeof *ints);
+    double *floats = arena_array(e->scratch, out->count + 1, sizeof *floats);
+    size_t outer = eval_count((int)axis, out->dims), n = 0;
+    for (size_t o = 0; o < outer; o++) {
+        for (int i = 0; i < e->in_count; i++) {
+            size_t chunk = outer ? e->in[i].count / outer : 0;
+            for (size_t k = 0; k < chunk; k++, n++) {
+                if (out->ints) ints[n] = e->in[i].ints[o * chunk + k];
+                else floats[n] = e->in[i].floats[o * chunk + k];
+            }
+        }
+    }
+    if (out->ints) out->ints = ints;
+    else out->floats = floats;
+    return n == out->count;
+}
+
+bool eval_squeeze(struct eval *e, struct eval_tensor *out) { return eval_unit_axes(e, out, false); }
+bool eval_unsqueeze(struct eval *e, struct eval_tensor *out) { return eval_unit_axes(e, out, true); }

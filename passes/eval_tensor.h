@@ -1,0 +1,38 @@
+// What the two halves of the interpreter share (eval.c, eval_moves.c).
+#ifndef WANC_PASSES_EVAL_TENSOR_H
+#define WANC_PASSES_EVAL_TENSOR_H
+
+#include "ir/ir.h"
+
+enum { EVAL_MAX_ELEMENTS = 1 << 20 };
+
+struct eval_tensor {
+    int rank;
+    int64_t dims[IR_MAX_RANK];
+    size_t count;
+    enum ir_dtype dtype;
+    const struct ir_dim *ints; // exactly one of these two
+    const double *floats;
+};
+
+struct eval {
+    struct ir_node *n;
+    struct arena *scratch;
+    struct eval_tensor *in;
+    int in_count;
+};
+
+// Operators that move elements: each output element names its source element (eval_moves.c). False: not one we evaluate.
+typedef bool eval_fn(struct eval *e, struct eval_tensor *out);
+eval_fn eval_transpose, eval_slice, eval_gather, eval_reshape, eval_squeeze, eval_unsqueeze, eval_expand,
+    eval_concat;
+
+// The number of elements; more than EVAL_MAX_ELEMENTS if that is too many or a dimension is negative.
+size_t eval_count(int rank, const int64_t *dims);
+// The elements as plain integers; false if one depends on T or there are more than `most`.
+bool eval_const_list(const struct eval_tensor *t, int64_t *list, int most);
+static inline int64_t eval_clamp(int64_t x, int64_t low, int64_t high) {
+    return x < low ? low : x > high ? high : x;
+}
+
+#endif
