@@ -4,13 +4,49 @@
 //     %y = conv %p, @w {pads=[0,0,0,0,0,0], strides=[1,1,1]}
 // ->  %y = conv %x, @w {pads=[2,1,1,0,1,1], strides=[1,1,1]}
 //
-// One exporter writes Pad in front of every convolution, another folds it itself: after this pass they agree.
-// Batch and channel axes must not be padded. The pad itself is left to eliminate_dead if others use it.
+// One exporter writes Pad in front of every convolution, another folds it itself, and some models join zeros and the
+// input along an axis: after this pass they agree. Batch and channel axes must not be padded. The pad itself is left
+// to eliminate_dead if others use it.
+//
+//     %p = concat @zeros, %x {axis=2}             ->  %p = pad %x {pads=[0,0,2,0,0,0,0,0,0,0]}
 #include "passes/match.h"
 #include "passes/pass.h"
 
+static bool is_zero(const struct ir_value *v) {
+    const struct ir_node *moved = match_op(v, IR_REARRANGE); // of a zero that is too large to be written out
+    if (moved != NULL) return is_zero(ir_in(moved, 0));
+    if (!ir_is_float_constant(v)) return false;
+    for (size_t i = 0; i < v->constant->count; i++) {
+        if (ir_constant_float(v->constant, i) != 0) return false;
+    }
+    return true;
+}
+
+// A concat of one value with zeros before or behind it: a pad of that value.
+static bool fold_concat(struct ir_node *n, bool *progress, struct error *err) {
+    int axis = (int)ir_attr_int(n, IR_KEY_AXIS, 0), rank = ir_out(n)->type.rank;
+    int64_t pads[IR_MAX_RANK * 2] = {0};
+    struct ir_value *x = NULL;
+    for (int i = 0; i < n->input_count; i++) {
+        struct ir_value *v = ir_in(n, i);
+        struct ir_dim length = v->type.dims[axis];
+        bool zero = is_zero(v) && dim_is_const(length);
+        if (!zero && x != NULL) return true; // two values that are joined
+        if (zero) pads[x == NULL ? axis : axis + rank] += length.first;
+        else x = v;
+    }
+    if (x == NULL || n->input_count < 2) return true;
+    struct ir_node *pad = ir_insert(n, IR_PAD, 1, &x);
+    ir_attr_set_ints(pad, IR_KEY_PADS, 2 * rank, pads);
+    if (!ir_infer_node(pad, err)) return false;
+    ir_out(pad)->name = ir_out(n)->name;
+    ir_node_replace(n, ir_out(pad));
+    *progress = true;
+    return true;
+}
+
 static bool visit(struct ir_node *n, bool *progress, struct error *err) {
-    (void)err;
+    if (n->op == IR_CONCAT) return fold_concat(n, progress, err);
     struct ir_node *pad = n->op == IR_CONV ? match_op(ir_in(n, 0), IR_PAD) : NULL;
     if (pad == NULL) return true;
     int rank = ir_in(n, 0)->type.rank, spatial = rank - 2, count;

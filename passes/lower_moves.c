@@ -153,6 +153,22 @@ bool lower_expand(struct ir_node *n, struct error *err) {
     return repeat_axes(n, x, factors, false, err);
 }
 
+// Too large to be written out (eval.c does the small ones): one element, repeated.
+bool lower_constant_of_shape(struct ir_node *n, struct error *err) {
+    int64_t factors[IR_MAX_RANK * 2];
+    struct ir_dim ones[IR_MAX_RANK];
+    int count;
+    const struct ir_attr *value = ir_attr_find(n, IR_KEY_VALUE);
+    float fill = (float)ir_attr_float(n, IR_KEY_VALUE, 0);
+    if (!lower_int_list(n, 0, factors, &count, err)) return false;
+    if (count > IR_MAX_RANK || (value != NULL && value->kind != IR_ATTR_FLOAT)) {
+        return lower_refuse(n, err, "only floats of at most %d axes are filled in", IR_MAX_RANK);
+    }
+    for (int i = 0; i < count; i++) ones[i] = dim_const(1);
+    struct ir_value *x = ir_constant_floats(n->block->graph->module, "fill", count, ones, &fill);
+    return repeat_axes(n, x, factors, false, err);
+}
+
 bool lower_tile(struct ir_node *n, struct error *err) {
     int64_t factors[IR_MAX_RANK * 2];
     int count;

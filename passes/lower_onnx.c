@@ -230,6 +230,7 @@ bool lower_onnx_node(struct ir_node *n, struct error *err) {
     switch (n->op) {
     case IR_ONNX_CAST: return lower_cast(n, err);
     case IR_ONNX_CLIP: return lower_clip(n, err);
+    case IR_ONNX_CONSTANT_OF_SHAPE: return lower_constant_of_shape(n, err);
     case IR_ONNX_CONV: return lower_conv(n, err);
     case IR_ONNX_EXPAND: return lower_expand(n, err);
     case IR_ONNX_FLATTEN: return lower_flatten(n, err);
