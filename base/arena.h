@@ -22,7 +22,8 @@ void *arena_alloc(struct arena *a, size_t size);
 // An array of `count` elements; the product is checked for overflow.
 void *arena_array(struct arena *a, size_t count, size_t element_size);
 char *arena_strdup(struct arena *a, const char *s);
-char *arena_printf(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3), nonnull(2)));
+char *arena_printf(struct arena *a, const char *format, ...)
+    __attribute__((format(printf, 2, 3), nonnull(2)));
 char *arena_vprintf(struct arena *a, const char *format, va_list args)
     __attribute__((format(printf, 2, 0), nonnull));
 // Makes room for element `count` in a growing array: returns `array`, or a copy with twice the capacity.

@@ -39,8 +39,28 @@ void file_map_close(struct file_map *map) {
     *map = (struct file_map){0};
 }
 
+bool file_is_same(const char *a, const char *b) {
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+static char *volatile being_written; // the temporary's path, for file_abandon
+
+void file_abandon(void) {
+    const char *path = being_written;
+    if (path != NULL) unlink(path);
+}
+
+// Renaming over a folder fails at the end, over a device it succeeds: refuse both at the beginning.
+static bool check_target(const char *path, struct error *err) {
+    struct stat st;
+    if (stat(path, &st) != 0 || S_ISREG(st.st_mode)) return true;
+    return error_set(err, ERROR_IO, "%s: cannot create: it exists and is not a regular file", path);
+}
+
 bool file_create(struct file_out *f, const char *path, struct error *err) {
     *f = (struct file_out){.fd = -1};
+    if (!check_target(path, err)) return false;
     if (asprintf(&f->temporary, "%s.tmp-%ld", path, (long)getpid()) < 0) f->temporary = NULL;
     f->path = strdup(path);
     if (f->temporary == NULL || f->path == NULL) {
@@ -48,7 +68,9 @@ bool file_create(struct file_out *f, const char *path, struct error *err) {
         return error_set(err, ERROR_MEMORY, "%s: out of memory", path);
     }
     f->fd = open(f->temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    being_written = f->temporary;
     if (f->fd >= 0) return true;
+    being_written = NULL;
     io_error(err, "create", path);
     free(f->temporary);
     f->temporary = NULL; // nothing to remove
@@ -86,6 +108,7 @@ bool file_commit(struct file_out *f, struct error *err) {
     if (ok && closed != 0) ok = io_error(err, "write", f->path);
     if (ok && rename(f->temporary, f->path) != 0) ok = io_error(err, "rename into place", f->path);
     if (ok) {
+        being_written = NULL;
         free(f->temporary);
         f->temporary = NULL;
     }
@@ -96,6 +119,7 @@ bool file_commit(struct file_out *f, struct error *err) {
 void file_discard(struct file_out *f) {
     if (f->fd >= 0) close(f->fd);
     if (f->temporary != NULL) unlink(f->temporary);
+    being_written = NULL;
     free(f->temporary);
     free(f->path);
     *f = (struct file_out){.fd = -1};

@@ -16,6 +16,9 @@ struct file_map {
 bool file_map_open(struct file_map *map, const char *path, uint64_t max_size, struct error *err);
 void file_map_close(struct file_map *map);
 
+// Whether both paths name one existing file: writing one would destroy the other.
+bool file_is_same(const char *a, const char *b);
+
 // A file being written: "PATH.tmp-PID" until file_commit renames it over PATH; file_discard removes it.
 struct file_out {
     int fd;
@@ -30,5 +33,7 @@ bool file_write_at(struct file_out *f, uint64_t offset, const void *data, size_t
 // Flushes to the disk, renames, and closes. After a failure the temporary file is gone.
 bool file_commit(struct file_out *f, struct error *err);
 void file_discard(struct file_out *f);
+// For signal handlers: removes the temporary of the file that is being written, if there is one.
+void file_abandon(void);
 
 #endif

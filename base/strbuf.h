@@ -9,7 +9,8 @@ struct strbuf {
     size_t size, capacity;
 };
 
-void strbuf_printf(struct strbuf *b, const char *format, ...) __attribute__((format(printf, 2, 3), nonnull(2)));
+void strbuf_printf(struct strbuf *b, const char *format, ...)
+    __attribute__((format(printf, 2, 3), nonnull(2)));
 void strbuf_add(struct strbuf *b, const char *text);
 // The text so far, "" when nothing was added. Owned by the buffer.
 const char *strbuf_text(const struct strbuf *b);

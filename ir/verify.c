@@ -26,12 +26,7 @@ static bool complain(const struct ir_node *n, struct strbuf *context, struct err
                      n->block->graph->name, n->name, ir_info(n)->name, complaint);
 }
 
-static bool use_is_listed(const struct ir_use *u) {
-    for (const struct ir_use *k = u->value->uses; k != NULL; k = k->next) {
-        if (k == u) return true;
-    }
-    return false;
-}
+static bool use_is_listed(const struct ir_use *u) { return u->link != NULL && *u->link == u; }
 
 static bool check_arity(const struct ir_node *n, struct strbuf *context, struct error *err) {
     const struct ir_op_info *info = ir_info(n);

@@ -481,8 +481,11 @@ static bool emit_graph(struct emitter *e, const char *name, enum plan_variant va
     return true;
 }
 
-static void emit_caches(struct emitter *e) {
+static bool emit_caches(struct emitter *e) {
     for (const struct ir_cache *c = e->m->caches; c != NULL; c = c->next) {
+        if (c->offset < 0)
+            return error_set(e->err, ERROR_UNSUPPORTED, "cache '%s' has no place: plan_caches did not run",
+                             c->name);
         const struct ir_dim *d = c->type.dims;
         int64_t count = d[0].first * d[1].first * d[2].first * d[3].first;
         plan_writer_cache(e->w, (struct plan_cache){.name = plan_writer_string(e->w, c->name),
@@ -495,6 +498,7 @@ static void emit_caches(struct emitter *e) {
                                                     .bytes = 4 * (uint64_t)count});
     }
     plan_writer_info(e->w)->cache_bytes = e->m->cache_bytes;
+    return true;
 }
 
 // The latent frame as the caller gives it: [channels][height][width].
@@ -521,9 +525,8 @@ bool emit_plan(struct ir_module *m, const char *path, struct error *err) {
     if (!ir_verify(m, NULL, err)) return false;
     struct arena scratch = {0};
     struct emitter e = {.m = m, .w = plan_writer_new(&scratch), .scratch = &scratch, .err = err};
-    emit_caches(&e);
-    bool ok =
-        emit_latents(&e) && emit_graph(&e, "first", PLAN_FIRST) && emit_graph(&e, "steady", PLAN_STEADY);
+    bool ok = emit_caches(&e) && emit_latents(&e) && emit_graph(&e, "first", PLAN_FIRST) &&
+              emit_graph(&e, "steady", PLAN_STEADY);
     if (ok) {
         emit_shapes(m, e.w);
         ok = plan_writer_save(e.w, path, err);

@@ -116,6 +116,10 @@ static bool eval_range(struct eval *e, struct eval_tensor *out) {
         if (!eval_const_list(&e->in[i], &v[i], 1) || e->in[i].count != 1) return false;
     }
     if (v[2] == 0) return false;
+    for (int i = 0; i < 3; i++) {
+        if (v[i] > (1ll << 40) || v[i] < -(1ll << 40))
+            return false; // no length is so large, and nothing overflows
+    }
     int64_t n = v[2] > 0 ? (v[1] - v[0] + v[2] - 1) / v[2] : (v[0] - v[1] - v[2] - 1) / -v[2];
     if (n < 0) n = 0;
     if (n > EVAL_MAX_ELEMENTS) return false;

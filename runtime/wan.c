@@ -115,12 +115,30 @@ static bool check_latent(const struct plan_info *info, const float *latent, stru
     return true;
 }
 
+// Finite latents can still overflow: such frames must not leave as if they were video.
+static bool check_frames(const struct wan_session *s, struct error *err) {
+    const struct plan_info *info = s->rt.plan->info;
+    size_t frame = (size_t)info->frame_channels * info->frame_height * info->frame_width;
+    const float *v = (const float *)s->rt.output.data;
+    for (uint32_t t = 0; t < info->variant[s->next].frames; t++) {
+        float sum = 0; // NaN and infinity survive the multiplication by zero and the sum
+        for (size_t i = 0; i < frame; i++) sum += 0.0f * v[t * frame + i];
+        if (sum != 0 || isnan(sum)) {
+            return error_set(err, ERROR_INPUT,
+                             "frame %u of this step: NaN or infinity came out of finite latents; are they in "
+                             "the decoder's range?",
+                             t);
+        }
+    }
+    return true;
+}
+
 static bool step(struct wan_session *s, const float *latent, struct error *err) {
     const struct plan_info *info = s->rt.plan->info;
     if (!check_latent(info, latent, err)) return false;
     size_t count = (size_t)info->latent_channels * info->latent_height * info->latent_width;
     memcpy(s->rt.input.data, latent, count * sizeof(float));
-    s->failed = !rt_session_run(&s->rt, s->next, err);
+    s->failed = !rt_session_run(&s->rt, s->next, err) || !check_frames(s, err);
     return !s->failed;
 }
 

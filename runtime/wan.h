@@ -58,7 +58,7 @@ struct wan_plan_params {
 };
 
 struct wan_session_params {
-    unsigned threads; // 0: one per online core; at most 1024
+    unsigned threads; // 0: one per core that the process may run on; at most 1024. More than cores is slow
 };
 
 struct wan_plan *wan_plan_open(const char *path, struct wan_error *error);

@@ -18,13 +18,20 @@ failed=0
 configure() { # configure FOLDER OPTIONS...
     folder=$1
     shift
-    [ -f "$folder/build.ninja" ] || meson setup "$folder" "$@" >/dev/null || exit 1
-    ninja -C "$folder" >"$folder/build.log" 2>&1 || { tail -60 "$folder/build.log"; exit 1; }
-    if grep -q 'warning:' "$folder/build.log"; then
-        grep -A3 'warning:' "$folder/build.log"
-        echo "the build has warnings"
-        failed=$((failed + 1))
-    fi
+    mkdir -p "$folder"
+    log=$folder/build.log
+    { [ -f "$folder/build.ninja" ] || meson setup "$folder" "$@"; } >"$log" 2>&1 &&
+        meson configure "$folder" -Dwerror=true >>"$log" 2>&1 && ninja -C "$folder" >>"$log" 2>&1 && return
+    tail -60 "$log"
+    echo "$folder does not build"
+    failed=$((failed + 1))
+    closing_line
+}
+
+closing_line() {
+    echo "$passed passed, $failed failed"
+    [ "$failed" -eq 0 ] || exit 1
+    exit 0
 }
 
 count() { grep -c "\"result\": \"$2\"" "$1/meson-logs/testlog.json" || true; }
@@ -47,5 +54,4 @@ if [ "$quick" = no ]; then
     run build-sanitize --timeout-multiplier 4
 fi
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+closing_line

@@ -86,6 +86,7 @@ refused "unknown option" 2 "unknown option" compile --fast
 refused "option without value" 2 "needs a value" compile "$full" -o
 refused "size that is none" 2 "expected HxW" compile "$full" --latent-size 3y5 -o plan
 refused "size of nothing" 2 "expected HxW" compile "$full" --latent-size 0x5 -o plan
+refused "a pass left out that the plan needs" 1 "plan_caches did not run" compile "$full" $size --skip plan_caches -o plan
 refused "unknown pass" 2 "no pass is named 'magic'" compile "$full" $size --skip magic -o plan
 refused "opt without passes" 2 "--passes LIST is missing" opt "$work/graph.ir"
 
@@ -121,6 +122,17 @@ refused "unwritable output" 1 "/nonexistent/plan: cannot create" compile "$full"
 same "a disk that is full" "" "$(cat "$work/why")"
 "$program" dump "$work/plan" >/dev/full 2>"$work/stderr"
 same "standard output that is full" 1 "$?"
+
+cp "$full" "$work/precious.onnx"
+(cd "$work" && "$program" compile precious.onnx $size -o precious.onnx) >/dev/null 2>"$work/stderr"
+same "output over its model: refused" "2 same" "$? $(cmp "$full" "$work/precious.onnx" && echo same)"
+refused "a folder as output" 1 "not a regular file" compile "$full" $size -o ..
+refused "a device as output" 1 "not a regular file" compile "$full" $size -o /dev/null
+"$program" compile "$full" $size --stop-after resolve >/dev/full 2>"$work/stderr"
+same "IR to a standard output that is full" 1 "$?"
+fresh
+run compile "$full" $size --stop-after resolve -o graph.ir
+same "--stop-after -o: the IR in a file" "0 graph.ir 1" "$status $(ls -A) $(grep -c 'graph @full' graph.ir)"
 
 # ---- plans that are wrong
 

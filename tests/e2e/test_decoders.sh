@@ -53,6 +53,15 @@ decoder() { # decoder FOLDER SIZE STEADY_FRAMES
     check_prefixes "$name" "$work/full.plan" "$folder/latents.npy" "$work/full.npy"
 }
 
+peak_as_forecast() { # PLAN LATENTS
+    "$wanrun" "$1" "$2" -o "$work/peak.npy" --timings --threads 2 2>"$work/timings" || return 1
+    measured=$(sed -n 's/.*peak RSS \([0-9]*\).*/\1/p' "$work/timings")
+    "$wanc" report "$1" | awk -v measured="$measured" '
+        /peak memory to expect/ { forecast = $5 * ($6 == "GiB" ? 1024 : 1) * 1048576 }
+        END { printf "forecast %d, measured %d bytes\n", forecast, measured
+              exit !(forecast > 0 && measured > 0.9 * forecast && measured < 1.1 * forecast) }'
+}
+
 demo() {
     folder=$data/demo bound=$(limit "$data/demo")
     check "demo: compile" compile "$work/demo.plan" 30x52 "$root/examples/demo/decoder.onnx"
@@ -62,6 +71,9 @@ demo() {
         check "demo: frame $i whole" "$golden" frame "$work/demo.npy" "$((1$i - 1000))" "$folder/frame_$i.npy" "$bound"
     done
     check "demo: bytes of frames 0 12 24 36 48" "$golden" u8 "$work/demo.npy" "$root/examples/demo/frames_u8.npy" 12
+    if grep -q __asan_init "$wanrun"; then echo "# peak memory is not compared: AddressSanitizer takes its own"
+    else check "demo: peak memory within 10 % of the report" peak_as_forecast "$work/demo.plan" "$root/examples/demo/latents.npy"
+    fi
     check "demo: one thread gives the same bits" sh -c "'$wanrun' '$work/demo.plan' '$root/examples/demo/latents.npy' -o '$work/one.npy' --quiet --threads 1 && cmp '$work/one.npy' '$work/demo.npy'"
 }
 

@@ -51,11 +51,12 @@ static struct ir_module *import(const struct wanc_options *o, const struct model
 
 static void print_notes(const struct ir_module *m, FILE *out) { fputs(strbuf_text(&m->notes), out); }
 
-static void print_module(const struct ir_module *m, FILE *out) {
+static bool write_module(const struct ir_module *m, const struct wanc_options *o, struct error *err) {
     struct strbuf text = {0};
     ir_print(m, &text);
-    fputs(strbuf_text(&text), out);
+    bool ok = write_text(o, strbuf_text(&text), err);
     strbuf_free(&text);
+    return ok;
 }
 
 bool wanc_compile(const struct wanc_options *o, struct error *err) {
@@ -66,7 +67,7 @@ bool wanc_compile(const struct wanc_options *o, struct error *err) {
     bool ok = open_models(o, &models, err) && (m = import(o, &models, err)) != NULL &&
               pass_run_all(&m, &o->passes, err);
     if (ok && !o->quiet) print_notes(m, stderr);
-    if (ok && o->passes.stop_after != NULL) print_module(m, stdout);
+    if (ok && o->passes.stop_after != NULL) ok = write_module(m, o, err);
     else if (ok) ok = emit_plan(m, o->output, err);
     if (!ok && strncmp(err->message, o->files[0], strlen(o->files[0])) != 0 && err->code != ERROR_USAGE &&
         err->code != ERROR_IO) {
@@ -111,7 +112,8 @@ static bool inspect_stream(const struct wanc_options *o, const struct models *mo
     if (ok) {
         const struct ir_type *latents = &ir_graph_find(m, "steady")->inputs[0]->type;
         printf("form        %s\n", m->form);
-        print_type("stream      at latents", "", latents);
+        print_type(o->latent_height ? "stream      of latents" : "stream      for example of latents", "",
+                   latents);
         print_notes(m, stdout);
         print_stream(m);
     } else printf("not streamed: %s\n", err->message);

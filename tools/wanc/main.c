@@ -1,7 +1,11 @@
 // wanc: from an ONNX decoder to a plan, and what one may want to know of either.
 #include "tools/wanc/wanc.h"
 
+#include "base/file.h"
+
+#include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,6 +116,15 @@ static int usage_error(const char *format, const char *argument) {
     return EXIT_USAGE;
 }
 
+static bool output_is_input(const struct wanc_options *o, struct error *err) {
+    for (int i = 0; o->output != NULL && i < o->file_count; i++) {
+        if (!file_is_same(o->output, o->files[i])) continue;
+        error_set(err, ERROR_USAGE, "%s: cannot write: it is also an input", o->output);
+        return true;
+    }
+    return false;
+}
+
 static int run(const char *name, struct wanc_options *o, int file_count, char **files) {
     struct error err = {0};
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
@@ -119,15 +132,33 @@ static int run(const char *name, struct wanc_options *o, int file_count, char **
         if (file_count < commands[i].min_files || file_count > commands[i].max_files)
             return usage_error("%s: wrong number of files", name);
         for (int k = 0; k < file_count; k++) o->files[o->file_count++] = files[k];
-        bool ok = commands[i].run(o, &err);
-        if (fflush(stdout) != 0 && ok) ok = error_set(&err, ERROR_IO, "standard output: cannot be written");
+        bool ok = !output_is_input(o, &err) && commands[i].run(o, &err);
+        if ((fflush(stdout) != 0 || ferror(stdout)) && ok) {
+            ok = error_set(&err, ERROR_IO, "standard output: cannot be written: %s", strerror(errno));
+        }
         if (!ok) fprintf(stderr, "wanc: %s\n", err.message);
         return ok ? EXIT_OK : err.code == ERROR_USAGE ? EXIT_USAGE : EXIT_FAILED;
     }
     return usage_error("unknown command '%s'", name);
 }
 
+static void on_signal(int number) {
+    file_abandon();
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+// A disk quota or a closed pipe is an error to report, not a reason to die; an interrupt leaves no half file.
+static void handle_signals(void) {
+    signal(SIGXFSZ, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
+    signal(SIGHUP, on_signal);
+}
+
 int main(int argc, char **argv) {
+    handle_signals();
     struct wanc_options o = {.passes = {.out = stdout}};
     struct error err = {0};
     int done = parse_options(argc, argv, &o, &err);

@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// To -o FILE (written beside it, then renamed), else to standard output.
-static bool write_text(const struct wanc_options *o, const char *text, struct error *err) {
+bool write_text(const struct wanc_options *o, const char *text, struct error *err) {
     struct file_out f;
     if (o->output == NULL || strcmp(o->output, "-") == 0) return fputs(text, stdout) >= 0;
     if (!file_create(&f, o->output, err)) return false;

@@ -23,6 +23,9 @@ struct wanc_options {
 
 typedef bool wanc_command(const struct wanc_options *o, struct error *err);
 
+// To -o FILE (written beside it, then renamed), else to standard output.
+bool write_text(const struct wanc_options *o, const char *text, struct error *err);
+
 wanc_command wanc_compile, wanc_inspect, wanc_report, wanc_dump, wanc_passes, wanc_opt;
 
 #endif

@@ -1,17 +1,17 @@
 #include "tools/wanrun/decode.h"
 
+#include "base/file.h"
 #include "base/size.h"
 #include "runtime/wan.h"
-#include "tools/wanrun/interrupt.h"
 #include "tools/latents/latents.h"
 #include "tools/output/output.h"
+#include "tools/wanrun/interrupt.h"
 #include "tools/wanrun/progress.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 struct decode {
     const struct decode_params *params;
@@ -67,14 +67,9 @@ static bool open_latents(struct decode *d, struct error *err) {
     return latents_check_finite(&d->latents, err);
 }
 
-static bool same_file(const char *a, const char *b) {
-    struct stat x, y;
-    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
 static bool open_output(struct decode *d, struct error *err) {
     const struct decode_params *p = d->params;
-    if (same_file(p->output, p->latents) || same_file(p->output, p->plan)) {
+    if (file_is_same(p->output, p->latents) || file_is_same(p->output, p->plan)) {
         return error_set(err, ERROR_USAGE, "%s: cannot write: it is also an input", p->output);
     }
     struct output_params params = {

@@ -2,9 +2,9 @@
 #define _GNU_SOURCE
 #include "base/error.h"
 #include "runtime/wan.h"
+#include "tools/output/output.h"
 #include "tools/wanrun/decode.h"
 #include "tools/wanrun/interrupt.h"
-#include "tools/output/output.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,7 +41,7 @@ static const char help_before_formats[] =
     "                    with .mp4, in the working directory)\n";
 
 static const char help_after_formats[] =
-    "      --threads N   threads that decode (default: one per core)\n"
+    "      --threads N   threads that decode (default: one per core that it may run on)\n"
     "      --fps N       frames per second of .mp4 and .y4m (default: 16)\n"
     "      --timings     print the seconds of each step and the peak memory\n"
     "  -q, --quiet       print nothing but errors\n"
