@@ -265,6 +265,7 @@ static const struct op_row op_rows[] = {
     {.type = "Flatten", .op = IR_ONNX_FLATTEN, .attrs = {INT_OR("axis", AXIS, 1)}},
     {.type = "Floor", .op = IR_ONNX_FLOOR},
     {.type = "Gather", .op = IR_ONNX_GATHER, .attrs = {INT_OR("axis", AXIS, 0)}},
+    {.type = "GatherND", .op = IR_ONNX_GATHER_ND, .since = 11, .attrs = {ONLY_INT("batch_dims", 0)}},
     {.type = "Greater", .op = IR_ONNX_GREATER},
     {.type = "GreaterOrEqual", .op = IR_ONNX_GREATER_EQUAL},
     {.type = "Identity", .op = IR_ONNX_IDENTITY},

@@ -77,6 +77,14 @@ static bool check_types(struct ir_node *n, struct strbuf *context, struct error 
     return same || complain(n, context, err, "its output type is not what its inputs give");
 }
 
+// Together with use_is_listed: every use is in the list of its value, and only there. Each list is walked once.
+static bool check_uses(const struct ir_value *v, struct strbuf *context, struct error *err) {
+    for (const struct ir_use *u = v->uses; u != NULL; u = u->next) {
+        if (u->value != v || *u->link != u) return complain(u->user, context, err, "a use list is broken");
+    }
+    return true;
+}
+
 // What a branch defines is unknown behind it.
 static void forget_results(const struct ir_block *b) {
     for (struct ir_node *n = b->head; n != NULL; n = n->next) {
@@ -115,6 +123,7 @@ static bool check_block(const struct ir_block *b, struct strbuf *context, struct
         }
         for (int i = 0; i < n->output_count; i++) {
             if (n->outputs[i]->def != n) return complain(n, context, err, "an output has another producer");
+            if (!check_uses(n->outputs[i], context, err)) return false;
             n->outputs[i]->mark = 1;
         }
     }
@@ -122,11 +131,17 @@ static bool check_block(const struct ir_block *b, struct strbuf *context, struct
 }
 
 bool ir_verify(const struct ir_module *m, struct strbuf *context, struct error *err) {
+    for (const struct ir_value *v = m->constants; v != NULL; v = v->next) {
+        if (!check_uses(v, context, err)) return false;
+    }
     for (const struct ir_graph *g = m->graphs; g != NULL; g = g->next) {
         if (g->body.tail == NULL)
             return error_set(err, ERROR_INTERNAL, "invalid IR: graph '%s' is empty", g->name);
         clear_marks(&g->body);
-        for (int i = 0; i < g->input_count; i++) g->inputs[i]->mark = 1;
+        for (int i = 0; i < g->input_count; i++) {
+            g->inputs[i]->mark = 1;
+            if (!check_uses(g->inputs[i], context, err)) return false;
+        }
         if (!check_block(&g->body, context, err)) return false;
     }
     return true;

@@ -6,7 +6,8 @@
 //
 // Nodes are equal when operator, inputs (by identity) and attributes are; operators with effects are neither
 // merged nor removed, unless they are dead causal convolutions: their cache would be fed by nobody who
-// matters.
+// matters. It does matter when the other variant reads the cache: y = conv(x)[1:] needs nothing of y in the
+// first step, but the frame of x that the convolution keeps.
 #include "ir/rearrange.h"
 #include "passes/match.h"
 #include "passes/pass.h"
@@ -67,12 +68,26 @@ bool pass_eliminate_common(struct ir_module *m, bool *progress, struct error *er
     return true;
 }
 
+// Whether a convolution of another graph, whose result is used, works with the cache of this one.
+static bool feeds_another_graph(const struct ir_node *n) {
+    const struct ir_graph *own = n->block->graph;
+    for (const struct ir_graph *g = own->module->graphs; g != NULL; g = g->next) {
+        for (const struct ir_node *other = g != own ? g->body.head : NULL; other != NULL;
+             other = other->next) {
+            if (other->op == IR_CAUSAL_CONV && ir_attr_cache(other) == ir_attr_cache(n) &&
+                ir_out(other)->uses != NULL)
+                return true;
+        }
+    }
+    return false;
+}
+
 static bool is_dead(const struct ir_node *n) {
     if ((ir_info(n)->flags & IR_EFFECT) && n->op != IR_CAUSAL_CONV) return false;
     for (int i = 0; i < n->output_count; i++) {
         if (n->outputs[i]->uses != NULL) return false;
     }
-    return true;
+    return n->op != IR_CAUSAL_CONV || !feeds_another_graph(n);
 }
 
 bool pass_eliminate_dead(struct ir_module *m, bool *progress, struct error *err) {

@@ -110,7 +110,24 @@ static bool eval_constant_of_shape(struct eval *e, struct eval_tensor *out) {
     return true;
 }
 
+static bool eval_float_range(struct eval *e, struct eval_tensor *out) {
+    double v[3];
+    for (int i = 0; i < 3; i++) {
+        if (e->in[i].floats == NULL || e->in[i].count != 1) return false;
+        v[i] = e->in[i].floats[0];
+    }
+    double n = ceil((v[1] - v[0]) / v[2]);
+    if (v[2] == 0 || !(n <= EVAL_MAX_ELEMENTS)) return false;
+    size_t count = n > 0 ? (size_t)n : 0;
+    double *floats = arena_array(e->scratch, count + 1, sizeof *floats);
+    for (size_t i = 0; i < count; i++) floats[i] = v[0] + (double)i * v[2];
+    *out = (struct eval_tensor){
+        .rank = 1, .dims = {(int64_t)count}, .count = count, .dtype = IR_F32, .floats = floats};
+    return true;
+}
+
 static bool eval_range(struct eval *e, struct eval_tensor *out) {
+    if (e->in[0].floats != NULL) return eval_float_range(e, out);
     int64_t v[3];
     for (int i = 0; i < 3; i++) {
         if (!eval_const_list(&e->in[i], &v[i], 1) || e->in[i].count != 1) return false;

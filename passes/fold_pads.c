@@ -45,25 +45,31 @@ static bool fold_concat(struct ir_node *n, bool *progress, struct error *err) {
     return true;
 }
 
-static bool visit(struct ir_node *n, bool *progress, struct error *err) {
-    if (n->op == IR_CONCAT) return fold_concat(n, progress, err);
-    struct ir_node *pad = n->op == IR_CONV ? match_op(ir_in(n, 0), IR_PAD) : NULL;
-    if (pad == NULL) return true;
+static bool fold_into_conv(struct ir_node *n) {
+    struct ir_node *pad = match_op(ir_in(n, 0), IR_PAD);
+    if (pad == NULL) return false;
     int rank = ir_in(n, 0)->type.rank, spatial = rank - 2, count;
     const int64_t *outer = ir_attr_ints(pad, IR_KEY_PADS, &count),
                   *own = ir_attr_ints(n, IR_KEY_PADS, &count);
     int64_t sum[IR_MAX_RANK * 2];
-    if (outer[0] || outer[1] || outer[rank] || outer[rank + 1]) return true;
+    if (outer[0] || outer[1] || outer[rank] || outer[rank + 1]) return false;
     for (int i = 0; i < spatial; i++) {
         sum[i] = own[i] + outer[i + 2];
         sum[i + spatial] = own[i + spatial] + outer[i + 2 + rank];
     }
     ir_attr_set_ints(n, IR_KEY_PADS, 2 * spatial, sum);
     ir_node_set_input(n, 0, ir_in(pad, 0));
-    *progress = true;
+    return true;
+}
+
+static bool visit(struct ir_node *n, bool *progress, struct error *err) {
+    if (n->op == IR_CONCAT) return fold_concat(n, progress, err);
+    while (n->op == IR_CONV && fold_into_conv(n)) *progress = true;
     return true;
 }
 
 bool pass_fold_pads(struct ir_module *m, bool *progress, struct error *err) {
-    return match_each(m, visit, progress, err);
+    if (!match_each(m, visit, progress, err)) return false;
+    return !*progress ||
+           pass_eliminate_dead(m, progress, err); // specialise would take a pad left over for one in time
 }

@@ -8,7 +8,8 @@ typedef bool lower_fn(struct ir_node *n, struct error *err);
 
 // Operators that only move elements: each becomes rearrangements and slices (lower_moves.c).
 lower_fn lower_reshape, lower_flatten, lower_squeeze, lower_unsqueeze, lower_transpose, lower_expand,
-    lower_tile, lower_constant_of_shape, lower_resize, lower_slice, lower_split, lower_gather;
+    lower_tile, lower_constant_of_shape, lower_resize, lower_slice, lower_split, lower_gather,
+    lower_gather_nd;
 
 // An error that names the node. Always false.
 bool lower_refuse(const struct ir_node *n, struct error *err, const char *format, ...)

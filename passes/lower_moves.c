@@ -354,3 +354,33 @@ bool lower_gather(struct ir_node *n, struct error *err) {
     lower_replace(n, s);
     return true;
 }
+
+// Indices of a whole grid over the first axes that repeat each element: a nearest-neighbour enlargement, as
+// one exporter spells nearest-exact.
+bool lower_gather_nd(struct ir_node *n, struct error *err) {
+    const struct ir_value *x = ir_in(n, 0), *index = ir_in(n, 1);
+    const struct ir_type *t = &x->type, *grid = &index->type;
+    int axes = grid->rank - 1;
+    int64_t factors[IR_MAX_RANK], at[IR_MAX_RANK] = {0};
+    if (!ir_is_int_constant(index) || axes < 1 || axes > t->rank || !dim_is(grid->dims[axes], axes) ||
+        index->constant->count == 0)
+        return lower_refuse(n, err, "the indices are not a constant grid over the first axes");
+    for (int i = 0; i < t->rank; i++) {
+        factors[i] = 1;
+        if (i >= axes) continue;
+        int64_t in = t->dims[i].first, out = grid->dims[i].first;
+        if (!dim_is_const(t->dims[i])) return lower_refuse(n, err, "the indices select frames");
+        if (in < 1 || out % in != 0)
+            return lower_refuse(n, err, "axis %d is not enlarged by a whole factor", i);
+        factors[i] = out / in;
+    }
+    const struct ir_dim *ints = index->constant->ints;
+    for (size_t k = 0; k < index->constant->count; k += (size_t)axes) {
+        for (int i = 0; i < axes; i++) {
+            if (!dim_is(ints[k + (size_t)i], at[i] / factors[i]))
+                return lower_refuse(n, err, "the indices do not repeat each element in place");
+        }
+        for (int i = axes - 1; i >= 0 && ++at[i] == grid->dims[i].first; i--) at[i] = 0;
+    }
+    return repeat_axes(n, ir_in(n, 0), factors, true, err);
+}

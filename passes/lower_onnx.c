@@ -235,6 +235,7 @@ bool lower_onnx_node(struct ir_node *n, struct error *err) {
     case IR_ONNX_EXPAND: return lower_expand(n, err);
     case IR_ONNX_FLATTEN: return lower_flatten(n, err);
     case IR_ONNX_GATHER: return lower_gather(n, err);
+    case IR_ONNX_GATHER_ND: return lower_gather_nd(n, err);
     case IR_ONNX_IDENTITY: ir_node_replace(n, ir_in(n, 0)); return true;
     case IR_ONNX_PAD: return lower_pad(n, err);
     case IR_ONNX_REDUCE: return lower_reduce(n, err);

@@ -279,6 +279,7 @@ static void plain_operators(void **state) {
         {"Flatten", "x", IR_ONNX_FLATTEN},
         {"Floor", "x", IR_ONNX_FLOOR},
         {"Gather", "x,p", IR_ONNX_GATHER},
+        {"GatherND", "x,p", IR_ONNX_GATHER_ND},
         {"Greater", "x,x", IR_ONNX_GREATER},
         {"GreaterOrEqual", "x,x", IR_ONNX_GREATER_EQUAL},
         {"Identity", "x", IR_ONNX_IDENTITY},

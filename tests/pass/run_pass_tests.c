@@ -87,8 +87,10 @@ static bool same_text(const struct test_case *t, const char *what, const char *e
 // ---- one file
 
 static bool read_case(const char *path, struct test_case *t) {
-    static const struct { const char *text; enum expectation kind; } kinds[] = {
-        {"expect", EXPECT_IR}, {"no change", EXPECT_NO_CHANGE}, {"error", EXPECT_ERROR}};
+    static const struct {
+        const char *text;
+        enum expectation kind;
+    } kinds[] = {{"expect", EXPECT_IR}, {"no change", EXPECT_NO_CHANGE}, {"error", EXPECT_ERROR}};
     *t = (struct test_case){.path = path, .text = read_file(path), .kind = EXPECT_NOTHING};
     char *run = strstr(t->text, "# RUN:"), *mark = strstr(t->text, "\n# >>> ");
     if (run == NULL || mark == NULL || run > mark) return false;
@@ -98,7 +100,9 @@ static bool read_case(const char *path, struct test_case *t) {
     t->expected = end + (*end != 0);
     t->head = (size_t)(t->expected - t->text);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        if (strlen(kinds[i].text) == (size_t)(end - kind) && strncmp(kind, kinds[i].text, strlen(kinds[i].text)) == 0) t->kind = kinds[i].kind;
+        if (strlen(kinds[i].text) == (size_t)(end - kind) &&
+            strncmp(kind, kinds[i].text, strlen(kinds[i].text)) == 0)
+            t->kind = kinds[i].kind;
     }
     mark[0] = t->input[-1] = 0;
     return t->kind != EXPECT_NOTHING && t->input <= mark + 1;
@@ -166,7 +170,8 @@ static bool check_result(const struct test_case *t, struct ir_module **m, const 
     if (!ran) {
         if (t->kind != EXPECT_ERROR) report(t, "  unexpected error: %s\n", err->message);
         else if (update) write_expected(t, err->message);
-        return t->kind == EXPECT_ERROR && (update || same_text(t, "another message", t->expected, err->message));
+        return t->kind == EXPECT_ERROR &&
+               (update || same_text(t, "another message", t->expected, err->message));
     }
     if (t->kind == EXPECT_ERROR) {
         report(t, "  no error, expected: %s\n", t->expected);
@@ -188,7 +193,10 @@ static bool run_case(const char *path, bool update) {
     struct error err = {0};
     struct ir_module *m = NULL;
     bool ok = read_case(path, &t);
-    if (!ok) report(&t, "%s", "  it needs a line '# RUN: PASS..', IR, and '# >>> expect', '# >>> no change' or '# >>> error'\n");
+    if (!ok)
+        report(&t, "%s",
+               "  it needs a line '# RUN: PASS..', IR, and '# >>> expect', '# >>> no change' or '# >>> "
+               "error'\n");
     else if ((m = ir_parse(t.input, path, NULL, &err)) == NULL) {
         report(&t, "  the input does not parse: %s\n", err.message);
         ok = false;
@@ -234,7 +242,8 @@ static void check_every_pass(const char *dir, int *passed, int *failed) {
         struct dirent **entries = NULL;
         snprintf(path, sizeof path, "%s/%s", dir, passes[i].name);
         int count = scandir(path, &entries, is_case, alphasort);
-        printf("%sok - pass %s has %d cases\n", count >= 2 ? "" : "not ", passes[i].name, count < 0 ? 0 : count);
+        printf("%sok - pass %s has %d cases\n", count >= 2 ? "" : "not ", passes[i].name,
+               count < 0 ? 0 : count);
         ++*(count >= 2 ? passed : failed);
         for (int k = 0; k < count; k++) free(entries[k]);
         free(entries);
