@@ -62,7 +62,7 @@ static void add_variant(struct plan_writer *w, enum plan_variant v, uint32_t wei
 
     struct plan_op conv = op(PLAN_OP_CONV, view(w, window_view(3, H, W, C, 0), PLAN_CACHE, 1), a);
     conv.constant[0] = weight;
-    conv.params.conv = (struct plan_conv){3, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 4, -INFINITY, INFINITY};
+    conv.params.conv = (struct plan_conv){3, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 4, -INFINITY, INFINITY, PLAN_CONV_DIRECT};
     struct plan_op norm = op(PLAN_OP_NORM, a, b);
     norm.constant[0] = gamma;
     norm.params.norm = (struct plan_norm){2.0f, 1e-12f, 1};
