@@ -1,12 +1,13 @@
 // Times every algorithm of the convolution on the shapes of a list, in one process and in turn, so that
 // whatever else the machine does meets all of them alike.
 //
-//     kernels SHAPES.txt [--threads N] [--repeats N] [--block N] [--only ALGORITHM]
+//     kernels SHAPES.txt [--threads N] [--repeats N] [--block N] [--only ALGORITHM] [--cpu]
 //
 // A line of SHAPES.txt: NAME FRAMES HEIGHT WIDTH IN OUT TAPS UPSAMPLE (of the input image and the output's
 // frames; the kernel is TAPS x 3 x 3, the pads 1). Lines that begin with # are comments. GFLOP/s are nominal:
 // the multiplications and additions of the direct algorithm, whatever was executed. Errors are those of a few
-// thousand outputs against sums in double precision.
+// thousand outputs against sums in double precision. --cpu measures one thread's CPU time instead of the clock
+// on the wall, for a machine that is busy with other things.
 #include "plan/winograd.h"
 #include "plan/write.h"
 #include "runtime/session.h"
@@ -22,7 +23,7 @@ enum { MAX_REPEATS = 100, SAMPLES = 3000 };
 
 struct options {
     const char *list, *only;
-    unsigned threads, repeats, block; // block 0: what plan_block_channels gives
+    unsigned threads, repeats, block; // block 0: as plan_block_channels says
 };
 
 struct shape {
@@ -43,9 +44,11 @@ static void die(const struct error *err) {
     exit(1);
 }
 
+static clockid_t clock_used = CLOCK_MONOTONIC;
+
 static double now(void) {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock_used, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -269,10 +272,11 @@ static void parse_options(int argc, char **argv, struct options *o) {
         else if (strcmp(argv[i], "--repeats") == 0) o->repeats = (unsigned)atoi(value), i++;
         else if (strcmp(argv[i], "--block") == 0) o->block = (unsigned)atoi(value), i++;
         else if (strcmp(argv[i], "--only") == 0) o->only = value, i++;
+        else if (strcmp(argv[i], "--cpu") == 0) clock_used = CLOCK_PROCESS_CPUTIME_ID, o->threads = 1;
         else o->list = argv[i];
     }
     if (o->list != NULL && o->repeats > 0 && o->repeats <= MAX_REPEATS) return;
-    fprintf(stderr, "usage: kernels SHAPES.txt [--threads N] [--repeats N] [--block N] [--only ALGORITHM]\n");
+    fprintf(stderr, "usage: kernels SHAPES.txt [--threads N] [--repeats N] [--block N] [--only ALGORITHM] [--cpu]\n");
     exit(2);
 }
 

@@ -17,7 +17,7 @@
 #include <string.h>
 
 enum {
-    FEWEST_CHANNELS = 16,     // for Winograd: transforms cost as much for one channel as for these
+    FEWEST_CHANNELS = 16,     // of the input, for Winograd: its transforms cost as much for one as for these
     FEWEST_PIXELS = 256,      // and its weights are larger, which few pixels do not pay
     SCORE_BYTES = 4 << 20,    // of attention scores held at a time
     QUERY_ROWS = 16,          // query blocks are multiples of this
@@ -50,7 +50,7 @@ static uint32_t choose_winograd2(const struct plan_conv *p, int64_t frames, int6
 }
 
 static uint32_t choose_winograd4(const struct plan_conv *p, int64_t frames, int64_t inputs) {
-    bool time4 = frames % 4 == 0 && inputs >= 192, time2 = frames % 2 == 0 && inputs >= 192;
+    bool time4 = frames % 4 == 0 && inputs >= 32, time2 = frames % 2 == 0 && inputs >= 32;
     const uint32_t preferred[] = {time4   ? PLAN_CONV_WINOGRAD4_TIME4
                                   : time2 ? PLAN_CONV_WINOGRAD4_TIME2
                                           : PLAN_CONV_WINOGRAD4,
@@ -63,7 +63,7 @@ static uint32_t choose_algorithm(const struct ir_node *n, const struct plan_conv
     int64_t frames = out[0].first / ir_attr_int(n, IR_KEY_INTERLEAVE, 1), inputs = ir_in(n, 1)->type.dims[1].first;
     if (conv == NULL || strcmp(conv, "direct") == 0) return PLAN_CONV_DIRECT;
     if (strcmp(conv, "winograd2") == 0) return choose_winograd2(p, frames, inputs);
-    bool small = inputs < FEWEST_CHANNELS || out[3].first < FEWEST_CHANNELS || out[1].first * out[2].first < FEWEST_PIXELS;
+    bool small = inputs < FEWEST_CHANNELS || out[1].first * out[2].first < FEWEST_PIXELS;
     if (strcmp(conv, "auto") == 0 && small) return PLAN_CONV_DIRECT;
     return choose_winograd4(p, frames, inputs);
 }

@@ -5,10 +5,14 @@
 
 #include <string.h>
 
+// The workspace passes through the cache three times per block of tiles, the weights once: either both stay in
+// the last-level cache, or the weights are read from memory, for as many tiles at a time as can be.
 enum {
-    WORKSPACE_BYTES = 24 << 20, // of a block of tiles: most of it stays in the last-level cache
-    LEAST_TILES = 64,           // but the weights are read again for every block
-    SKEW = 80,                  // floats between elements, or a tile's would compete for few sets of the cache
+    FEW_WEIGHTS = 11 << 20, // bytes
+    FEW_BYTES = 6 << 20,   // of workspace beside few weights
+    MANY_BYTES = 48 << 20, // and beside many
+    LEAST_TILES = 16,
+    SKEW = 80, // floats between elements, or a tile's would compete for few sets of the cache
 };
 
 static const struct {
@@ -56,7 +60,8 @@ static uint64_t divide_up(uint64_t a, uint64_t b) { return (a + b - 1) / b; }
 // As many tiles as the workspace takes, in blocks of nearly one size.
 static uint64_t choose_block(const struct plan_winograd *g) {
     uint64_t tile = g->elements * (g->rows_in * g->inputs + g->rows_out * g->columns) * sizeof(float);
-    uint64_t most = WORKSPACE_BYTES / tile;
+    uint64_t weights = g->elements * g->depth * g->columns * sizeof(float);
+    uint64_t most = (weights <= FEW_WEIGHTS ? FEW_BYTES : MANY_BYTES) / tile;
     if (most < LEAST_TILES) most = LEAST_TILES;
     return divide_up(g->tiles, divide_up(g->tiles, most));
 }

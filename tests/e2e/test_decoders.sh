@@ -113,7 +113,6 @@ demo)
     demo
     demo_algorithm winograd2
     demo_algorithm winograd4
-    demo_algorithm auto
     ;;
 random)
     decoder tiny 3x5 4
