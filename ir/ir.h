@@ -195,6 +195,7 @@ struct ir_module {
     uint64_t cache_bytes;
     struct ir_symbol *symbols;
     const char *model_name, *form;
+    const char *conv;    // which algorithms convolutions may take, see choose_convs; NULL for direct
     unsigned next_id;    // for fresh names
     struct strbuf notes; // lines for the user: what was recognised, what is odd
 };

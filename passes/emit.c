@@ -201,25 +201,28 @@ static bool emit_conv(struct emitter *e, const struct ir_node *n) {
                   *strides = ir_attr_ints(n, IR_KEY_STRIDES, &count);
     if (!has_data(e, n, ir_in(n, 1)) || (ir_in(n, 2) && !has_data(e, n, ir_in(n, 2)))) return false;
     struct plan_op op = new_op(e, n, PLAN_OP_CONV);
-    op.params.conv = (struct plan_conv){.kernel_t = (uint32_t)w->dims[2].first,
-                                        .kernel_h = (uint32_t)w->dims[3].first,
-                                        .kernel_w = (uint32_t)w->dims[4].first,
-                                        .taps = (uint32_t)ir_attr_int(n, IR_KEY_TAPS, 1),
-                                        .stride_h = (uint32_t)strides[0],
-                                        .stride_w = (uint32_t)strides[1],
-                                        .pad_top = (uint32_t)pads[0],
-                                        .pad_left = (uint32_t)pads[1],
-                                        .pad_bottom = (uint32_t)pads[2],
-                                        .pad_right = (uint32_t)pads[3],
-                                        .interleave = (uint32_t)ir_attr_int(n, IR_KEY_INTERLEAVE, 1),
-                                        .upsample = (uint32_t)ir_attr_int(n, IR_KEY_UPSAMPLE, 1),
-                                        .block_channels = (uint32_t)ir_attr_int(n, IR_KEY_BLOCK, 32),
-                                        .min = (float)ir_attr_float(n, IR_KEY_MIN, -INFINITY),
-                                        .max = (float)ir_attr_float(n, IR_KEY_MAX, INFINITY)};
+    op.params.conv = (struct plan_conv){
+        .kernel_t = (uint32_t)w->dims[2].first,
+        .kernel_h = (uint32_t)w->dims[3].first,
+        .kernel_w = (uint32_t)w->dims[4].first,
+        .taps = (uint32_t)ir_attr_int(n, IR_KEY_TAPS, 1),
+        .stride_h = (uint32_t)strides[0],
+        .stride_w = (uint32_t)strides[1],
+        .pad_top = (uint32_t)pads[0],
+        .pad_left = (uint32_t)pads[1],
+        .pad_bottom = (uint32_t)pads[2],
+        .pad_right = (uint32_t)pads[3],
+        .interleave = (uint32_t)ir_attr_int(n, IR_KEY_INTERLEAVE, 1),
+        .upsample = (uint32_t)ir_attr_int(n, IR_KEY_UPSAMPLE, 1),
+        .block_channels = (uint32_t)ir_attr_int(n, IR_KEY_BLOCK, 32),
+        .min = (float)ir_attr_float(n, IR_KEY_MIN, -INFINITY),
+        .max = (float)ir_attr_float(n, IR_KEY_MAX, INFINITY),
+        .algorithm = plan_conv_algorithm_find(ir_attr_string(n, IR_KEY_ALGORITHM, "direct"))};
     int64_t u = op.params.conv.upsample;
+    bool direct = op.params.conv.algorithm == PLAN_CONV_DIRECT;
     op.in[0] = view(e, ir_in(n, 0));
     op.out = view(e, n->outputs[0]);
-    if (u > 1)
+    if (u > 1 && direct)
         op.scratch = scratch_view(e, n, 1, x->dims[1].first * u, x->dims[2].first * u, x->dims[3].first);
     op.constant[0] = weight(e, ir_in(n, 1));
     if (ir_in(n, 2)) op.constant[1] = vector(e, ir_in(n, 2), (uint64_t)w->dims[0].first);

@@ -116,7 +116,8 @@ static void place_scratch(struct memory *m, struct ir_node *n, int node) {
     const struct ir_type *t = &ir_in(n, 0)->type;
     uint64_t elements = 0;
     int64_t factor = ir_attr_int(n, IR_KEY_UPSAMPLE, 1);
-    if (n->op == IR_FRAME_CONV && factor > 1) {
+    bool direct = ir_attr_find(n, IR_KEY_ALGORITHM) == NULL; // the others take no enlarged image
+    if (n->op == IR_FRAME_CONV && factor > 1 && direct) {
         elements = (uint64_t)(t->dims[1].first * t->dims[2].first * t->dims[3].first * factor * factor);
     } else if (n->op == IR_FRAME_ATTENTION) {
         elements = (uint64_t)(ir_attr_int(n, IR_KEY_QUERY_BLOCK, 1) * t->dims[1].first * t->dims[2].first);

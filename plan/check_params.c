@@ -2,6 +2,7 @@
 #include "plan/check.h"
 
 #include "base/size.h"
+#include "plan/winograd.h"
 
 #include <math.h>
 
@@ -109,7 +110,8 @@ static bool conv_window(const struct context *c, const char *what, const struct 
 
 static bool conv_scratch(const struct context *c, const struct plan_conv *p) {
     const struct plan_view *in = c->in[0];
-    if (p->upsample == 1) return c->scratch == NULL || error_set(c->err, ERROR_INPUT, "scratch: takes none");
+    bool enlarged = p->upsample > 1 && p->algorithm == PLAN_CONV_DIRECT;
+    if (!enlarged) return c->scratch == NULL || error_set(c->err, ERROR_INPUT, "scratch: takes none");
     if (c->scratch == NULL)
         return error_set(c->err, ERROR_INPUT, "scratch: missing, upsample is %u", p->upsample);
     return expect_shape(c, "scratch", c->scratch, p->taps, (uint64_t)in->height * p->upsample,
@@ -117,10 +119,17 @@ static bool conv_scratch(const struct context *c, const struct plan_conv *p) {
            conv_window(c, "scratch", c->scratch, p->taps);
 }
 
+static bool conv_algorithm(const struct context *c, const struct plan_conv *p) {
+    if (!expect_range(c, "algorithm", p->algorithm, 0, PLAN_CONV_ALGORITHMS - 1)) return false;
+    if (p->algorithm == PLAN_CONV_DIRECT || plan_winograd_applies(p, p->algorithm)) return true;
+    return error_set(c->err, ERROR_INPUT, "algorithm: %s does not compute this convolution",
+                     plan_conv_algorithm_name(p->algorithm));
+}
+
 static bool check_conv(const struct context *c) {
     const struct plan_conv *p = &c->op->params.conv;
     const struct plan_view *in = c->in[0], *out = c->out;
-    if (!conv_ranges(c, p)) return false;
+    if (!conv_ranges(c, p) || !conv_algorithm(c, p)) return false;
     if (out->frames % p->interleave != 0)
         return expect(c, "frames % interleave", out->frames % p->interleave, 0);
     uint64_t rows = (uint64_t)out->channels * p->interleave, columns = (uint64_t)p->kernel_h * p->kernel_w,

@@ -51,6 +51,7 @@ static void dump_conv(const struct plan_conv *c, struct strbuf *out) {
                   c->pad_right);
     strbuf_printf(out, " interleave %u upsample %u block %u clamp [%g, %g]", c->interleave, c->upsample,
                   c->block_channels, (double)c->min, (double)c->max);
+    strbuf_printf(out, " %s", plan_conv_algorithm_name(c->algorithm));
 }
 
 static void dump_params(const struct plan_op *op, struct strbuf *out) {

@@ -3,6 +3,7 @@
 #include "plan/check.h"
 
 #include "base/size.h"
+#include "plan/winograd.h"
 
 enum {
     // XNNPACK packs output channels in tiles: 32 wide with AVX-512, 16 with AVX2, 8 elsewhere.
@@ -11,6 +12,8 @@ enum {
     // encoder comes on top of it.
     BASE_BYTES = 28 << 20,
 };
+
+static uint64_t max(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
 // Per tile: a bias and, for every kernel element, a weight for each channel of the tile.
 static uint64_t packed_conv(const struct plan *p, const struct plan_op *op) {
@@ -38,7 +41,18 @@ static uint64_t attention_workspace(const struct plan *p, const struct plan_op *
     return 2 * size_align(positions, TILE_CHANNELS) * size_align(k->channels, TILE_CHANNELS) * sizeof(float);
 }
 
-static uint64_t max(uint64_t a, uint64_t b) { return a > b ? a : b; }
+static void add_direct(const struct plan *p, const struct plan_op *op, struct plan_forecast *f) {
+    f->weights_packed += packed_conv(p, op);
+    f->workspace = max(f->workspace, conv_workspace(p, op));
+}
+
+static void add_winograd(const struct plan *p, const struct plan_op *op, struct plan_forecast *f) {
+    const struct plan_conv *c = &op->params.conv;
+    struct plan_winograd g = plan_winograd(c, &p->views[op->in[0]], &p->views[op->out]);
+    f->weights_packed += plan_winograd_packed_bytes(&g, c->block_channels);
+    f->preparation = max(f->preparation, plan_winograd_transformed_bytes(&g, c->block_channels));
+    f->workspace = max(f->workspace, plan_winograd_workspace_bytes(&g));
+}
 
 void plan_forecast(const struct plan *plan, struct plan_forecast *f) {
     const struct plan_info *info = plan->info;
@@ -47,8 +61,8 @@ void plan_forecast(const struct plan *plan, struct plan_forecast *f) {
     for (uint32_t i = 0; i < plan->op_count; i++) {
         const struct plan_op *op = &plan->ops[i];
         if (op->kind == PLAN_OP_CONV) {
-            f->weights_packed += packed_conv(plan, op);
-            f->workspace = max(f->workspace, conv_workspace(plan, op));
+            if (op->params.conv.algorithm == PLAN_CONV_DIRECT) add_direct(plan, op, f);
+            else add_winograd(plan, op, f);
         } else if (op->kind == PLAN_OP_ATTENTION) {
             attention = max(attention, attention_workspace(plan, op));
         }
@@ -63,7 +77,6 @@ void plan_forecast(const struct plan *plan, struct plan_forecast *f) {
     f->input_output =
         frames * frame + sizeof(float) * info->latent_channels * info->latent_height * info->latent_width;
     // Opening a plan reads all of it once, before anything else is allocated.
-    f->total = max(f->weights_packed + f->caches + f->arena + f->workspace + f->input_output,
-                   plan->header->file_size) +
-               f->base;
+    uint64_t step = f->caches + f->arena + f->workspace + f->input_output;
+    f->total = max(f->weights_packed + max(f->preparation, step), plan->header->file_size) + f->base;
 }

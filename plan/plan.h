@@ -142,10 +142,25 @@ const char *plan_op_name(uint32_t kind);
 //     weight[j*(out.channels) + o][ky][kx][kernel_t - taps + dt][i])
 // with zeros outside of the image. in.frames = out.frames/interleave + taps - 1. `taps` <= kernel_t: only the
 // kernel's last `taps` temporal taps are used (the others would meet zero frames). With upsample = u > 1 the
-// image is first enlarged u times by nearest neighbour, one frame at a time, in the scratch view. When taps >
+// image is first enlarged u times by nearest neighbour (DIRECT: one frame at a time, in the scratch view). When taps >
 // 1, the taps of one pixel must be adjacent: in.frame_stride = in.channels. The scratch view has `taps`
 // frames of the enlarged image, adjacent in the same way. Images are walked with one stride: in, out and
 // scratch have channel_stride 1 and row_stride = width * pixel_stride. The three lie in different blocks.
+//
+// `algorithm` says how the sum is computed; results differ by rounding only. All but DIRECT transform tiles of
+// the image, which plan/winograd.h describes, and take a 3x3 kernel, strides of 1 and no scratch view.
+enum plan_conv_algorithm {
+    PLAN_CONV_DIRECT,
+    PLAN_CONV_WINOGRAD2,       // F(2x2,3x3); with upsample, F(2x2,2x2) of each of the four phases
+    PLAN_CONV_WINOGRAD4,       // F(4x4,3x3)
+    PLAN_CONV_WINOGRAD2_TIME2, // and F(2,3) over frames: `taps` is 3
+    PLAN_CONV_WINOGRAD4_TIME2,
+    PLAN_CONV_WINOGRAD4_TIME4, // and F(4,3) over frames
+    PLAN_CONV_ALGORITHMS,
+};
+const char *plan_conv_algorithm_name(uint32_t algorithm);
+uint32_t plan_conv_algorithm_find(const char *name); // PLAN_NONE where there is none of that name
+
 struct plan_conv {
     uint32_t kernel_t, kernel_h, kernel_w, taps;
     uint32_t stride_h, stride_w, pad_top, pad_left, pad_bottom, pad_right;
@@ -153,7 +168,8 @@ struct plan_conv {
     uint32_t
         block_channels; // output channels that one XNNPACK operator computes (its packed weights stay in L2)
     float min, max;     // clamp of the result; -inf, +inf for none
-    // views: in[0]; out; scratch (with upsample). constants: weight, bias (or PLAN_NONE)
+    uint32_t algorithm; // enum plan_conv_algorithm
+    // views: in[0]; out; scratch (DIRECT with upsample). constants: weight, bias (or PLAN_NONE)
 };
 
 // out = x * scale / max(||x||_2 over channels, epsilon) * gamma[c], then SiLU when `silu` is 1. Like the
@@ -257,11 +273,12 @@ uint64_t plan_view_extent(const struct plan_view *v);
 // What a run will take, in bytes (plan/forecast.c; each formula is given there).
 struct plan_forecast {
     uint64_t weights_packed; // XNNPACK's own copies, both variants
+    uint64_t preparation;    // transformed weights on their way there; freed before the first step
     uint64_t caches, arena;  // arena: the larger variant
     uint64_t workspace;      // indirection buffers, packed K and V
     uint64_t input_output;   // one latent frame and one step's frames
     uint64_t base;           // program and libraries
-    uint64_t total;          // peak resident set to expect: the sum
+    uint64_t total;          // peak resident set to expect: the sum of what is there at one time
 };
 void plan_forecast(const struct plan *plan, struct plan_forecast *forecast);
 

@@ -129,6 +129,7 @@ static void report_forecast(const struct plan *p, struct strbuf *out) {
         uint64_t bytes;
     } rows[] = {
         {"weights, packed", f.weights_packed},
+        {"weights, in preparation", f.preparation},
         {"caches", f.caches},
         {"scratch arena", f.arena},
         {"workspace of kernels", f.workspace},
@@ -140,7 +141,7 @@ static void report_forecast(const struct plan *p, struct strbuf *out) {
     strbuf_printf(out, "\nMemory of a run (weights in the plan: %s)\n",
                   format_bytes(text, p->info->weight_bytes));
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        strbuf_printf(out, "  %-22s %s\n", rows[i].name, format_bytes(text, rows[i].bytes));
+        strbuf_printf(out, "  %-24s %s\n", rows[i].name, format_bytes(text, rows[i].bytes));
     }
 }
 

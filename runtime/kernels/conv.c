@@ -5,7 +5,7 @@
 // frame computes one frame of the 3D convolution without a copy. Output channels are split into blocks,
 // because XNNPACK streams all packed weights of an operator again for every few pixels, and a block's weights
 // stay in L2.
-#include "runtime/kernels/kernels.h"
+#include "runtime/kernels/winograd.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -126,7 +126,7 @@ static float *gather_buffer(const struct rt_op *op) {
     return malloc(rows * p->kernel_h * p->kernel_w * p->taps * op->in[0].channels * sizeof(float));
 }
 
-bool rt_conv_prepare(struct rt_session *s, struct rt_op *op, struct error *err) {
+static bool direct_prepare(struct rt_session *s, struct rt_op *op, struct error *err) {
     const struct plan_conv *p = params(op);
     size_t block_count = (op->out.channels + p->block_channels - 1) / p->block_channels;
     struct conv *conv = op->state =
@@ -167,7 +167,7 @@ static bool run_frame(struct rt_session *s, const struct rt_op *op, const float 
     return true;
 }
 
-bool rt_conv_run(struct rt_session *s, struct rt_op *op, struct error *err) {
+static bool direct_run(struct rt_session *s, struct rt_op *op, struct error *err) {
     const struct plan_conv *p = params(op);
     for (size_t t = 0; t < op->out.frames / p->interleave; t++) {
         const float *in = op->in[0].data + t * op->in[0].frame_stride;
@@ -183,7 +183,7 @@ bool rt_conv_run(struct rt_session *s, struct rt_op *op, struct error *err) {
     return true;
 }
 
-void rt_conv_destroy(struct rt_op *op) {
+static void direct_destroy(struct rt_op *op) {
     struct conv *conv = op->state;
     if (conv == NULL) return;
     size_t count = conv->block_count * params(op)->interleave;
@@ -192,4 +192,21 @@ void rt_conv_destroy(struct rt_op *op) {
     }
     free(conv);
     op->state = NULL;
+}
+
+// ---- the algorithm that the plan asks for
+
+static bool is_direct(const struct rt_op *op) { return params(op)->algorithm == PLAN_CONV_DIRECT; }
+
+bool rt_conv_prepare(struct rt_session *s, struct rt_op *op, struct error *err) {
+    return is_direct(op) ? direct_prepare(s, op, err) : rt_winograd_prepare(s, op, err);
+}
+
+bool rt_conv_run(struct rt_session *s, struct rt_op *op, struct error *err) {
+    return is_direct(op) ? direct_run(s, op, err) : rt_winograd_run(s, op, err);
+}
+
+void rt_conv_destroy(struct rt_op *op) {
+    if (is_direct(op)) direct_destroy(op);
+    else rt_winograd_destroy(op);
 }

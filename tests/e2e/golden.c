@@ -1,10 +1,11 @@
 // Compares decoded frames with stored references, step by step: a mistake in a cache shows in one step and
 // not in another.
 //
-//     golden steps OUT REF FIRST STEADY LIMIT   both [1,3,F,H,W]; a line for each step of FIRST, then STEADY
-//     frames golden sampled OUT REF EVERY LIMIT        REF [F,3,h,w] holds every EVERYth pixel of each frame
-//     of OUT golden frame OUT INDEX REF LIMIT          REF [3,H,W] is one frame of OUT golden u8 OUT REF
-//     EVERY                   REF uint8 [n,H,W,3] is every EVERYth frame, rounded: within 1 of 255
+//     golden steps OUT REF FIRST STEADY LIMIT   both [1,3,F,H,W]; a line for each step of FIRST, then STEADY frames
+//     golden sampled OUT REF EVERY LIMIT        REF [F,3,h,w] holds every EVERYth pixel of each frame of OUT
+//     golden psnr OUT REF EVERY DECIBELS        the same two: peak signal (2, from -1 to 1) to noise over all these pixels
+//     golden frame OUT INDEX REF LIMIT          REF [3,H,W] is one frame of OUT
+//     golden u8 OUT REF EVERY                   REF uint8 [n,H,W,3] is every EVERYth frame, rounded: within 1 of 255
 //
 // LIMIT is an absolute difference. Prints what was measured. Exit status: 0 within, 1 not, 2 a file is wrong.
 #include "tests/support/npy_array.h"
@@ -84,6 +85,27 @@ static int sampled(char **argv) {
     return !(largest <= strtod(argv[3], NULL));
 }
 
+static int psnr(char **argv) {
+    struct video out = load_video(argv[0]);
+    struct npy_array ref = npy_load(argv[1]);
+    size_t every = strtoull(argv[2], NULL, 10), i = 0;
+    double squares = 0;
+    for (size_t t = 0; t < out.frames; t++) {
+        for (size_t c = 0; c < out.channels; c++) {
+            for (size_t y = 0; y < out.height; y += every) {
+                for (size_t x = 0; x < out.width; x += every, i++) {
+                    if (i >= ref.count) npy_die("%s: shape", argv[1]);
+                    squares += pow(pixel(&out, c, t, y, x) - npy_value(&ref, i), 2);
+                }
+            }
+        }
+    }
+    double decibels = 10 * log10(4 * (double)i / squares);
+    printf("  PSNR of every %zuth pixel of %zu frames: %.1f dB\n", every, out.frames, decibels);
+    npy_free(&out.a), npy_free(&ref);
+    return !(decibels >= strtod(argv[3], NULL));
+}
+
 static int frame(char **argv) {
     struct video out = load_video(argv[0]);
     struct npy_array ref = npy_load(argv[2]);
@@ -128,7 +150,8 @@ int main(int argc, char **argv) {
     const char *command = argc > 1 ? argv[1] : "";
     if (strcmp(command, "steps") == 0 && argc == 7) return steps(argv + 2);
     if (strcmp(command, "sampled") == 0 && argc == 6) return sampled(argv + 2);
+    if (strcmp(command, "psnr") == 0 && argc == 6) return psnr(argv + 2);
     if (strcmp(command, "frame") == 0 && argc == 6) return frame(argv + 2);
     if (strcmp(command, "u8") == 0 && argc == 5) return u8(argv + 2);
-    npy_die("golden: expected one of: steps sampled frame u8");
+    npy_die("golden: expected one of: steps sampled psnr frame u8");
 }

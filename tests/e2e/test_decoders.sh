@@ -19,10 +19,10 @@ value() { awk -v key="$2" '$1 == key { print $2 }' "$1/reference.txt"; }
 # Four times PyTorch's own error in fp32, but not below rounding noise of a small decoder, and never above 2e-4.
 limit() { value "$1" torch_fp32_max_abs_diff | awk '{ l = 4 * $1; if (l < 1e-5) l = 1e-5; if (l > 2e-4) l = 2e-4; print l }'; }
 
-compile() { # compile PLAN SIZE MODEL...
+compile() { # compile PLAN SIZE MODEL..., by the algorithm $conv
     plan=$1 size=$2
     shift 2
-    "$wanc" compile "$@" --latent-size "$size" -o "$plan" --verify-each
+    "$wanc" compile "$@" --latent-size "$size" -o "$plan" --verify-each --conv "${conv:-direct}"
 }
 decode() { "$wanrun" "$1" "$2" -o "$3" --quiet --threads "${4:-2}"; }
 
@@ -77,10 +77,27 @@ demo() {
     check "demo: one thread gives the same bits" sh -c "'$wanrun' '$work/demo.plan' '$root/examples/demo/latents.npy' -o '$work/one.npy' --quiet --threads 1 && cmp '$work/one.npy' '$work/demo.npy'"
 }
 
+# Other algorithms than direct, within what they promise.
+demo_algorithm() { # demo_algorithm CONV
+    folder=$data/demo conv=$1
+    check "demo $conv: compile" compile "$work/$conv.plan" 30x52 "$root/examples/demo/decoder.onnx"
+    check "demo $conv: decode" decode "$work/$conv.plan" "$root/examples/demo/latents.npy" "$work/$conv.npy"
+    check "demo $conv: within 1e-3 of double precision" "$golden" sampled "$work/$conv.npy" "$folder/frames_every4.npy" 4 1e-3
+    check "demo $conv: at least 75 dB" "$golden" psnr "$work/$conv.npy" "$folder/frames_every4.npy" 4 75
+    check "demo $conv: one thread gives the same bits" sh -c "'$wanrun' '$work/$conv.plan' '$root/examples/demo/latents.npy' -o '$work/one.npy' --quiet --threads 1 && cmp '$work/one.npy' '$work/$conv.npy'"
+    conv=direct
+}
+
 full_width() {
     cp "$data/base96/"* "$work/"
     check "full width: make the weights" "$make_weights" "$work/recipe.txt" "$work/weights.data"
     folder=$work bound=$(limit "$work")
+    for conv in winograd2 winograd4; do
+        check "full width $conv: compile" compile "$work/full.plan" 2x3 "$work/full.onnx"
+        check "full width $conv: decode" decode "$work/full.plan" "$work/latents.npy" "$work/full.npy"
+        check "full width $conv: every step within 1e-3 of PyTorch" "$golden" steps "$work/full.npy" "$work/frames.npy" 1 4 1e-3
+    done
+    conv=direct
     check "full width full: compile" compile "$work/full.plan" 2x3 "$work/full.onnx"
     check "full width pair: compile" compile "$work/pair.plan" 2x3 "$work/pair_first.onnx" "$work/pair_steady.onnx"
     for form in full pair; do
@@ -90,7 +107,11 @@ full_width() {
 }
 
 case $group in
-demo) demo ;;
+demo)
+    demo
+    demo_algorithm winograd2
+    demo_algorithm winograd4
+    ;;
 random)
     decoder tiny 3x5 4
     decoder row 1x7 4

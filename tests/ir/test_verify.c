@@ -91,8 +91,8 @@ static void test_value_of_another_graph(void **state) {
 static void test_use_list(void **state) {
     (void)state;
     struct fixture f = make();
-    ir_in(f.first, 0)->uses = NULL; // x forgets its users
-    check_complaint(&f, "first", "a use list is broken");
+    ir_in(f.first, 0)->uses = NULL; // x forgets its users; the use by the second node was the head of the list
+    check_complaint(&f, "second", "a use list is broken");
     f = make();
     f.second->inputs[0].user = f.first;
     check_complaint(&f, "second", "a use list is broken");

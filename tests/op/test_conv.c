@@ -1,10 +1,18 @@
 // The convolution against its formula in plan.h, computed in double precision.
+#include "plan/winograd.h"
 #include "tests/op/harness.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
-enum layout { DENSE, WINDOW };
+// What an algorithm may lose to rounding, as a part of the sum of all products' magnitudes: twice what these
+// cases lose.
+static const double tolerance[PLAN_CONV_ALGORITHMS] = {
+    [PLAN_CONV_DIRECT] = 1e-6,          [PLAN_CONV_WINOGRAD2] = 2e-7,
+    [PLAN_CONV_WINOGRAD4] = 7e-7,       [PLAN_CONV_WINOGRAD2_TIME2] = 2e-7,
+    [PLAN_CONV_WINOGRAD4_TIME2] = 6e-7, [PLAN_CONV_WINOGRAD4_TIME4] = 1.2e-6,
+};
 
 struct conv_case {
     const char *name;
@@ -15,7 +23,7 @@ struct conv_case {
     bool no_bias, clamp;
 };
 
-static struct op_case make_case(const struct conv_case *k) {
+static struct op_case make_case(const struct conv_case *k, uint32_t algorithm) {
     uint32_t in_frames = k->frames / k->interleave + k->taps - 1;
     uint32_t height = (k->height * k->upsample + k->pad[0] + k->pad[2] - k->kernel) / k->stride + 1;
     uint32_t width = (k->width * k->upsample + k->pad[1] + k->pad[3] - k->kernel) / k->stride + 1;
@@ -35,11 +43,12 @@ static struct op_case make_case(const struct conv_case *k) {
                                           .upsample = k->upsample,
                                           .block_channels = k->block,
                                           .min = k->clamp ? -0.25f : -INFINITY,
-                                          .max = k->clamp ? 0.5f : INFINITY};
+                                          .max = k->clamp ? 0.5f : INFINITY,
+                                          .algorithm = algorithm};
     c.in[0] = window_view(in_frames, k->height, k->width, k->in, k->gap);
     c.out = k->gap > 0 ? window_view(k->frames, height, width, k->out, k->gap)
                        : dense_view(k->frames, height, width, k->out);
-    if (k->upsample > 1) {
+    if (k->upsample > 1 && algorithm == PLAN_CONV_DIRECT) {
         c.scratch = window_view(k->taps, k->height * k->upsample, k->width * k->upsample, k->in, 0);
     }
     c.constant_count[0] = rows * k->kernel * k->kernel * k->kernel_t * k->in;
@@ -79,21 +88,48 @@ static void expect_output(const struct op_case *c, const float *input, size_t fr
             }
         }
     }
-    expect_at(e, view_at(&c->out, frame, y, x, o), fmin(fmax(sum, p->min), p->max), 1e-6 * size + 1e-7);
+    expect_at(e, view_at(&c->out, frame, y, x, o), fmin(fmax(sum, p->min), p->max), size);
 }
 
-static void run_case(const struct conv_case *k) {
-    struct op_case c = make_case(k);
-    float *input = make_input(&c);
-    struct expected e = make_expected(&c);
-    for (size_t t = 0; t < c.out.frames; t++) {
-        for (size_t y = 0; y < c.out.height; y++) {
-            for (size_t x = 0; x < c.out.width; x++) {
-                for (size_t o = 0; o < c.out.channels; o++) expect_output(&c, input, t, y, x, o, &e);
+static struct expected expect_all(const struct op_case *c, const float *input) {
+    struct expected e = make_expected(c);
+    for (size_t t = 0; t < c->out.frames; t++) {
+        for (size_t y = 0; y < c->out.height; y++) {
+            for (size_t x = 0; x < c->out.width; x++) {
+                for (size_t o = 0; o < c->out.channels; o++) expect_output(c, input, t, y, x, o, &e);
             }
         }
     }
-    check_case(k->name, &c, input, &e);
+    return e;
+}
+
+// From the magnitudes of all sums to the differences that an algorithm may make. A tile's outputs share its
+// products: the error of a small sum is that of the largest beside it.
+static struct expected allow(const struct expected *all, uint32_t algorithm) {
+    struct expected e = {all->count, all->value, test_alloc(all->count, sizeof *e.slack)};
+    double largest = 0;
+    for (size_t i = 0; i < e.count; i++) largest = fmax(largest, all->slack[i]);
+    for (size_t i = 0; i < e.count; i++) {
+        double size = algorithm == PLAN_CONV_DIRECT ? all->slack[i] : largest;
+        e.slack[i] = all->slack[i] == 0 ? 0 : tolerance[algorithm] * size + 1e-7;
+    }
+    return e;
+}
+
+static void run_case(const struct conv_case *k) {
+    struct op_case direct = make_case(k, PLAN_CONV_DIRECT);
+    float *input = make_input(&direct);
+    struct expected all = expect_all(&direct, input);
+    for (uint32_t algorithm = 0; algorithm < PLAN_CONV_ALGORITHMS; algorithm++) {
+        const struct plan_conv *p = &direct.op.params.conv;
+        if (algorithm != PLAN_CONV_DIRECT && !plan_winograd_applies(p, algorithm)) continue;
+        struct op_case c = make_case(k, algorithm);
+        struct expected e = allow(&all, algorithm);
+        char name[128];
+        snprintf(name, sizeof name, "%s, %s", k->name, plan_conv_algorithm_name(algorithm));
+        memcpy(c.constant, direct.constant, sizeof c.constant);
+        check_case(name, &c, input, &e);
+    }
 }
 
 // clang-format off
@@ -135,6 +171,19 @@ static const struct conv_case cases[] = {
     {"5x5", 1, 7, 6, 4, 5, 1, 5, 1, 1, {2, 2, 2, 2}, 1, 1, 32, 0, false, false},
     {"2x2", 1, 7, 6, 4, 5, 2, 2, 2, 1, {0, 1, 1, 0}, 1, 1, 32, 0, false, false},
     {"head: 96 to 3", 2, 9, 11, 96, 3, 3, 3, 3, 1, SAME, 1, 1, 32, 0, false, true},
+    {"tiles of 4, even", 4, 8, 12, 32, 32, 3, 3, 3, 1, SAME, 1, 1, 32, 0, false, false},
+    {"tiles of 4, one more", 5, 9, 13, 33, 31, 3, 3, 3, 1, SAME, 1, 1, 32, 0, false, true},
+    {"tiles of 4, one less", 3, 7, 11, 31, 65, 3, 3, 3, 1, SAME, 1, 1, 64, 7, false, false},
+    {"one row of tiles", 4, 1, 21, 16, 16, 3, 3, 3, 1, SAME, 1, 1, 32, 0, false, false},
+    {"one column of tiles", 2, 21, 1, 16, 16, 3, 3, 3, 1, SAME, 1, 1, 32, 0, true, false},
+    {"pads on one side", 2, 6, 7, 8, 8, 3, 3, 3, 1, {1, 0, 0, 1}, 1, 1, 32, 0, false, false},
+    {"no pads, three taps", 2, 6, 7, 8, 8, 3, 3, 3, 1, {0}, 1, 1, 32, 0, false, false},
+    {"interleaved 3x3x3", 8, 6, 7, 20, 40, 3, 3, 3, 1, SAME, 2, 1, 32, 0, false, true},
+    {"upsampled 2, odd image", 3, 7, 5, 24, 40, 1, 3, 1, 1, SAME, 1, 2, 32, 0, false, false},
+    {"upsampled 2, window", 2, 3, 4, 20, 6, 3, 3, 3, 1, SAME, 1, 2, 32, 3, false, true},
+    {"upsampled 2, wide pads", 1, 3, 5, 8, 6, 1, 3, 1, 1, {3, 1, 2, 0}, 1, 2, 32, 0, false, false},
+    {"upsampled 2, two rows", 1, 2, 1, 8, 6, 1, 3, 1, 1, SAME, 1, 2, 32, 0, false, false},
+    {"several blocks of tiles", 4, 98, 101, 4, 5, 3, 3, 3, 1, SAME, 1, 1, 32, 0, false, false},
     {"larger than a tile of threads", 1, 40, 37, 16, 64, 3, 3, 1, 1, SAME, 1, 1, 32, 0, false, false},
 };
 // clang-format on

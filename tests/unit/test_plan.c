@@ -62,7 +62,8 @@ static void add_variant(struct plan_writer *w, enum plan_variant v, uint32_t wei
 
     struct plan_op conv = op(PLAN_OP_CONV, view(w, window_view(3, H, W, C, 0), PLAN_CACHE, 1), a);
     conv.constant[0] = weight;
-    conv.params.conv = (struct plan_conv){3, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 4, -INFINITY, INFINITY};
+    conv.params.conv =
+        (struct plan_conv){3, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 4, -INFINITY, INFINITY, PLAN_CONV_DIRECT};
     struct plan_op norm = op(PLAN_OP_NORM, a, b);
     norm.constant[0] = gamma;
     norm.params.norm = (struct plan_norm){2.0f, 1e-12f, 1};
@@ -400,6 +401,11 @@ static void test_operators_are_refused(void **state) {
     CONV_REFUSED("input frames", conv->taps = 2);
     CONV_REFUSED("interleave", conv->interleave = 2);
     CONV_REFUSED("output height", conv->upsample = 2);
+    CONV_REFUSED("algorithm", conv->algorithm = PLAN_CONV_ALGORITHMS);
+    CONV_REFUSED("does not compute", conv->algorithm = PLAN_CONV_WINOGRAD4; conv->stride_h = 2);
+    CONV_REFUSED("does not compute", conv->algorithm = PLAN_CONV_WINOGRAD2; conv->kernel_w = 1);
+    CONV_REFUSED("does not compute", conv->algorithm = PLAN_CONV_WINOGRAD4_TIME2; conv->taps = 2);
+    CONV_REFUSED("does not compute", conv->algorithm = PLAN_CONV_WINOGRAD4; conv->upsample = 2);
     CONV_REFUSED("block_channels", conv->block_channels = 0);
     CONV_REFUSED("clamp", conv->min = INFINITY);
     CONV_REFUSED("clamp", conv->max = NAN);

@@ -38,6 +38,7 @@ static struct ir_module *import(const struct wanc_options *o, const struct model
     struct ir_module *m = ir_module_new();
     bool pair = models->count == 2;
     m->form = pair ? "pair" : "full";
+    m->conv = o->conv;
     m->model_name = arena_strdup(&m->arena, file_name(o->files[0]));
     for (int i = 0; i < models->count; i++) {
         struct ir_graph *g;

@@ -25,6 +25,8 @@ static const char usage[] =
     "options:\n"
     "  -o, --output FILE          where to write (report, dump, opt: standard output)\n"
     "      --latent-size HxW      height and width of the latents, where the model leaves them open\n"
+    "      --conv ALGORITHM       compile: direct (default), winograd2, winograd4 or auto: how convolutions "
+    "are computed\n"
     "      --print-after PASS     print the IR after these passes (names separated by commas, or all)\n"
     "      --stop-after PASS      stop behind this pass and print the IR\n"
     "      --skip PASS            leave passes out\n"
@@ -48,6 +50,7 @@ static const struct {
 
 enum {
     OPT_LATENT_SIZE = 256,
+    OPT_CONV,
     OPT_PRINT_AFTER,
     OPT_STOP_AFTER,
     OPT_SKIP,
@@ -60,6 +63,7 @@ enum {
 static const struct option long_options[] = {
     {"output", required_argument, NULL, 'o'},
     {"latent-size", required_argument, NULL, OPT_LATENT_SIZE},
+    {"conv", required_argument, NULL, OPT_CONV},
     {"print-after", required_argument, NULL, OPT_PRINT_AFTER},
     {"stop-after", required_argument, NULL, OPT_STOP_AFTER},
     {"skip", required_argument, NULL, OPT_SKIP},
@@ -83,6 +87,16 @@ static bool parse_size(const char *text, struct wanc_options *o, struct error *e
                      text);
 }
 
+static bool parse_conv(const char *text, struct wanc_options *o, struct error *err) {
+    static const char *const choices[] = {"direct", "winograd2", "winograd4", "auto"};
+    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
+        if (strcmp(text, choices[i]) == 0) o->conv = choices[i];
+    }
+    return o->conv != NULL ||
+           error_set(err, ERROR_USAGE, "--conv: expected direct, winograd2, winograd4 or auto, found '%s'",
+                     text);
+}
+
 // 0: go on; 1: done (help, version); -1: error.
 static int parse_options(int argc, char **argv, struct wanc_options *o, struct error *err) {
     for (int c; (c = getopt_long(argc, argv, ":o:qh", long_options, NULL)) != -1;) {
@@ -93,6 +107,9 @@ static int parse_options(int argc, char **argv, struct wanc_options *o, struct e
         case OPT_VERSION: puts("wanc " WAN_VERSION); return 1;
         case OPT_LATENT_SIZE:
             if (!parse_size(optarg, o, err)) return -1;
+            break;
+        case OPT_CONV:
+            if (!parse_conv(optarg, o, err)) return -1;
             break;
         case OPT_PRINT_AFTER: o->passes.print_after = optarg; break;
         case OPT_STOP_AFTER: o->passes.stop_after = optarg; break;

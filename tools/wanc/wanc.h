@@ -16,6 +16,7 @@ struct wanc_options {
     int64_t latent_height, latent_width; // 0: not given
     struct pass_options passes;
     const char *pass_list; // of `wanc opt`
+    const char *conv; // of `wanc compile`; NULL: the default
     bool quiet;
     const char *files[2];
     int file_count;

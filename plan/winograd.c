@@ -1,0 +1,123 @@
+// Which convolutions Winograd's algorithms compute, and the sizes of what they work on.
+#include "plan/winograd.h"
+
+#include "base/size.h"
+
+#include <string.h>
+
+// The workspace passes through the cache three times per block of tiles, the weights once: either both stay in
+// the last-level cache, or the weights are read from memory, for as many tiles at a time as can be.
+enum {
+    FEW_WEIGHTS = 11 << 20, // bytes
+    FEW_BYTES = 6 << 20,    // of workspace beside few weights
+    MANY_BYTES = 48 << 20,  // and beside many
+    LEAST_TILES = 16,
+    SKEW = 80, // floats between elements, or a tile's would compete for few sets of the cache
+};
+
+static const struct {
+    const char *name;
+    uint32_t tile, time; // outputs per tile in space and in time
+} algorithms[PLAN_CONV_ALGORITHMS] = {
+    [PLAN_CONV_DIRECT] = {"direct", 1, 1},
+    [PLAN_CONV_WINOGRAD2] = {"winograd2", 2, 1},
+    [PLAN_CONV_WINOGRAD4] = {"winograd4", 4, 1},
+    [PLAN_CONV_WINOGRAD2_TIME2] = {"winograd2_time2", 2, 2},
+    [PLAN_CONV_WINOGRAD4_TIME2] = {"winograd4_time2", 4, 2},
+    [PLAN_CONV_WINOGRAD4_TIME4] = {"winograd4_time4", 4, 4},
+};
+
+const char *plan_conv_algorithm_name(uint32_t algorithm) {
+    return algorithm < PLAN_CONV_ALGORITHMS ? algorithms[algorithm].name : "unknown";
+}
+
+uint32_t plan_conv_algorithm_find(const char *name) {
+    for (uint32_t i = 0; i < PLAN_CONV_ALGORITHMS; i++) {
+        if (strcmp(algorithms[i].name, name) == 0) return i;
+    }
+    return PLAN_NONE;
+}
+
+bool plan_winograd_applies(const struct plan_conv *p, uint32_t algorithm) {
+    if (algorithm == PLAN_CONV_DIRECT || algorithm >= PLAN_CONV_ALGORITHMS) return false;
+    if (p->kernel_h != 3 || p->kernel_w != 3 || p->stride_h != 1 || p->stride_w != 1) return false;
+    if (algorithms[algorithm].time > 1 && p->taps != 3) return false;
+    if (p->upsample == 1) return true;
+    // An odd pad puts the kernel's middle on the first pixel of an enlarged pair, as the transform takes it.
+    return p->upsample == 2 && algorithm == PLAN_CONV_WINOGRAD2 && p->pad_top % 2 == 1 &&
+           p->pad_left % 2 == 1;
+}
+
+static struct plan_winograd_axis axis(uint32_t outputs) {
+    if (outputs == 1) return (struct plan_winograd_axis){1, 1, 1, 1};
+    return (struct plan_winograd_axis){outputs + 2, outputs + 2, outputs, outputs};
+}
+
+// Two outputs of either phase of two enlarged pixels: F(2,2) takes three products for each phase.
+static const struct plan_winograd_axis upsampled = {.inputs = 4, .elements = 6, .outputs = 4, .step = 2};
+
+static uint64_t divide_up(uint64_t a, uint64_t b) { return (a + b - 1) / b; }
+
+// As many tiles as the workspace takes, in blocks of nearly one size.
+static uint64_t choose_block(const struct plan_winograd *g) {
+    uint64_t tile = g->elements * (g->rows_in * g->inputs + g->rows_out * g->columns) * sizeof(float);
+    uint64_t weights = g->elements * g->depth * g->columns * sizeof(float);
+    uint64_t most = (weights <= FEW_WEIGHTS ? FEW_BYTES : MANY_BYTES) / tile;
+    if (most < LEAST_TILES) most = LEAST_TILES;
+    return divide_up(g->tiles, divide_up(g->tiles, most));
+}
+
+struct plan_winograd plan_winograd(const struct plan_conv *p, const struct plan_view *in,
+                                   const struct plan_view *out) {
+    uint64_t frames = out->frames / p->interleave;
+    struct plan_winograd g = {.space = p->upsample == 2 ? upsampled : axis(algorithms[p->algorithm].tile),
+                              .time = axis(algorithms[p->algorithm].time),
+                              .inputs = size_align(in->channels, PLAN_WINOGRAD_LANES),
+                              .outputs = size_align(out->channels, PLAN_WINOGRAD_COLUMNS)};
+    bool folded = g.time.outputs == 1;
+    g.elements = (uint64_t)g.space.elements * g.space.elements * g.time.elements;
+    g.tiles_wide = divide_up(out->width, g.space.outputs);
+    g.tiles = g.tiles_wide * divide_up(out->height, g.space.outputs);
+    g.rows_in = folded ? in->frames : divide_up(frames, g.time.outputs);
+    g.rows_out = folded ? frames : g.rows_in;
+    g.depth = (folded ? p->taps : 1) * g.inputs;
+    g.columns = p->interleave * g.outputs;
+    g.block = choose_block(&g);
+    g.v_plane = g.block * g.rows_in * g.inputs + SKEW;
+    g.m_plane = g.block * g.rows_out * g.columns + SKEW;
+    return g;
+}
+
+// XNNPACK's kernel streams all packed weights of an operator past each few rows.
+uint32_t plan_block_channels(const struct plan_conv *p, uint32_t inputs) {
+    enum { DIRECT_BYTES = 1400 << 10, WINOGRAD_BYTES = 640 << 10 };
+    bool direct = p->algorithm == PLAN_CONV_DIRECT;
+    bool folded = algorithms[p->algorithm].time == 1;
+    uint64_t depth = (uint64_t)inputs * (folded ? p->taps : 1) * (direct ? p->kernel_h * p->kernel_w : 1);
+    uint64_t block = (direct ? DIRECT_BYTES : WINOGRAD_BYTES) / (sizeof(float) * (depth + 1));
+    block = block / PLAN_WINOGRAD_COLUMNS * PLAN_WINOGRAD_COLUMNS;
+    return block < PLAN_WINOGRAD_COLUMNS ? PLAN_WINOGRAD_COLUMNS : (uint32_t)block;
+}
+
+uint64_t plan_winograd_block_columns(const struct plan_winograd *g, uint32_t block_channels) {
+    uint64_t columns = size_align(block_channels, PLAN_WINOGRAD_COLUMNS);
+    return columns < g->columns ? columns : g->columns;
+}
+
+uint64_t plan_winograd_blocks(const struct plan_winograd *g, uint32_t block_channels) {
+    return divide_up(g->columns, plan_winograd_block_columns(g, block_channels));
+}
+
+uint64_t plan_winograd_packed_bytes(const struct plan_winograd *g, uint32_t block_channels) {
+    enum { OPERATOR_BYTES = 1536 }; // XNNPACK's own structure, with what malloc adds
+    uint64_t weights = g->columns * (g->depth + 1) * sizeof(float); // one more: the bias, which is zero
+    return g->elements * (weights + plan_winograd_blocks(g, block_channels) * OPERATOR_BYTES);
+}
+
+uint64_t plan_winograd_transformed_bytes(const struct plan_winograd *g, uint32_t block_channels) {
+    return g->elements * plan_winograd_block_columns(g, block_channels) * g->depth * sizeof(float);
+}
+
+uint64_t plan_winograd_workspace_bytes(const struct plan_winograd *g) {
+    return g->elements * (g->v_plane + g->m_plane) * sizeof(float);
+}

@@ -1,0 +1,56 @@
+// The geometry of a Winograd convolution: what the compiler, the forecast and the runtime must agree on.
+//
+// An axis of m outputs under a kernel of 3 taps needs m + 2 inputs. Winograd's F(m,3) computes the m outputs
+// from m + 2 products instead of 3 m: inputs and weights are transformed linearly into `elements`, multiplied
+// element by element, and the products transformed back. In two directions the transforms nest: F(4x4,3x3)
+// takes 36 products for 16 outputs instead of 144. The products of all input channels add up before the
+// inverse transform, so that each element is a matrix product of its own,
+//
+//     m[element][tile][out] = sum over in of v[element][tile][in] * u[element][out][in]
+//
+// of the transformed image v and the transformed weights u. Time is a third axis; or each tile keeps its
+// frames apart, and the temporal taps of a frame, which lie side by side in v, are `folded` into the sum.
+#ifndef WANC_PLAN_WINOGRAD_H
+#define WANC_PLAN_WINOGRAD_H
+
+#include "plan/plan.h"
+
+enum {
+    PLAN_WINOGRAD_LANES = 16,   // channels that are transformed together: one vector
+    PLAN_WINOGRAD_COLUMNS = 32, // output channels of a matrix product are a multiple: XNNPACK is slow below
+};
+
+// The tiles of one axis: each reads `inputs`, `step` after those of its neighbour, and gives `outputs`.
+struct plan_winograd_axis {
+    uint32_t inputs, elements, outputs, step;
+};
+
+struct plan_winograd {
+    struct plan_winograd_axis space, time; // time: {1, 1, 1, 1} where the taps are folded
+    uint64_t elements;                     // space x space x time
+    uint64_t tiles_wide, tiles;            // of an image
+    uint64_t block;                        // tiles that are in the workspace at a time
+    uint64_t inputs, outputs;              // channels, padded to whole vectors and columns
+    uint64_t rows_in, rows_out;            // of one tile in v and in m: frames, or groups of frames
+    uint64_t depth, columns;   // of the matrix product: folded taps * inputs; interleave * outputs
+    uint64_t v_plane, m_plane; // floats of one element in the workspace: v, then m
+};
+
+// Whether an algorithm other than DIRECT computes this convolution.
+bool plan_winograd_applies(const struct plan_conv *p, uint32_t algorithm);
+struct plan_winograd plan_winograd(const struct plan_conv *p, const struct plan_view *in,
+                                   const struct plan_view *out);
+// Columns that one operator of XNNPACK computes, and how many operators an element takes.
+uint64_t plan_winograd_block_columns(const struct plan_winograd *g, uint32_t block_channels);
+uint64_t plan_winograd_blocks(const struct plan_winograd *g, uint32_t block_channels);
+
+// Output channels for one operator of XNNPACK under any algorithm: as many as have packed weights that stay in
+// the L2 cache.
+uint32_t plan_block_channels(const struct plan_conv *p, uint32_t inputs);
+
+// XNNPACK's packed weights and operators; the transformed weights of one block, which are packed next; v and m.
+uint64_t plan_winograd_packed_bytes(const struct plan_winograd *g, uint32_t block_channels);
+uint64_t plan_winograd_transformed_bytes(const struct plan_winograd *g, uint32_t block_channels);
+uint64_t plan_winograd_workspace_bytes(const struct plan_winograd *g);
+
+#endif

@@ -1,0 +1,304 @@
+// Tiles of the Winograd convolution: from the image to the workspace and back.
+//
+// A tile is transformed for 16 channels at a time, first along its columns, then along its rows, then, where
+// time is an axis, along its frames. Everything is inlined into one function for each algorithm, so that the
+// transforms below become straight vector arithmetic. The image is read where it lies: pixels outside of it
+// are zeros, and outputs outside of it are not written.
+#include "runtime/kernels/winograd.h"
+
+#include <string.h>
+
+enum { LANES = PLAN_WINOGRAD_LANES, MOST = 6 }; // MOST: elements of one axis
+
+typedef float vec __attribute__((vector_size(4 * LANES)));
+typedef int32_t lanes __attribute__((vector_size(4 * LANES)));
+typedef float anywhere __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+
+enum axis { FOLDED, F2, F4, UPSAMPLED };
+
+// What the compiler needs to know of an axis; it must agree with plan_winograd_axis.
+RT_INLINE size_t axis_inputs(enum axis a) { return a == FOLDED ? 1 : a == F4 ? 6 : 4; }
+RT_INLINE size_t axis_elements(enum axis a) { return a == FOLDED ? 1 : a == F2 ? 4 : 6; }
+RT_INLINE size_t axis_outputs(enum axis a) { return a == FOLDED ? 1 : a == F2 ? 2 : 4; }
+
+// ---- one axis
+
+// The polynomials with roots in all points but one: of 0, 1, -1.
+RT_INLINE void forward2(const vec *x, vec *y) {
+    y[0] = x[2] - x[0];
+    y[1] = x[2] + x[1];
+    y[2] = x[2] - x[1];
+    y[3] = x[3] - x[1];
+}
+
+RT_INLINE void inverse2(const vec *m, vec *y) {
+    y[0] = m[0] + m[1] + m[2];
+    y[1] = m[1] - m[2] + m[3];
+}
+
+static const float A = 0x1.6a09e6p-1f, B = 0x1.6a09e6p0f; // the points: 0, +-A, +-B; A^2 = 1/2, B^2 = 2
+
+RT_INLINE void forward4(const vec *x, vec *y) {
+    vec even_a = x[4] - 2 * x[2], odd_a = A * (x[3] - 2 * x[1]);
+    vec even_b = x[4] - 0.5f * x[2], odd_b = B * (x[3] - 0.5f * x[1]);
+    y[0] = x[4] - 2.5f * x[2] + x[0];
+    y[1] = even_a + odd_a;
+    y[2] = even_a - odd_a;
+    y[3] = even_b + odd_b;
+    y[4] = even_b - odd_b;
+    y[5] = x[5] - 2.5f * x[3] + x[1];
+}
+
+RT_INLINE void inverse4(const vec *m, vec *y) {
+    vec sum_a = m[1] + m[2], sum_b = m[3] + m[4];
+    vec difference_a = A * (m[1] - m[2]), difference_b = B * (m[3] - m[4]);
+    y[0] = m[0] + sum_a + sum_b;
+    y[1] = difference_a + difference_b;
+    y[2] = 0.5f * sum_a + 2 * sum_b;
+    y[3] = 0.5f * difference_a + 2 * difference_b + m[5];
+}
+
+// Output 0 and 2 are the even phase, which meets taps 0 and 1+2; output 1 and 3 the odd one, with 0+1 and 2.
+RT_INLINE void forward_upsampled(const vec *x, vec *y) {
+    y[0] = x[0] - x[1];
+    y[1] = x[1];
+    y[2] = x[2] - x[1];
+    y[3] = x[1] - x[2];
+    y[4] = x[2];
+    y[5] = x[3] - x[2];
+}
+
+RT_INLINE void inverse_upsampled(const vec *m, vec *y) {
+    y[0] = m[0] + m[1];
+    y[1] = m[3] + m[4];
+    y[2] = m[1] + m[2];
+    y[3] = m[4] + m[5];
+}
+
+RT_INLINE void forward(enum axis a, const vec *x, vec *y) {
+    if (a == FOLDED) y[0] = x[0];
+    else if (a == F2) forward2(x, y);
+    else if (a == F4) forward4(x, y);
+    else forward_upsampled(x, y);
+}
+
+RT_INLINE void inverse(enum axis a, const vec *m, vec *y) {
+    if (a == FOLDED) y[0] = m[0];
+    else if (a == F2) inverse2(m, y);
+    else if (a == F4) inverse4(m, y);
+    else inverse_upsampled(m, y);
+}
+
+// ---- from the image
+
+// Where the pixels of a tile lie, in frame 0 and channel 0; NULL outside of the image.
+struct pixels {
+    const float *at[MOST * MOST];
+};
+
+RT_INLINE void find_pixels(const struct rt_winograd_block *b, size_t tile, enum axis space,
+                           struct pixels *p) {
+    const struct plan_conv *conv = &b->op->plan->params.conv;
+    const struct rt_tensor *in = &b->op->in[0];
+    size_t n = axis_inputs(space), index = b->first + tile, step = b->g->space.step;
+    // A pad of the enlarged image is half as wide in the image.
+    size_t top = space == UPSAMPLED ? conv->pad_top / 2 + 1 : conv->pad_top;
+    size_t left = space == UPSAMPLED ? conv->pad_left / 2 + 1 : conv->pad_left;
+    for (size_t i = 0; i < n * n; i++) {
+        size_t y = index / b->g->tiles_wide * step + i / n - top; // wraps around above the image
+        size_t x = index % b->g->tiles_wide * step + i % n - left;
+        p->at[i] =
+            y < in->height && x < in->width ? in->data + y * in->row_stride + x * in->pixel_stride : NULL;
+    }
+}
+
+// Reads whole vectors, which may go past the last channel, and then clears what is not the pixel's.
+RT_INLINE vec load(const float *pixel, size_t offset, const lanes *mask) {
+    if (pixel == NULL) return (vec){0};
+    return (vec)((lanes) * (const anywhere *)(pixel + offset) & *mask);
+}
+
+// One frame of a tile: y[row][column].
+RT_INLINE void forward_space(enum axis space, const struct pixels *p, size_t offset, const lanes *mask,
+                             vec *y) {
+    size_t n = axis_inputs(space), elements = axis_elements(space);
+    vec rows[MOST][MOST];
+    for (size_t column = 0; column < n; column++) {
+        vec x[MOST], t[MOST];
+        for (size_t i = 0; i < n; i++) x[i] = load(p->at[i * n + column], offset, mask);
+        forward(space, x, t);
+        for (size_t i = 0; i < elements; i++) rows[i][column] = t[i];
+    }
+    for (size_t i = 0; i < elements; i++) forward(space, rows[i], y + i * elements);
+}
+
+// A group of frames of a tile, from frame `first` on, along all axes.
+RT_INLINE void forward_group(enum axis space, enum axis time, const struct rt_tensor *in,
+                             const struct pixels *p, size_t first, size_t channel, const lanes *mask,
+                             float *v, size_t plane) {
+    size_t frames = axis_inputs(time), elements = axis_elements(space) * axis_elements(space);
+    vec y[MOST][MOST * MOST];
+    for (size_t t = 0; t < frames; t++) {
+        if (first + t < in->frames)
+            forward_space(space, p, (first + t) * in->frame_stride + channel, mask, y[t]);
+        else memset(y[t], 0, elements * sizeof(vec)); // of a group that is not full
+    }
+    for (size_t e = 0; e < elements; e++) {
+        vec x[MOST], t[MOST];
+        for (size_t i = 0; i < frames; i++) x[i] = y[i][e];
+        forward(time, x, t);
+        for (size_t i = 0; i < axis_elements(time); i++, v += plane) *(vec *)v = t[i];
+    }
+}
+
+// All bits of the first `channels` lanes.
+RT_INLINE void fill_mask(size_t channels, lanes *mask) {
+    static const lanes index = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    *mask = index < (int32_t)(channels < LANES ? channels : LANES);
+}
+
+RT_INLINE void gather(const struct rt_winograd_block *b, size_t tile, enum axis space, enum axis time) {
+    const struct rt_tensor *in = &b->op->in[0];
+    const struct plan_winograd *g = b->g;
+    struct pixels p;
+    lanes mask;
+    find_pixels(b, tile, space, &p);
+    for (size_t row = 0; row < g->rows_in; row++) {
+        for (size_t c = 0; c < g->inputs; c += LANES) {
+            fill_mask(in->channels - c, &mask);
+            forward_group(space, time, in, &p, row * axis_outputs(time), c, &mask,
+                          b->v + (tile * g->rows_in + row) * g->inputs + c, g->v_plane);
+        }
+    }
+}
+
+// ---- to the output
+
+// What becomes of a result, and how much of a tile lies in the image.
+struct finish {
+    const struct rt_tensor *out;
+    float *data; // of the tile's first pixel, in frame 0 and channel 0
+    size_t height, width;
+    float min, max;
+    bool clamp;
+};
+
+RT_INLINE void find_outputs(const struct rt_winograd_block *b, size_t tile, enum axis space,
+                            struct finish *f) {
+    const struct rt_tensor *out = &b->op->out;
+    const struct plan_conv *conv = &b->op->plan->params.conv;
+    size_t n = axis_outputs(space), index = b->first + tile;
+    size_t y = index / b->g->tiles_wide * n, x = index % b->g->tiles_wide * n;
+    *f = (struct finish){.out = out,
+                         .data = out->data + y * out->row_stride + x * out->pixel_stride,
+                         .height = out->height - y < n ? out->height - y : n,
+                         .width = out->width - x < n ? out->width - x : n,
+                         .min = conv->min,
+                         .max = conv->max,
+                         .clamp = conv->min > -__builtin_inff() || conv->max < __builtin_inff()};
+}
+
+RT_INLINE void store(const struct finish *f, const vec *y, float *out, size_t channels) {
+    if (channels == LANES && !f->clamp) {
+        *(anywhere *)out = *y;
+        return;
+    }
+    for (size_t i = 0; i < channels; i++) {
+        float x = (*y)[i];
+        x = x > f->min ? x : f->min;
+        out[i] = x < f->max ? x : f->max;
+    }
+}
+
+RT_INLINE void inverse_space(enum axis space, const struct finish *f, const vec *m, const vec *bias,
+                             float *out, size_t channels) {
+    size_t n = axis_outputs(space), elements = axis_elements(space);
+    vec rows[MOST][MOST];
+    for (size_t column = 0; column < elements; column++) {
+        vec x[MOST], t[MOST];
+        for (size_t i = 0; i < elements; i++) x[i] = m[i * elements + column];
+        inverse(space, x, t);
+        for (size_t i = 0; i < n; i++) rows[i][column] = t[i];
+    }
+    for (size_t i = 0; i < f->height; i++) {
+        vec y[MOST];
+        inverse(space, rows[i], y);
+        for (size_t k = 0; k < n; k++) {
+            if (k >= f->width) break;
+            vec sum = y[k] + *bias;
+            store(f, &sum, out + i * f->out->row_stride + k * f->out->pixel_stride, channels);
+        }
+    }
+}
+
+// The frames of one group: `first` is the first in the output, the next one is `step` behind it.
+RT_INLINE void inverse_group(enum axis space, enum axis time, const struct finish *f, const float *m,
+                             size_t plane, const vec *bias, size_t first, size_t step, size_t channel,
+                             size_t channels) {
+    size_t frames = axis_outputs(time), elements = axis_elements(space) * axis_elements(space);
+    vec y[MOST][MOST * MOST];
+    for (size_t e = 0; e < elements; e++) {
+        vec x[MOST], t[MOST];
+        for (size_t i = 0; i < axis_elements(time); i++, m += plane) x[i] = *(const vec *)m;
+        inverse(time, x, t);
+        for (size_t i = 0; i < frames; i++) y[i][e] = t[i];
+    }
+    for (size_t i = 0; i < frames; i++) {
+        size_t t = first + i * step;
+        if (t >= f->out->frames) break;
+        inverse_space(space, f, y[i], bias, f->data + t * f->out->frame_stride + channel, channels);
+    }
+}
+
+RT_INLINE void load_bias(const struct rt_op *op, size_t row, size_t channels, vec *bias) {
+    *bias = (vec){0};
+    if (op->constant[1].data != NULL) memcpy(bias, op->constant[1].data + row, channels * sizeof(float));
+}
+
+RT_INLINE void scatter(const struct rt_winograd_block *b, size_t tile, enum axis space, enum axis time) {
+    const struct plan_winograd *g = b->g;
+    size_t outputs = b->op->out.channels, interleave = b->op->plan->params.conv.interleave;
+    struct finish f;
+    vec bias;
+    find_outputs(b, tile, space, &f);
+    for (size_t row = 0; row < g->rows_out; row++) {
+        for (size_t j = 0; j < interleave; j++) {
+            const float *m = b->m + (tile * g->rows_out + row) * g->columns + j * g->outputs;
+            for (size_t c = 0; c < outputs; c += LANES) {
+                size_t channels = outputs - c < LANES ? outputs - c : LANES;
+                load_bias(b->op, j * outputs + c, channels, &bias);
+                inverse_group(space, time, &f, m + c, g->m_plane, &bias,
+                              row * axis_outputs(time) * interleave + j, interleave, c, channels);
+            }
+        }
+    }
+}
+
+// ---- one pair of functions for each algorithm
+
+#define TILES(name, space, time)                                                                             \
+    RT_VECTOR static void gather_##name(const struct rt_winograd_block *b, size_t tile) {                    \
+        gather(b, tile, space, time);                                                                        \
+    }                                                                                                        \
+    RT_VECTOR static void scatter_##name(const struct rt_winograd_block *b, size_t tile) {                   \
+        scatter(b, tile, space, time);                                                                       \
+    }                                                                                                        \
+    static const struct rt_winograd_tiles tiles_##name = {gather_##name, scatter_##name};
+
+TILES(2, F2, FOLDED)
+TILES(4, F4, FOLDED)
+TILES(2_time2, F2, F2)
+TILES(4_time2, F4, F2)
+TILES(4_time4, F4, F4)
+TILES(upsampled, UPSAMPLED, FOLDED)
+
+const struct rt_winograd_tiles *rt_winograd_tiles(const struct plan_conv *p) {
+    static const struct rt_winograd_tiles *const table[PLAN_CONV_ALGORITHMS] = {
+        [PLAN_CONV_WINOGRAD2] = &tiles_2,
+        [PLAN_CONV_WINOGRAD4] = &tiles_4,
+        [PLAN_CONV_WINOGRAD2_TIME2] = &tiles_2_time2,
+        [PLAN_CONV_WINOGRAD4_TIME2] = &tiles_4_time2,
+        [PLAN_CONV_WINOGRAD4_TIME4] = &tiles_4_time4,
+    };
+    return p->upsample == 2 ? &tiles_upsampled : table[p->algorithm];
+}
