@@ -11,7 +11,8 @@ that slows down slows all of them.  Reported per peer: median over all rounds of
 all rounds and steps of the steady step, the largest peak memory of a process, the largest difference of the
 frames to those of PyTorch.  The machine's FMA peak is measured before and after.
 
-Peers:  wanrun   compiles OUT of the full form; times are those that wanrun prints
+Peers:  wanrun   compiled from the full form, direct convolutions; times are those that wanrun prints
+        winograd the same with `wanc compile --conv winograd4`
         torch    diffusers' decoder, eager, channels_last_3d, one step at a time
         ort      ONNX Runtime on the pair form, caches handed from step to step
 """
@@ -200,9 +201,13 @@ def parse_timing(text):
     return Result(float(first[1]), [float(s) for s in re.findall(number, steady[1])], int(float(peak[1])))
 
 
-def run_wanrun(folder, options):
+# Our own peers, and the algorithm of convolution that each is compiled for.
+OURS = {"wanrun": "direct", "winograd": "winograd4"}
+
+
+def run_wanrun(peer, folder, options):
     """One decode by wanrun."""
-    command = [options.wanrun, folder / "plan.bin", folder / "latents.npy", "-o", folder / "frames_wanrun.npy",
+    command = [options.wanrun, folder / f"plan_{peer}.bin", folder / "latents.npy", "-o", folder / f"frames_{peer}.npy",
                "--threads", str(options.threads), "--timings"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -210,11 +215,11 @@ def run_wanrun(folder, options):
     return parse_timing(done.stderr)
 
 
-def compile_plan(folder, options):
+def compile_plan(peer, folder, options):
     """Compiles the full form for wanrun; returns the seconds it took."""
     height, width = options.latent_size
-    command = [options.wanc, "compile", folder / "full.onnx", "-o", folder / "plan.bin",
-               "--latent-size", f"{height}x{width}"]
+    command = [options.wanc, "compile", folder / "full.onnx", "-o", folder / f"plan_{peer}.bin",
+               "--latent-size", f"{height}x{width}", "--conv", OURS[peer]]
     done, seconds = timed(lambda: subprocess.run(command, capture_output=True, text=True, check=False))
     if done.returncode != 0:
         raise PeerError(f"wanc compile failed:\n{done.stderr[-2000:]}")
@@ -229,7 +234,7 @@ def prepare(folder, peers, options):
     exports = {"wanrun": ["--form", "full", "-o", str(folder / "full.onnx")],
                "ort": ["--form", "pair", "--latent-size", f"{height}x{width}", "-o", str(folder / "pair.onnx")]}
     for peer, arguments in exports.items():
-        if peer in peers:
+        if peer in peers or (peer == "wanrun" and set(peers) & set(OURS)):
             subprocess.run([sys.executable, EXPORTER, *decoder, *external, *arguments], check=True)
     (folder / "arguments.json").write_text(json.dumps([*decoder, "-o", "unused.onnx"]))
     random = np.random.default_rng(options.seed)
@@ -257,7 +262,7 @@ def run_rounds(folder, peers, options):
     results = {peer: [] for peer in peers}
     for number in range(options.rounds):
         for peer in peers:
-            result = run_wanrun(folder, options) if peer == "wanrun" else run_child(peer, folder, options)
+            result = run_wanrun(peer, folder, options) if peer in OURS else run_child(peer, folder, options)
             results[peer].append(result)
             steady = " ".join(f"{s:.3f}" for s in result.steady)
             print(f"round {number + 1}: {peer:7} first {result.first:.3f} s, steady {steady} s, "
@@ -311,7 +316,7 @@ def bench(folder, options):
     peers = options.peers
     fma = FmaPeak(folder)
     prepare(folder, peers, options)
-    compile_seconds = compile_plan(folder, options) if "wanrun" in peers else None
+    compile_seconds = {peer: compile_plan(peer, folder, options) for peer in peers if peer in OURS}
     before = fma.gflops(options.threads)
     summary = summarise(folder, run_rounds(folder, peers, options))
     after = fma.gflops(options.threads)
@@ -346,7 +351,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description="Times wanrun, PyTorch and ONNX Runtime on the same decoder.")
     parser.add_argument("--wanc", type=Path, help="the compiler; without it wanrun is left out")
     parser.add_argument("--wanrun", type=Path, help="the runner; without it wanrun is left out")
-    parser.add_argument("--peers", default="wanrun,torch,ort", help="which, in this order (default %(default)s)")
+    parser.add_argument("--peers", default="wanrun,winograd,torch,ort", help="which, in this order (default %(default)s)")
     parser.add_argument("--latent-size", type=latent_size, default=(30, 52), metavar="HxW")
     parser.add_argument("--base-dim", type=positive, default=96)
     parser.add_argument("--seed", type=int, default=6)
@@ -357,11 +362,11 @@ def parse_arguments():
     parser.add_argument("--json", type=Path, help="write everything measured to this file")
     options = parser.parse_args()
     options.peers = options.peers.split(",")
-    if unknown := set(options.peers) - {"wanrun", *CHILDREN}:
+    if unknown := set(options.peers) - {*OURS, *CHILDREN}:
         parser.error(f"unknown peers: {', '.join(sorted(unknown))}")
-    if "wanrun" in options.peers and not (options.wanc and options.wanrun):
+    if set(options.peers) & set(OURS) and not (options.wanc and options.wanrun):
         print("peers: no --wanc and --wanrun, so wanrun is left out", file=sys.stderr)
-        options.peers.remove("wanrun")
+        options.peers = [peer for peer in options.peers if peer not in OURS]
     for program in (options.wanc, options.wanrun):
         if program and not os.access(program, os.X_OK):
             parser.error(f"{program}: no such program")
