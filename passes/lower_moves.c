@@ -24,9 +24,6 @@ static bool infer_missing(const struct ir_type *in, struct ir_dim *dims, int ran
         if (i == missing) continue;
         if (!dim_mul(known, dims[i], &known)) return false;
     }
-    if (dim_is_const(time) || !dim_is_const(known)) {
-        return dim_mul(total, time, &total) && dim_div(total, known, &dims[missing]);
-    }
     return dim_mul(total, time, &total) && dim_div(total, known, &dims[missing]);
 }
 
