@@ -3,7 +3,7 @@
 
 static struct ir_value *mapped(struct ir_value *v) { return v == NULL || v->constant ? v : v->map; }
 
-static void clone_node(const struct ir_node *from, struct ir_block *to) {
+struct ir_node *ir_node_clone(const struct ir_node *from, struct ir_block *to) {
     struct arena *a = &to->graph->module->arena;
     struct ir_value **inputs = arena_array(a, (size_t)from->input_count + 1, sizeof *inputs);
     for (int i = 0; i < from->input_count; i++) inputs[i] = mapped(from->inputs[i].value);
@@ -17,6 +17,7 @@ static void clone_node(const struct ir_node *from, struct ir_block *to) {
         v->declared = old->declared;
         old->map = v;
     }
+    return n;
 }
 
 struct ir_graph *ir_graph_clone(struct ir_graph *from, const char *name) {
@@ -26,6 +27,6 @@ struct ir_graph *ir_graph_clone(struct ir_graph *from, const char *name) {
         old->map = ir_graph_add_input(g, old->name, old->type);
         old->map->declared = old->declared;
     }
-    for (const struct ir_node *n = from->body.head; n != NULL; n = n->next) clone_node(n, &g->body);
+    for (const struct ir_node *n = from->body.head; n != NULL; n = n->next) ir_node_clone(n, &g->body);
     return g;
 }

@@ -288,6 +288,8 @@ void ir_attr_copy_all(struct ir_node *to, const struct ir_node *from);
 // Copies nodes and inputs of `from` into a new graph (ir/clone.c). Constants and caches are shared.
 // value->map of every value of `from` is its copy.
 struct ir_graph *ir_graph_clone(struct ir_graph *from, const char *name);
+// Copies one node to the end of a block; its inputs are those of `from` as value->map has them.
+struct ir_node *ir_node_clone(const struct ir_node *from, struct ir_block *to);
 // Sets the types of the node's outputs from its inputs and attributes (ir/shape.c). The error names the node.
 bool ir_infer_node(struct ir_node *n, struct error *err);
 bool ir_infer_graph(struct ir_graph *g, struct error *err);

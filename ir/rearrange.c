@@ -37,7 +37,7 @@ void rearrange_place(const struct ir_rearrange *r, int atom, int *axis, int *pos
     *axis = *position = -1;
 }
 
-static int in_axis_of(const struct ir_rearrange *r, int atom) {
+int rearrange_source_axis(const struct ir_rearrange *r, int atom) {
     int k = 0;
     for (int i = 0; i < r->in_rank; i++) {
         k += r->in_count[i];
@@ -55,7 +55,7 @@ static void remove_atom(struct ir_rearrange *r, int atom) {
     r->out_count[axis]--;
     memmove(r->out_order + k, r->out_order + k + 1, (size_t)(r->atoms - k - 1));
     if (atom < r->in_atoms) {
-        r->in_count[in_axis_of(r, atom)]--;
+        r->in_count[rearrange_source_axis(r, atom)]--;
         r->in_atoms--;
     }
     memmove(r->size + atom, r->size + atom + 1, (size_t)(r->atoms - atom - 1) * sizeof *r->size);
@@ -72,7 +72,7 @@ static bool merge_next(struct ir_rearrange *r) {
         for (int j = 0; j < r->out_count[axis]; j++, k++) {
             if (j == 0) continue;
             int a = r->out_order[k - 1], b = r->out_order[k];
-            bool inputs = b == a + 1 && b < r->in_atoms && in_axis_of(r, a) == in_axis_of(r, b);
+            bool inputs = b == a + 1 && b < r->in_atoms && rearrange_source_axis(r, a) == rearrange_source_axis(r, b);
             bool repeats = a >= r->in_atoms && b >= r->in_atoms;
             struct ir_dim product;
             if ((!inputs && !repeats) || b == r->time_atom || !dim_mul(r->size[a], r->size[b], &product))
@@ -268,6 +268,12 @@ void rearrange_specialise(const struct ir_rearrange *r, bool steady, struct ir_r
         out->size[r->time_atom] = dim_const(steady ? d.steady : d.first);
     }
     out->time_atom = -1;
+    normalize(out);
+}
+
+void rearrange_resize(const struct ir_rearrange *r, const struct ir_dim *size, struct ir_rearrange *out) {
+    *out = *r;
+    for (int i = 0; i < r->atoms; i++) out->size[i] = size[i];
     normalize(out);
 }
 

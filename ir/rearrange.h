@@ -36,6 +36,8 @@ bool rearrange_compose(const struct ir_rearrange *first, const struct ir_rearran
 // other.
 void rearrange_specialise(const struct ir_rearrange *r, bool steady, struct ir_rearrange *out);
 bool rearrange_inverse(const struct ir_rearrange *r, struct ir_rearrange *inverse); // fails if it repeats
+// The same rearrangement of inputs with other lengths: size[i] for atom i of r. time_atom as in r.
+void rearrange_resize(const struct ir_rearrange *r, const struct ir_dim *size, struct ir_rearrange *out);
 
 // No element moves, though axes may be merged or split (the same bytes in the same order).
 bool rearrange_is_reshape(const struct ir_rearrange *r);
@@ -50,6 +52,8 @@ bool rearrange_in_type(const struct ir_rearrange *r, enum ir_dtype dtype, struct
 bool rearrange_out_type(const struct ir_rearrange *r, enum ir_dtype dtype, struct ir_type *t);
 // The output axis and position within it of an atom.
 void rearrange_place(const struct ir_rearrange *r, int atom, int *axis, int *position);
+// The input axis of an atom that is not repeated.
+int rearrange_source_axis(const struct ir_rearrange *r, int atom);
 void rearrange_print(const struct ir_rearrange *r, struct strbuf *out);
 
 #endif

@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-static bool attr_equal(const struct ir_attr *a, const struct ir_attr *b) {
+bool match_attr_equal(const struct ir_attr *a, const struct ir_attr *b) {
     if (a->key != b->key || a->kind != b->kind) return false;
     switch (a->kind) {
     case IR_ATTR_INT: return a->i == b->i;
@@ -36,7 +36,7 @@ static bool node_equal(const struct ir_node *a, const struct ir_node *b) {
     }
     const struct ir_attr *x = a->attrs, *y = b->attrs;
     for (; x != NULL && y != NULL; x = x->next, y = y->next) {
-        if (!attr_equal(x, y)) return false;
+        if (!match_attr_equal(x, y)) return false;
     }
     return x == NULL && y == NULL;
 }

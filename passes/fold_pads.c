@@ -9,18 +9,9 @@
 // to eliminate_dead if others use it.
 //
 //     %p = concat @zeros, %x {axis=2}             ->  %p = pad %x {pads=[0,0,2,0,0,0,0,0,0,0]}
+#include "passes/frame_list.h"
 #include "passes/match.h"
 #include "passes/pass.h"
-
-static bool is_zero(const struct ir_value *v) {
-    const struct ir_node *moved = match_op(v, IR_REARRANGE); // of a zero that is too large to be written out
-    if (moved != NULL) return is_zero(ir_in(moved, 0));
-    if (!ir_is_float_constant(v)) return false;
-    for (size_t i = 0; i < v->constant->count; i++) {
-        if (ir_constant_float(v->constant, i) != 0) return false;
-    }
-    return true;
-}
 
 // A concat of one value with zeros before or behind it: a pad of that value.
 static bool fold_concat(struct ir_node *n, bool *progress, struct error *err) {
@@ -30,7 +21,7 @@ static bool fold_concat(struct ir_node *n, bool *progress, struct error *err) {
     for (int i = 0; i < n->input_count; i++) {
         struct ir_value *v = ir_in(n, i);
         struct ir_dim length = v->type.dims[axis];
-        bool zero = is_zero(v) && dim_is_const(length);
+        bool zero = value_is_zero(v) && dim_is_const(length);
         if (!zero && x != NULL) return true; // two values that are joined
         if (zero) pads[x == NULL ? axis : axis + rank] += length.first;
         else x = v;

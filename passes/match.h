@@ -17,6 +17,8 @@ struct ir_value *match_skip_expand(struct ir_value *v);
 // Applies `fn` to every node of every graph, in order; `fn` may remove or replace the node it is given.
 typedef bool match_fn(struct ir_node *n, bool *progress, struct error *err);
 bool match_each(struct ir_module *m, match_fn *fn, bool *progress, struct error *err);
+// Whether two attributes are the same (passes/eliminate.c).
+bool match_attr_equal(const struct ir_attr *a, const struct ir_attr *b);
 // Inserts a rearrangement of `v` in front of `at` and returns its result.
 struct ir_value *match_rearrange(struct ir_node *at, struct ir_value *v, const struct ir_rearrange *r);
 

@@ -1,0 +1,451 @@
+// reroll: a decoder traced at a fixed number of latent frames becomes the one step that it repeats.
+//
+// Tracing `for i in range(T): out = cat([out, step(z[:, :, i:i+1], caches)])` writes the step T times. This pass finds
+// the copies, proves that those behind the first are one and the same graph, and keeps two:
+//
+//     graph @full(%z: f32[1,8,3,4,6]) {                           graph @first(%z: f32[1,8,1,4,6]) {
+//       %z0 = slice %z {axis=2, end=1}                              %y0 = causal_conv %z, @w {cache=@c0, ..}
+//       %y0 = conv %z0, @w {pads=[2,1,1,0,1,1], ..}                 return %y0
+//       %z1 = slice %z {axis=2, start=1, end=2}                   }
+//       %c1 = concat %z0, %z1 {axis=2}                            graph @steady(%z: f32[1,8,1,4,6]) {
+//       %y1 = conv %c1, @w {pads=[1,1,1,0,1,1], ..}         ->      %y2 = causal_conv %z, @w {cache=@c0, ..}
+//       %z2 = slice %z {axis=2, start=2, end=3}                     return %y2
+//       %c2 = concat %z0, %z1, %z2 {axis=2}                       }
+//       %y2 = conv %c2, @w {pads=[0,1,1,0,1,1], ..}
+//       %y = concat %y0, %y1, %y2 {axis=2}
+//       return %y
+//     }
+//
+// 1. Cut. What works on all frames alike before the loop (post_quant_conv, denormalisation) and behind it (clamp,
+//    permutations, unpatchify) is pulled into the steps (passes/frame_part.h): z is then read in slices of one latent
+//    frame, and the result is a concat of one part for each step.
+// 2. Label each value with the last latent frame that it depends on. A part must carry the label of its step.
+// 3. Match. Walking back from the parts of step i and step i - 1 at once, operators, attributes, weights and operands
+//    must agree. The only way out of a step leads through a convolution over time: of the frames that it reads, the
+//    last are new, all frames of one value of the step. This is done for every i >= 2, so that all steps but the first
+//    are one graph.
+// 4. Caches. The other frames that a convolution reads must be the last kernel - 1 of all new frames that it (its
+//    partner in each earlier step, and in the first step the convolution of the same weights) has read so far, with
+//    zeros before them. That is the rule of a cache which starts at zero, checked for every step of the file, the
+//    second included.
+// 5. Copy step 0 and the last step, with causal_conv for the convolutions over time.
+//
+// A file of two latent frames has no two later steps to compare: its one later step is checked by rule 4 alone.
+// A graph that never reads z frame by frame is the whole-sequence form at a fixed length and left to `retarget`.
+// What is not proven is an error that names the node.
+#include "passes/causal_conv.h"
+#include "passes/frame_list.h"
+#include "passes/frame_part.h"
+#include "passes/match.h"
+#include "passes/pass.h"
+
+enum { NO_LABEL = -1 };
+
+struct stream { // one convolution over time: its partners in all steps
+    struct ir_node **conv;
+    struct ir_cache *cache;
+};
+
+struct roll {
+    struct ir_graph *g;
+    struct arena scratch;
+    int axis, steps;           // time in the latents, and their length
+    struct ir_value **parts;   // results of the steps
+    int *label;                // by value->mark
+    struct ir_value **partner; // of a value of step i: the one of step i - 1
+    struct stream *streams;
+    int stream_count;
+    size_t capacity;
+    struct error *err;
+};
+
+static bool refuse(struct roll *r, const struct ir_node *n, int step, const char *why) {
+    return error_set(r->err, ERROR_UNSUPPORTED, "node '%s' (%s) in step %d of the unrolled graph: %s", n->name,
+                     ir_info(n)->name, step, why);
+}
+
+static int64_t kernel_frames(const struct ir_node *conv) { return ir_in(conv, 1)->type.dims[2].first; }
+
+static bool is_time_conv(const struct ir_node *n) {
+    return n->op == IR_CONV && ir_in(n, 0)->type.rank == 5 && ir_in(n, 1)->constant && kernel_frames(n) > 1;
+}
+
+// ---- 1. cut
+
+// Pulls slices of latent frames up through what stands in front of the loop. False: z is not read frame by frame.
+static bool cut_latents(struct roll *r) {
+    struct ir_value *z = r->g->inputs[0];
+    bool sliced = false;
+    for (struct ir_node *n = r->g->body.head, *next; n != NULL; n = next) {
+        next = n->next;
+        if (n->op != IR_SLICE) continue;
+        int axis = (int)ir_attr_int(n, IR_KEY_AXIS, 0), there = axis;
+        int64_t start = ir_attr_int(n, IR_KEY_START, 0), end = ir_attr_int(n, IR_KEY_END, 0);
+        if (end - start != 1 || frame_source(ir_in(n, 0), &there) != z) continue;
+        if (r->axis >= 0 && there != r->axis) continue;
+        if (!dim_is(ir_in(n, 0)->type.dims[axis], z->type.dims[there].first)) continue;
+        r->axis = there;
+        sliced = true;
+        if (ir_in(n, 0) != z) ir_node_replace(n, frame_part(n, ir_in(n, 0), axis, start, end));
+    }
+    return sliced;
+}
+
+// Results of the loop may be joined one by one: concat(concat(a, b), c).
+static void flatten_concats(struct ir_graph *g) {
+    for (struct ir_node *n = g->body.head; n != NULL; n = n->next) {
+        if (n->op != IR_CONCAT) continue;
+        int64_t axis = ir_attr_int(n, IR_KEY_AXIS, 0);
+        struct ir_node *inner;
+        while ((inner = match_op(ir_in(n, 0), IR_CONCAT)) != NULL && ir_attr_int(inner, IR_KEY_AXIS, 0) == axis &&
+               inner->input_count + n->input_count < 4096) {
+            int count = inner->input_count + n->input_count - 1;
+            struct ir_value **all = arena_array(&g->module->arena, (size_t)count, sizeof *all);
+            for (int i = 0; i < inner->input_count; i++) all[i] = ir_in(inner, i);
+            for (int i = 1; i < n->input_count; i++) all[inner->input_count + i - 1] = ir_in(n, i);
+            struct ir_node *flat = ir_insert(n, IR_CONCAT, count, all);
+            ir_attr_set_int(flat, IR_KEY_AXIS, axis);
+            ir_infer_node(flat, NULL);
+            ir_out(flat)->name = ir_out(n)->name;
+            ir_node_replace(n, ir_out(flat));
+            n = flat;
+        }
+    }
+}
+
+// ---- 2. labels
+
+static void number_values(struct roll *r) {
+    int64_t count = 1;
+    r->g->inputs[0]->mark = 0;
+    for (struct ir_node *n = r->g->body.head; n != NULL; n = n->next) {
+        for (int i = 0; i < n->output_count; i++) n->outputs[i]->mark = count++;
+    }
+    r->label = arena_array(&r->scratch, (size_t)count, sizeof *r->label);
+    r->partner = arena_array(&r->scratch, (size_t)count, sizeof *r->partner);
+}
+
+static int label_of(const struct roll *r, const struct ir_value *v) {
+    return v == NULL || v->constant ? NO_LABEL : r->label[v->mark];
+}
+
+static void label_values(struct roll *r) {
+    const struct ir_value *z = r->g->inputs[0];
+    r->label[0] = r->steps; // read whole: later than any step
+    for (struct ir_node *n = r->g->body.head; n != NULL; n = n->next) {
+        bool frame = n->op == IR_SLICE && ir_in(n, 0) == z && ir_attr_int(n, IR_KEY_AXIS, 0) == r->axis;
+        int label = NO_LABEL;
+        for (int i = 0; i < n->input_count && !frame; i++) {
+            int l = label_of(r, ir_in(n, i));
+            label = l > label ? l : label;
+        }
+        if (frame) label = (int)ir_attr_int(n, IR_KEY_END, 0) - 1;
+        for (int i = 0; i < n->output_count; i++) r->label[n->outputs[i]->mark] = label;
+    }
+}
+
+// The frames [*start, end) that step `step` gives, along `axis` of the joined results.
+static int64_t end_of_step(const struct roll *r, const struct ir_node *join, int axis, int step, int *operand) {
+    int64_t frames = 0;
+    while (*operand < join->input_count && label_of(r, ir_in(join, *operand)) == step)
+        frames += ir_in(join, (*operand)++)->type.dims[axis].first;
+    return frames;
+}
+
+// The axis of the result along which steps are joined: the one whose slices come to a concat of later and later labels.
+static struct ir_node *find_join(const struct roll *r, struct ir_value *result, int *axis, int *inner) {
+    for (*axis = 0; *axis < result->type.rank; (*axis)++) {
+        *inner = *axis;
+        struct ir_value *v = frame_source(result, inner);
+        struct ir_node *join = match_op(v, IR_CONCAT);
+        if (join == NULL || ir_attr_int(join, IR_KEY_AXIS, -1) != *inner) continue;
+        if (label_of(r, ir_in(join, 0)) == 0 && label_of(r, ir_in(join, join->input_count - 1)) == r->steps - 1)
+            return join;
+    }
+    return NULL;
+}
+
+// Replaces the result by one for each step.
+static bool cut_result(struct roll *r) {
+    struct ir_node *ret = ir_return_of(r->g);
+    if (ret->input_count != 1) return refuse(r, ret, 0, "more than one result");
+    struct ir_value *result = ir_in(ret, 0);
+    int axis, inner, operand = 0;
+    struct ir_node *join = find_join(r, result, &axis, &inner);
+    if (join == NULL) return refuse(r, ret, 0, "the result is not joined from one part for each latent frame");
+    int64_t total = ir_out(join)->type.dims[inner].first, length = result->type.dims[axis].first, at = 0;
+    if (length % total != 0) return refuse(r, join, 0, "the result does not keep its frames");
+    int64_t unit = length / total;
+    ir_node_drop_input(ret, 0);
+    for (int step = 0; step < r->steps; step++) {
+        int64_t frames = end_of_step(r, join, inner, step, &operand);
+        if (frames == 0) return refuse(r, join, step, "the step gives no frames");
+        ir_node_add_input(ret, frame_part(ret, result, axis, at * unit, (at + frames) * unit));
+        at += frames;
+    }
+    return operand == join->input_count || refuse(r, join, r->steps - 1, "frames follow those of the last step");
+}
+
+// ---- 3. match
+
+struct pair {
+    struct ir_value *a, *b; // of one step and the step before
+};
+struct work {
+    struct pair *list;
+    size_t count, capacity;
+};
+
+static void push(struct roll *r, struct work *w, struct ir_value *a, struct ir_value *b) {
+    w->list = arena_grow(&r->scratch, w->list, w->count, &w->capacity, sizeof *w->list);
+    w->list[w->count++] = (struct pair){a, b};
+}
+
+// The value whose frames, all of them, are the last that a convolution over time reads: what is new in this step.
+static struct ir_value *new_frames(struct roll *r, struct ir_node *conv, int step) {
+    struct frame_list f;
+    frame_list_of_conv(conv, &f);
+    if (f.count <= 0) {
+        refuse(r, conv, step, "the frames that it reads cannot be followed");
+        return NULL;
+    }
+    struct ir_value *x = (struct ir_value *)f.at[f.count - 1].value;
+    int64_t n = x ? x->type.dims[FRAME_AXIS].first : 0;
+    bool all = x != NULL && f.count == n + kernel_frames(conv) - 1;
+    for (int64_t i = 0; all && i < n; i++) {
+        const struct frame *at = &f.at[f.count - n + i];
+        all = at->value == x && at->index == i;
+    }
+    if (all && label_of(r, x) == step) return x;
+    refuse(r, conv, step, "it does not read kernel - 1 earlier frames and then the new ones of this step");
+    return NULL;
+}
+
+static bool same_attrs(const struct ir_node *a, const struct ir_node *b) {
+    const struct ir_attr *x = a->attrs, *y = b->attrs;
+    for (; x != NULL && y != NULL; x = x->next, y = y->next) {
+        bool pads = x->key == IR_KEY_PADS && y->key == IR_KEY_PADS && is_time_conv(a) && x->count == y->count;
+        for (int i = 0; pads && i < x->count; i++) pads = i == 0 || x->ints[i] == y->ints[i]; // but the zeros in front
+        if (!pads && !match_attr_equal(x, y)) return false;
+    }
+    return x == NULL && y == NULL;
+}
+
+static bool match_conv(struct roll *r, struct work *w, struct ir_node *a, struct ir_node *b, int step) {
+    struct ir_value *x = new_frames(r, a, step), *y = x ? new_frames(r, b, step - 1) : NULL;
+    if (y == NULL) return false;
+    if (ir_in(a, 1) != ir_in(b, 1) || ir_in(a, 2) != ir_in(b, 2))
+        return refuse(r, a, step, "its weights are not those of the step before");
+    push(r, w, x, y);
+    return true;
+}
+
+static bool match_operands(struct roll *r, struct work *w, struct ir_node *a, struct ir_node *b, int step) {
+    if (is_time_conv(a)) return match_conv(r, w, a, b, step);
+    for (int i = 0; i < a->input_count; i++) {
+        struct ir_value *x = ir_in(a, i), *y = ir_in(b, i);
+        if (x == y && (x == NULL || x->constant)) continue;
+        if (x == NULL || y == NULL || x->constant || y->constant)
+            return refuse(r, a, step, "a constant of it is not that of the step before");
+        if (label_of(r, x) != step || label_of(r, y) != step - 1)
+            return refuse(r, a, step, "it reads frames of an earlier step, but is no convolution over time");
+        push(r, w, x, y);
+    }
+    return true;
+}
+
+static bool match_pair(struct roll *r, struct work *w, struct ir_value *a, struct ir_value *b, int step) {
+    struct ir_node *x = a->def, *y = b->def;
+    struct ir_value **partner = &r->partner[a->mark];
+    if (*partner != NULL) return *partner == b || refuse(r, x, step, "it stands for two values of the step before");
+    *partner = b;
+    if (x == NULL || y == NULL || x->op != y->op || x->input_count != y->input_count ||
+        !ir_type_equal(&a->type, &b->type))
+        return refuse(r, x ? x : y, step, "the step before has another operator here");
+    if (x->op == IR_SLICE && ir_in(x, 0) == r->g->inputs[0] && ir_in(y, 0) == r->g->inputs[0]) return true;
+    if (!same_attrs(x, y)) return refuse(r, x, step, "its attributes are not those of the step before");
+    return match_operands(r, w, x, y, step);
+}
+
+static bool match_steps(struct roll *r) {
+    struct work w = {0};
+    for (int step = r->steps - 1; step >= 2; step--) {
+        push(r, &w, r->parts[step], r->parts[step - 1]);
+        while (w.count > 0) {
+            struct pair p = w.list[--w.count];
+            if (!match_pair(r, &w, p.a, p.b, step)) return false;
+        }
+    }
+    return true;
+}
+
+// ---- 4. caches
+
+// Marks the nodes of a step: those that its part needs, without what the caches bring.
+static bool mark_step(struct roll *r, int step) {
+    for (struct ir_node *n = r->g->body.head; n != NULL; n = n->next) n->mark = 0;
+    r->parts[step]->def->mark = 1;
+    for (struct ir_node *n = r->g->body.tail; n != NULL; n = n->prev) {
+        if (n->mark == 0 || (n->op == IR_SLICE && ir_in(n, 0) == r->g->inputs[0])) continue;
+        bool conv = is_time_conv(n);
+        struct ir_value *x = conv ? new_frames(r, n, step) : NULL;
+        if (conv && x == NULL) return false;
+        for (int i = 0; i < n->input_count; i++) {
+            struct ir_value *v = conv && i == 0 ? x : ir_in(n, i);
+            if (v == NULL || v->constant) continue;
+            if (label_of(r, v) != step || v->def == NULL)
+                return refuse(r, n, step, "it reads frames of other steps, but is no convolution over time");
+            v->def->mark = 1;
+        }
+    }
+    return true;
+}
+
+static void add_stream(struct roll *r, struct ir_node *last) {
+    r->streams = arena_grow(&r->scratch, r->streams, (size_t)r->stream_count, &r->capacity, sizeof *r->streams);
+    struct stream *s = &r->streams[r->stream_count++];
+    *s = (struct stream){.conv = arena_array(&r->scratch, (size_t)r->steps, sizeof(struct ir_node *))};
+    s->conv[r->steps - 1] = last;
+    for (int step = r->steps - 1; step >= 2; step--)
+        s->conv[step - 1] = r->partner[ir_out(s->conv[step])->mark]->def;
+}
+
+static bool pair_with_first(struct roll *r, struct ir_node *n) {
+    struct stream *found = NULL;
+    for (int i = 0; i < r->stream_count; i++) {
+        const struct ir_node *c = r->streams[i].conv[r->steps - 1];
+        if (ir_in(c, 1) != ir_in(n, 1) || ir_in(c, 2) != ir_in(n, 2)) continue;
+        if (found != NULL || r->streams[i].conv[0] != NULL)
+            return refuse(r, n, 0, "its weights are used by several convolutions");
+        found = &r->streams[i];
+    }
+    if (found == NULL) return refuse(r, n, 0, "no convolution of later steps has its weights");
+    found->conv[0] = n;
+    return true;
+}
+
+static bool collect_streams(struct roll *r) {
+    if (!mark_step(r, r->steps - 1)) return false;
+    for (struct ir_node *n = r->g->body.head; n != NULL; n = n->next) {
+        if (n->mark && is_time_conv(n)) add_stream(r, n);
+    }
+    if (!mark_step(r, 0)) return false;
+    for (struct ir_node *n = r->g->body.head; n != NULL; n = n->next) {
+        if (n->mark && is_time_conv(n) && !pair_with_first(r, n)) return false;
+    }
+    return true;
+}
+
+// The frames before the new ones, in each step, are the last of those that were new before.
+static bool check_cache(struct roll *r, const struct stream *s) {
+    int64_t kept = kernel_frames(s->conv[r->steps - 1]) - 1;
+    struct frame_list cache = {0}, read, fresh;
+    frame_list_pad(&cache, kept);
+    for (int step = 0; step < r->steps; step++) {
+        struct ir_node *n = s->conv[step];
+        if (n == NULL) continue; // not in the first step: its cache stays zero
+        frame_list_of_conv(n, &read);
+        fresh = read;
+        read.count = (int)kept;
+        if (!frame_list_equal(&read, &cache))
+            return refuse(r, n, step, "the earlier frames that it reads are not the last ones it was given");
+        frame_list_keep_last(&fresh, kept);
+        cache = fresh;
+    }
+    return true;
+}
+
+// ---- 5. copy
+
+static struct ir_value *copy_input(struct roll *r, struct ir_graph *to) {
+    struct ir_value *z = r->g->inputs[0];
+    struct ir_type t = z->type;
+    t.dims[r->axis] = dim_const(1);
+    return ir_graph_add_input(to, z->name, t);
+}
+
+static struct stream *stream_of(struct roll *r, const struct ir_node *conv, int step) {
+    int i = 0;
+    while (r->streams[i].conv[step] != conv) i++;
+    return &r->streams[i];
+}
+
+static void copy_conv(struct roll *r, struct ir_node *n, int step, struct ir_graph *to) {
+    struct ir_value *x = new_frames(r, n, step)->map, *read = ir_in(n, 0), *map = read->map;
+    struct stream *s = stream_of(r, n, step);
+    if (s->cache == NULL) s->cache = causal_cache_new(to->module, x->type, kernel_frames(n) - 1, n->name);
+    read->map = x;
+    struct ir_node *conv = causal_conv_new(ir_node_clone(n, &to->body), x, s->cache);
+    read->map = map;
+    ir_out(n)->map = ir_out(conv);
+}
+
+static void copy_step(struct roll *r, int step, const char *name) {
+    mark_step(r, step);
+    struct ir_graph *g = ir_graph_new(r->g->module, name);
+    struct ir_value *z = copy_input(r, g);
+    for (struct ir_node *n = r->g->body.head; n != NULL; n = n->next) {
+        if (!n->mark) continue;
+        if (n->op == IR_SLICE && ir_in(n, 0) == r->g->inputs[0]) ir_out(n)->map = z;
+        else if (is_time_conv(n)) copy_conv(r, n, step, g);
+        else ir_node_clone(n, &g->body);
+    }
+    struct ir_value *result = r->parts[step]->map;
+    ir_node_new(&g->body, NULL, IR_RETURN, "", 1, &result, 0);
+}
+
+// The last step first: caches are declared in the order of its convolutions, all of which it has.
+static void copy_steps(struct roll *r) {
+    struct ir_module *m = r->g->module;
+    copy_step(r, r->steps - 1, "steady");
+    copy_step(r, 0, "first");
+    ir_graph_remove(r->g);
+    struct ir_graph *steady = m->graphs; // @first stands in front of @steady in every module
+    m->graphs = steady->next;
+    m->graphs->next = steady;
+    steady->next = NULL;
+}
+
+// ---- the pass
+
+static bool prove(struct roll *r, bool *found, struct error *err) {
+    bool progress = false;
+    struct ir_module *m = r->g->module;
+    flatten_concats(r->g);
+    *found = cut_latents(r);
+    if (!*found) return true;
+    r->steps = (int)r->g->inputs[0]->type.dims[r->axis].first;
+    if (r->steps < 2) return error_set(err, ERROR_UNSUPPORTED, "the unrolled graph has one step only");
+    if (!pass_eliminate_common(m, &progress, err) || !pass_eliminate_dead(m, &progress, err)) return false;
+    number_values(r);
+    label_values(r);
+    if (!cut_result(r) || !pass_fold_rearranges(m, &progress, err) || !pass_simplify(m, &progress, err) ||
+        !pass_eliminate_common(m, &progress, err) || !pass_eliminate_dead(m, &progress, err) ||
+        !pass_share_constants(m, &progress, err))
+        return false;
+    number_values(r); // what was cut has new nodes
+    label_values(r);
+    r->parts = arena_array(&r->scratch, (size_t)r->steps, sizeof *r->parts);
+    for (int i = 0; i < r->steps; i++) r->parts[i] = ir_in(ir_return_of(r->g), i);
+    if (!match_steps(r) || !collect_streams(r)) return false;
+    for (int i = 0; i < r->stream_count; i++) {
+        if (!check_cache(r, &r->streams[i])) return false;
+    }
+    return true;
+}
+
+bool pass_reroll(struct ir_module *m, bool *progress, struct error *err) {
+    struct ir_graph *full = ir_graph_find(m, "full");
+    if (full == NULL || full->input_count != 1 || full->inputs[0]->type.time_axis >= 0) return true;
+    struct roll r = {.g = full, .axis = -1, .err = err};
+    bool found = false, ok = prove(&r, &found, err);
+    if (ok && found) {
+        copy_steps(&r);
+        m->form = "unrolled";
+        ir_note(m, "unrolled: %d steps, of which the last %d are one graph; %d caches proven in every step", r.steps,
+                r.steps - 1, r.stream_count);
+        *progress = true;
+    }
+    arena_free(&r.scratch);
+    return ok;
+}
