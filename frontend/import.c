@@ -18,11 +18,6 @@ static struct binding *find_binding(const struct scope *s, const char *name) {
     return NULL;
 }
 
-bool is_initializer(const struct scope *s, const char *name) {
-    const struct binding *b = name_map_find(&s->bindings, name);
-    return b != NULL && b->tensor != NULL;
-}
-
 static bool bind(struct scope *s, const char *name, struct ir_value *value, const Onnx__TensorProto *tensor) {
     void **slot = name_map_add(&s->bindings, name);
     if (*slot != NULL) return error_set(s->im->err, ERROR_INPUT, "'%.100s' is defined twice", name);

@@ -12,7 +12,15 @@
 struct import_options {
     int64_t latent_height, latent_width; // where the model leaves them open; 0: not given
     int64_t cache_frames;                // of caches whose length the model leaves open; 0: two
+    double flag;                         // what the flag is, if the model has one
 };
+
+// The inputs that make the form of a model.
+struct import_ports {
+    int videos;       // of five axes of floats: the latents, and caches
+    const char *flag; // the input of one element, which chooses between behaviours; NULL if there is none
+};
+bool import_ports_of(const struct onnx_model *model, struct import_ports *ports, struct error *err);
 
 // Adds the model's graph to `m`. Its latents are the first input, whatever their place in the file. Float
 // constants stay in the model, which must outlive the module. After an error the module is good for nothing

@@ -1,11 +1,11 @@
-// The main graph's inputs: which one the latents are, and what stands for the dimensions that the model
-// leaves open.
+// The main graph's inputs: which one the latents are, what stands for the dimensions that the model leaves open, and
+// scalars, which are flags and become constants.
 #include "frontend/importer.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { VIDEO_RANK = 5, TIME_AXIS = 2, HEIGHT_AXIS = 3, MAX_LENGTH = 1 << 24 };
+enum { VIDEO_RANK = 5, CHANNEL_AXIS = 1, TIME_AXIS = 2, HEIGHT_AXIS = 3, MAX_LENGTH = 1 << 24 };
 
 struct input {
     const Onnx__ValueInfoProto *info;
@@ -17,8 +17,9 @@ struct input {
 
 struct inputs {
     struct scope *scope;
-    struct input *list;
+    struct input *list; // of five axes: latents and caches
     size_t count;
+    struct input flag;       // info is NULL if there is none
     struct name_map aliases; // names to struct input: the input itself, or only cast or padded
 };
 
@@ -73,28 +74,45 @@ static bool is_video(const struct input *in) {
     return in->rank == VIDEO_RANK && ir_dtype_is_float(in->dtype);
 }
 
-static bool read_inputs(struct inputs *ins) {
-    const Onnx__GraphProto *g = ins->scope->graph;
-    struct importer *im = ins->scope->im;
+// One element, whatever its rank: it can only choose between behaviours.
+static bool is_flag(const struct input *in) {
+    for (int i = 0; i < in->rank; i++) {
+        if (fixed_dim(in, i) != 1) return false;
+    }
+    return in->rank < VIDEO_RANK;
+}
+
+static void list_input(const struct input *in, struct strbuf *out) {
+    strbuf_printf(out, "%s'%.60s' (%s", out->size ? ", " : "", in->info->name,
+                  onnx_type_name(in->tensor->elem_type));
+    print_shape(in, out);
+    strbuf_add(out, ")");
+}
+
+// Initializers that are listed as inputs are constants that could be overridden.
+static bool read_inputs(struct inputs *ins, const Onnx__GraphProto *g, const struct name_map *initializers,
+                        struct arena *scratch, struct error *err) {
     struct strbuf other = {0};
-    ins->list = arena_array(&im->scratch, g->n_input + 1, sizeof *ins->list);
+    size_t flags = 0;
+    ins->list = arena_array(scratch, g->n_input + 1, sizeof *ins->list);
     for (size_t i = 0; i < g->n_input; i++) {
-        if (is_initializer(ins->scope, g->input[i]->name)) continue; // a constant that could be overridden
-        struct input *in = &ins->list[ins->count];
-        if (!read_input(g->input[i], in, im->err)) return false;
-        ins->count++;
-        if (is_video(in)) continue;
-        strbuf_printf(&other, "%s'%.60s' (%s", other.size ? ", " : "", g->input[i]->name,
-                      onnx_type_name(in->tensor->elem_type));
-        print_shape(in, &other);
-        strbuf_add(&other, ")");
+        struct input in;
+        if (name_map_find(initializers, g->input[i]->name) != NULL) continue;
+        if (!read_input(g->input[i], &in, err)) {
+            strbuf_free(&other);
+            return false;
+        }
+        if (is_video(&in)) ins->list[ins->count++] = in;
+        else if (is_flag(&in) && flags++ == 0) ins->flag = in;
+        else list_input(&in, &other);
     }
     if (other.size > 0) {
-        error_set(im->err, ERROR_UNSUPPORTED,
-                  "only inputs of 5 axes of floats (latents and caches) are supported yet, not %s",
+        error_set(err, ERROR_UNSUPPORTED,
+                  "only inputs of 5 axes of floats (latents and caches) and one flag of one element are "
+                  "supported, not %s",
                   strbuf_text(&other));
     } else if (ins->count == 0) {
-        error_set(im->err, ERROR_INPUT, "the graph has no inputs");
+        error_set(err, ERROR_INPUT, "the graph has no inputs of 5 axes of floats");
     }
     bool ok = other.size == 0 && ins->count > 0;
     strbuf_free(&other);
@@ -154,25 +172,20 @@ static struct input *find_latents(struct inputs *ins, const size_t *order) {
 
 // ---- dimensions
 
-// One side of the latents: the model's number, or the user's where it is open.
+// One side of the latents: the model's number, or the user's where it is open. A number of the user's that is not the
+// model's is left to the pass `retarget_latents`.
 static bool latent_side(struct importer *im, const struct input *in, int axis, int64_t given, int64_t *out) {
     const char *side = axis == HEIGHT_AXIS ? "height" : "width", *name = in->info->name;
     int64_t fixed = fixed_dim(in, axis);
     struct strbuf shape = {0};
     print_shape(in, &shape);
     *out = fixed != 0 ? fixed : given;
-    bool ok = *out > 0 && *out <= MAX_LENGTH && (fixed == 0 || given == 0 || fixed == given);
+    bool ok = *out > 0 && *out <= MAX_LENGTH;
     if (*out == 0) {
         error_set(im->err, ERROR_USAGE,
                   "the latents '%.100s' are %s: give their height and width with --latent-size HxW", name,
                   strbuf_text(&shape));
-    } else if (*out < 0 || *out > MAX_LENGTH) {
-        error_set(im->err, ERROR_USAGE, "latents of %s %lld are out of range", side, (long long)*out);
-    } else if (!ok) {
-        error_set(im->err, ERROR_USAGE,
-                  "the latents '%.100s' are fixed at %s by the model: their %s cannot be %lld", name,
-                  strbuf_text(&shape), side, (long long)given);
-    }
+    } else if (!ok) error_set(im->err, ERROR_USAGE, "latents of %s %lld are out of range", side, (long long)*out);
     strbuf_free(&shape);
     return ok;
 }
@@ -184,21 +197,31 @@ static bool bind_batch(struct importer *im, const struct input *in, struct ir_di
                      in->info->name, (long long)fixed_dim(in, 0));
 }
 
+// Latents are [B, C, T, H, W] or [B, T, C, H, W]; the number of channels is never open, so where the number of frames is,
+// that tells. Where both are fixed nobody needs to know here.
+static int time_axis(const struct input *latents) {
+    bool swapped = fixed_dim(latents, CHANNEL_AXIS) == 0 && fixed_dim(latents, TIME_AXIS) != 0;
+    return swapped ? CHANNEL_AXIS : TIME_AXIS;
+}
+
 static bool bind_latents(struct importer *im, const struct input *in, struct ir_type *t) {
     int64_t given[2] = {im->opt.latent_height, im->opt.latent_width};
     if (!bind_batch(im, in, &t->dims[0])) return false;
-    int64_t channels = fixed_dim(in, 1), frames = fixed_dim(in, TIME_AXIS);
-    t->dims[1] = dim_const(channels ? channels : -1);
-    t->dims[TIME_AXIS] = dim_const(frames);
+    int time = time_axis(in), channel = CHANNEL_AXIS + TIME_AXIS - time;
+    int64_t channels = fixed_dim(in, channel), frames = fixed_dim(in, time);
+    t->dims[channel] = dim_const(channels ? channels : -1);
+    t->dims[time] = dim_const(frames);
     if (frames == 0) {
-        t->dims[TIME_AXIS] = (struct ir_dim){1, 1};
-        t->time_axis = TIME_AXIS;
+        t->dims[time] = (struct ir_dim){1, 1};
+        t->time_axis = time;
     }
     for (int i = 0; i < 2; i++) {
         int64_t side;
         if (!latent_side(im, in, HEIGHT_AXIS + i, given[i], &side)) return false;
         t->dims[HEIGHT_AXIS + i] = dim_const(side);
     }
+    im->module->latent_height = given[0];
+    im->module->latent_width = given[1];
     return true;
 }
 
@@ -247,9 +270,31 @@ static struct ir_type empty_type(const struct input *in) {
     return (struct ir_type){.dtype = in->dtype, .rank = in->rank, .time_axis = -1};
 }
 
+static bool bind_flag(struct scope *s, const struct input *in) {
+    struct importer *im = s->im;
+    const char *name = in->info->name;
+    float value = (float)im->opt.flag;
+    int64_t integer = (int64_t)im->opt.flag;
+    bool scalar = in->rank == 0;
+    struct ir_value *v = ir_dtype_is_float(in->dtype) ? constant_of_floats(im, name, scalar, 1, &value)
+                                                      : constant_of_ints(im, name, scalar, 1, &integer);
+    if (v == NULL) return false;
+    v->type.dtype = in->dtype;
+    return scope_define(s, name, v);
+}
+
+static struct name_map initializers_of(const Onnx__GraphProto *g, struct arena *scratch) {
+    struct name_map names = {.arena = scratch};
+    for (size_t i = 0; i < g->n_initializer; i++)
+        *name_map_add(&names, g->initializer[i]->name) = g->initializer[i];
+    return names;
+}
+
 bool import_inputs(struct scope *s, const size_t *order) {
     struct inputs ins = {.scope = s};
-    if (!read_inputs(&ins)) return false;
+    struct name_map initializers = initializers_of(s->graph, &s->im->scratch);
+    if (!read_inputs(&ins, s->graph, &initializers, &s->im->scratch, s->im->err)) return false;
+    if (ins.flag.info != NULL && !bind_flag(s, &ins.flag)) return false;
     const struct input *latents = find_latents(&ins, order);
     struct ir_type type = empty_type(latents);
     if (!bind_latents(s->im, latents, &type) || !add_input(s, latents, type)) return false;
@@ -260,4 +305,19 @@ bool import_inputs(struct scope *s, const size_t *order) {
             return false;
     }
     return true;
+}
+
+bool import_ports_of(const struct onnx_model *model, struct import_ports *ports, struct error *err) {
+    struct arena scratch = {0};
+    struct inputs ins = {0};
+    const Onnx__GraphProto *g = model->proto->graph;
+    struct name_map initializers = initializers_of(g, &scratch);
+    bool ok = read_inputs(&ins, g, &initializers, &scratch, err);
+    *ports = (struct import_ports){.videos = (int)ins.count,
+                                   .flag = ins.flag.info ? ins.flag.info->name : NULL};
+    arena_free(&scratch);
+    if (ok) return true;
+    error_prefix(err, "%s", model->path);
+    if (err != NULL) clean_text(err->message);
+    return false;
 }

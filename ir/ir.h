@@ -195,6 +195,8 @@ struct ir_module {
     uint64_t cache_bytes;
     struct ir_symbol *symbols;
     const char *model_name, *form;
+    int64_t latent_height, latent_width; // of the latents, if they are to be others than the file's; 0: as they are
+    int first_kept;      // of the frames of the first step, how many at the end belong to the video; 0: all
     const char *conv;    // which algorithms convolutions may take, see choose_convs; NULL for direct
     unsigned next_id;    // for fresh names
     struct strbuf notes; // lines for the user: what was recognised, what is odd

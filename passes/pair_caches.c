@@ -1,4 +1,4 @@
-// pair_caches: the two step graphs of a pair become one stream, proven from the data flow.
+// pair_caches: a step with explicit caches becomes a streaming one, proven from the data flow.
 //
 //     graph @steady(%z, %cache_in, ..) {                      graph @steady(%z) {
 //       %w = concat %cache_in, %x {axis=2}                      %y = causal_conv %x, @w {cache=@c0, ..}
@@ -9,137 +9,129 @@
 //
 // Steady graph: every input but the latents must be a cache. An input c is one when a convolution reads
 // concat(c, x) along time with c of kernel - 1 frames and no padding in time, and when exactly one output is
-// the next cache: the last kernel - 1 frames of concat(c, x). Both sides are written as lists of (value,
-// frame) pairs, looking through concat and slice, and compared: neither names nor positions matter.
+// the next cache: the last kernel - 1 frames of concat(c, x). Both sides are written as lists of frames
+// (passes/frame_list.h) and compared: neither names nor positions matter.
 //
-// First graph: it has no cache inputs; its convolutions pad time by kernel - 1 zero frames. Each is the same
-// convolution as the one of the steady graph with the same weights (constants are shared by now;
-// weights that two convolutions use would prove nothing), and must return the last frames of its input as that
-// cache. Caches that no convolution of the first graph feeds stay zero.
+// First graph, if there is one: its caches are empty, so that its convolutions read kernel - 1 frames of zeros. Each
+// is the same convolution as the one of the steady graph with the same weights (constants are shared by now; weights
+// that two convolutions use would prove nothing), and must return the last frames of what it reads as that cache;
+// zeros in front may be left out. Caches that no convolution of the first graph feeds stay zero, and if the graph
+// returns them all the same, then as zeros. Where both graphs are one file, a cache must have the same place among the
+// results in both.
+//
+// In a model whose first step gives as many frames as the later ones, convolutions are fed frames that the reference
+// decoder does not have. It is compiled as it is, with a warning, and of the first step's frames the last one counts.
 //
 // What is not proven is an error that names the input or output: a wrong cache must never be compiled.
 #include "passes/causal_conv.h"
+#include "passes/frame_list.h"
 #include "passes/match.h"
 #include "passes/pass.h"
 
-enum { MAX_FRAMES = 64, TIME = 2 };
+#include <string.h>
 
-struct frame {
-    const struct ir_value *value;
-    int64_t index;
-};
-struct frames {
-    int count; // -1: too many, or unknown
-    struct frame at[MAX_FRAMES];
-};
+enum { TIME = FRAME_AXIS };
 
-static void append(struct frames *f, const struct ir_value *v, int64_t from, int64_t to) {
-    const struct ir_node *n = v->def;
-    int64_t at = 0;
-    if (f->count < 0 || to - from > MAX_FRAMES - f->count) {
-        f->count = -1;
-        return;
-    }
-    if (n && n->op == IR_SLICE && ir_attr_int(n, IR_KEY_AXIS, 0) == TIME) {
-        int64_t start = ir_attr_int(n, IR_KEY_START, 0);
-        append(f, ir_in(n, 0), start + from, start + to);
-    } else if (n && n->op == IR_CONCAT && ir_attr_int(n, IR_KEY_AXIS, 0) == TIME) {
-        for (int i = 0; i < n->input_count; i++) {
-            int64_t length = ir_in(n, i)->type.dims[TIME].first;
-            int64_t a = from > at ? from : at, b = to < at + length ? to : at + length;
-            if (a < b) append(f, ir_in(n, i), a - at, b - at);
-            at += length;
-        }
-    } else {
-        for (int64_t i = from; i < to; i++) f->at[f->count++] = (struct frame){v, i};
-    }
-}
-
-static void frames_of(const struct ir_value *v, struct frames *f) {
-    f->count = v->type.rank == 5 && dim_is_const(v->type.dims[TIME]) ? 0 : -1;
-    if (f->count == 0) append(f, v, 0, v->type.dims[TIME].first);
-}
-
-static void keep_last(struct frames *f, int64_t n) {
-    for (int skip = f->count - (int)n, i = 0; skip > 0 && i < (int)n; i++) f->at[i] = f->at[i + skip];
-    if (f->count > n) f->count = (int)n;
-}
-
-static bool same_frames(const struct frames *a, const struct frames *b) {
-    if (a->count != b->count || a->count < 0) return false;
-    for (int i = 0; i < a->count; i++) {
-        if (a->at[i].value != b->at[i].value || a->at[i].index != b->at[i].index) return false;
-    }
-    return true;
-}
-
-// The position among the graph's results of the value that is exactly these frames; -1 if there is none or
-// several.
-static int find_result(const struct ir_graph *g, const struct frames *wanted) {
+// The position among the graph's results, of those not taken, of the first that is exactly these frames; -1 if there
+// is none. Two results with the same frames are the same cache, whichever is which. `short_ones`: zeros in front may
+// be left out.
+static int find_result(const struct ir_graph *g, const struct frame_list *wanted, const bool *taken,
+                       bool short_ones) {
     const struct ir_node *results = ir_return_of(g);
-    int found = -1;
-    struct frames f;
+    struct frame_list f;
     for (int i = 0; i < results->input_count; i++) {
-        frames_of(ir_in(results, i), &f);
-        if (!same_frames(&f, wanted)) continue;
-        if (found >= 0) return -1;
-        found = i;
+        if (taken[i]) continue;
+        frame_list_of(ir_in(results, i), &f);
+        if (short_ones && f.count >= 0 && f.count < wanted->count) frame_list_pad(&f, wanted->count - f.count);
+        if (frame_list_equal(&f, wanted)) return i;
     }
-    return found;
+    return -1;
 }
 
-static bool is_graph_input(const struct ir_value *v) { return v->def == NULL && v->constant == NULL; }
+static bool is_graph_input(const struct ir_value *v) { return v && v->def == NULL && v->constant == NULL; }
 
 struct conv {                     // one streaming convolution of the steady graph
     struct ir_node *node, *first; // and its partner in the first graph, NULL if it has none
-    struct ir_node *concat;       // of the cache and the new frames
-    struct ir_value *cache_in;
-    int result;
+    struct ir_value *cache_in, *x, *first_x; // what it reads: the cache, and the new frames
+    int result, dropped; // its next cache, and how many frames of it are zeros in place of older ones
     struct ir_cache *cache;
 };
 
 struct pairing {
-    struct ir_graph *first, *steady;
+    struct ir_graph *first, *steady;      // first: NULL for a step alone
+    bool *first_taken, *steady_taken, *input_taken; // results and inputs that are caches
     struct conv *convs;
     int count;
+    bool one_file; // both graphs are made of one file
     struct error *err;
 };
 
 static int64_t kernel_frames(const struct ir_node *conv) { return ir_in(conv, 1)->type.dims[2].first; }
 
-static bool time_pads_are(const struct ir_node *conv, int64_t begin) {
-    int count;
-    const int64_t *pads = ir_attr_ints(conv, IR_KEY_PADS, &count),
-                  *strides = ir_attr_ints(conv, IR_KEY_STRIDES, &count);
-    return pads[0] == begin && pads[3] == 0 && strides[0] == 1;
-}
-
 static bool is_time_conv(const struct ir_node *n) {
     return n->op == IR_CONV && ir_in(n, 0)->type.rank == 5 && ir_in(n, 1)->constant && kernel_frames(n) > 1;
 }
 
+// The value whose frames, all of them, follow the first `kept` in the list; NULL if there is none.
+static struct ir_value *new_frames(const struct frame_list *f, int64_t kept) {
+    struct ir_value *x = f->count > kept ? (struct ir_value *)f->at[f->count - 1].value : NULL;
+    if (x == NULL || x->type.rank != 5 || !dim_is(x->type.dims[TIME], f->count - kept)) return NULL;
+    for (int64_t i = kept; i < f->count; i++) {
+        if (f->at[i].value != x || f->at[i].index != i - kept) return NULL;
+    }
+    return x;
+}
+
+static bool steps_of_one(const struct ir_node *conv) {
+    int count;
+    return ir_attr_ints(conv, IR_KEY_STRIDES, &count)[0] == 1;
+}
+
+// The cache input whose frames, all of them, come first in the list.
+static struct ir_value *cache_frames(const struct frame_list *f, int64_t kept) {
+    struct ir_value *c = f->count > kept ? (struct ir_value *)f->at[0].value : NULL;
+    if (!is_graph_input(c) || !dim_is(c->type.dims[TIME], kept)) return NULL;
+    for (int64_t i = 0; i < kept; i++) {
+        if (f->at[i].value != c || f->at[i].index != i) return NULL;
+    }
+    return c;
+}
+
+// The next cache is the last frames that were read. Some models keep fewer and put zeros in their place: where a step
+// has one new frame, that is a kernel whose first taps always meet zeros.
+static bool match_next_cache(struct pairing *p, struct conv *c, struct frame_list *last) {
+    bool one_frame = dim_is(c->x->type.dims[TIME], 1);
+    for (int zeros = 0; zeros < last->count; zeros++) {
+        if (zeros > 0) last->at[zeros - 1] = (struct frame){NULL, 0};
+        if (zeros > 0 && !one_frame) return false;
+        c->result = find_result(p->steady, last, p->steady_taken, false);
+        c->dropped = zeros;
+        if (c->result >= 0) return true;
+    }
+    return false;
+}
+
 // conv(concat(cache, x)) of the steady graph, and the result that is its next cache.
 static bool match_steady(struct pairing *p, struct ir_node *n, struct conv *c) {
-    struct ir_node *concat = match_op(ir_in(n, 0), IR_CONCAT);
-    bool fits = concat && concat->input_count == 2 && ir_attr_int(concat, IR_KEY_AXIS, 0) == TIME &&
-                is_graph_input(ir_in(concat, 0)) &&
-                dim_is(ir_in(concat, 0)->type.dims[TIME], kernel_frames(n) - 1);
-    if (!fits || !time_pads_are(n, 0)) {
+    int64_t kept = kernel_frames(n) - 1;
+    struct frame_list read;
+    frame_list_of_conv(n, &read);
+    *c = (struct conv){.node = n, .cache_in = cache_frames(&read, kept), .x = new_frames(&read, kept)};
+    if (c->cache_in == NULL || c->x == NULL || !steps_of_one(n)) {
         return error_set(p->err, ERROR_UNSUPPORTED,
                          "steady graph: node '%s' must convolve concat(cache, x) over time with a "
                          "cache of %lld frames and no padding in time",
-                         n->name, (long long)kernel_frames(n) - 1);
+                         n->name, (long long)kept);
     }
-    *c = (struct conv){.node = n, .concat = concat, .cache_in = ir_in(concat, 0)};
-    struct frames next;
-    frames_of(ir_out(concat), &next);
-    keep_last(&next, kernel_frames(n) - 1);
-    c->result = find_result(p->steady, &next);
-    if (c->result >= 0) return true;
-    return error_set(p->err, ERROR_UNSUPPORTED,
-                     "steady graph: no output is the next value of cache input '%s' (the last %lld "
-                     "frames of what node '%s' reads)",
-                     c->cache_in->name, (long long)kernel_frames(n) - 1, n->name);
+    frame_list_keep_last(&read, kept);
+    if (!match_next_cache(p, c, &read)) {
+        return error_set(p->err, ERROR_UNSUPPORTED,
+                         "steady graph: no output is the next value of cache input '%s' (the last %lld "
+                         "frames of what node '%s' reads)",
+                         c->cache_in->name, (long long)kept, n->name);
+    }
+    p->steady_taken[c->result] = true;
+    return true;
 }
 
 static bool collect_steady(struct pairing *p, struct arena *scratch) {
@@ -164,29 +156,43 @@ static struct conv *partner(struct pairing *p, const struct ir_node *n) {
     return found;
 }
 
-static bool match_first(struct pairing *p, struct ir_node *n, bool *is_cache) {
+static bool match_first(struct pairing *p, struct ir_node *n) {
     struct conv *c = partner(p, n);
+    int64_t kept = kernel_frames(n) - 1;
+    struct frame_list read, zeros;
     if (c == NULL)
         return error_set(
             p->err, ERROR_UNSUPPORTED,
             "first graph: not exactly one convolution of the steady graph has the weights of node '%s'",
             n->name);
-    if (!time_pads_are(n, kernel_frames(n) - 1)) {
+    frame_list_of_conv(n, &read);
+    c->first_x = new_frames(&read, kept);
+    zeros = read;
+    if (zeros.count > kept) zeros.count = (int)kept;
+    if (c->first_x == NULL || !frame_list_is_zero(&zeros) || !steps_of_one(n)) {
         return error_set(p->err, ERROR_UNSUPPORTED, "first graph: node '%s' must pad time by (%lld, 0)",
-                         n->name, (long long)kernel_frames(n) - 1);
+                         n->name, (long long)kept);
     }
-    struct frames kept;
-    frames_of(ir_in(n, 0), &kept);
-    keep_last(&kept, kernel_frames(n) - 1);
-    int result = find_result(p->first, &kept);
-    if (result < 0) {
+    frame_list_keep_last(&read, kept);
+    int result = find_result(p->first, &read, p->first_taken, true);
+    if (result < 0 || (p->one_file && result != c->result)) {
         return error_set(p->err, ERROR_UNSUPPORTED,
                          "first graph: no output is the cache of node '%s' (the last frames of its input)",
                          n->name);
     }
-    is_cache[result] = true;
+    p->first_taken[result] = true;
     c->first = n;
     return true;
+}
+
+// Caches that no convolution of the first graph feeds may be among its results all the same: as the zeros they are.
+static void take_zero_results(struct pairing *p) {
+    const struct ir_node *results = ir_return_of(p->first);
+    struct frame_list f;
+    for (int i = 0; i < results->input_count; i++) {
+        frame_list_of(ir_in(results, i), &f);
+        if (!p->first_taken[i] && f.count > 0 && frame_list_is_zero(&f)) p->first_taken[i] = true;
+    }
 }
 
 static bool only_one_left(const struct pairing *p, const struct ir_graph *g, const char *what, int total,
@@ -207,45 +213,81 @@ static void keep_result(struct ir_graph *g, int which) {
     ir_node_add_input(r, v);
 }
 
+// A first step of one frame, or one with as many as later steps, of which the last counts.
+static void note_first_frames(struct pairing *p, int first_frames, int steady_frames) {
+    const struct conv *example = NULL;
+    int odd = 0;
+    for (int i = 0; i < p->count; i++) {
+        const struct conv *c = &p->convs[i];
+        if (c->first == NULL || dim_is(c->first_x->type.dims[TIME], 1)) continue;
+        if (odd++ == 0) example = c;
+    }
+    if (odd == 0) return;
+    const struct ir_type *t = &ir_in(ir_return_of(p->first), first_frames)->type;
+    if (ir_type_equal(t, &ir_in(ir_return_of(p->steady), steady_frames)->type)) p->steady->module->first_kept = 1;
+    ir_note(p->steady->module,
+            "warning: the first step feeds %d of %d caches with frames that the reference decoder does not have "
+            "(node '%s' is given %lld, expected 1): the video differs from the reference decoder's, most in its first "
+            "frames",
+            odd, p->count, example->first->name, (long long)example->first_x->type.dims[TIME].first);
+}
+
+static void note_dropped(const struct conv *c, const struct ir_node *conv) {
+    ir_note(conv->block->graph->module,
+            "warning: cache '%s' keeps %lld of the %lld frames that the reference decoder keeps, and zeros for the "
+            "others: node '%s' forgets what came before, in every step",
+            c->cache_in->name, (long long)(kernel_frames(conv) - 1 - c->dropped), (long long)(kernel_frames(conv) - 1),
+            conv->name);
+}
+
 // Everything is proven: declare the caches and rewrite both graphs.
 static void rewrite(struct pairing *p, int latents, int first_frames, int steady_frames) {
     struct ir_module *m = p->steady->module;
+    if (p->first != NULL) note_first_frames(p, first_frames, steady_frames);
     for (int i = 0; i < p->count; i++) {
         struct conv *c = &p->convs[i];
         c->cache = causal_cache_new(m, c->cache_in->type, kernel_frames(c->node) - 1, c->node->name);
-        causal_conv_new(c->node, ir_in(c->concat, 1), c->cache);
-        if (c->first != NULL) causal_conv_new(c->first, ir_in(c->first, 0), c->cache);
+        struct ir_node *conv = causal_conv_new(c->node, c->x, c->cache);
+        if (c->dropped > 0) {
+            ir_attr_set_int(conv, IR_KEY_TAPS, kernel_frames(conv) - c->dropped);
+            note_dropped(c, conv);
+        }
+        if (c->first != NULL) causal_conv_new(c->first, c->first_x, c->cache);
     }
-    keep_result(p->first, first_frames);
+    if (p->first != NULL) keep_result(p->first, first_frames);
     keep_result(p->steady, steady_frames);
     p->steady->inputs[0] = p->steady->inputs[latents];
     p->steady->input_count = 1;
 }
 
-static bool pair(struct pairing *p, struct arena *scratch) {
-    struct ir_node *first_results = ir_return_of(p->first), *steady_results = ir_return_of(p->steady);
-    bool *first_taken = arena_array(scratch, (size_t)first_results->input_count + 1, sizeof(bool));
-    bool *steady_taken = arena_array(scratch, (size_t)steady_results->input_count + 1, sizeof(bool));
-    bool *input_taken = arena_array(scratch, (size_t)p->steady->input_count + 1, sizeof(bool));
-    int first_frames = 0, steady_frames = 0, latents = 0;
+static bool pair_first(struct pairing *p, int *frames) {
     if (p->first->input_count != 1)
         return error_set(
             p->err, ERROR_UNSUPPORTED,
             "first graph: it has %d inputs, expected the latents alone (is the first step given first?)",
             p->first->input_count);
+    for (struct ir_node *n = p->first->body.head; n != NULL; n = n->next) {
+        if (is_time_conv(n) && !match_first(p, n)) return false;
+    }
+    take_zero_results(p);
+    return only_one_left(p, p->first, "outputs", ir_return_of(p->first)->input_count, p->first_taken, frames);
+}
+
+static bool pair(struct pairing *p, struct arena *scratch) {
+    int first_frames = 0, steady_frames = 0, latents = 0, results = ir_return_of(p->steady)->input_count;
+    p->steady_taken = arena_array(scratch, (size_t)results + 1, sizeof(bool));
+    p->input_taken = arena_array(scratch, (size_t)p->steady->input_count + 1, sizeof(bool));
+    if (p->first != NULL)
+        p->first_taken = arena_array(scratch, (size_t)ir_return_of(p->first)->input_count + 1, sizeof(bool));
     if (!collect_steady(p, scratch)) return false;
     for (int i = 0; i < p->count; i++) {
-        steady_taken[p->convs[i].result] = true;
         for (int k = 0; k < p->steady->input_count; k++) {
-            if (p->steady->inputs[k] == p->convs[i].cache_in) input_taken[k] = true;
+            if (p->steady->inputs[k] == p->convs[i].cache_in) p->input_taken[k] = true;
         }
     }
-    for (struct ir_node *n = p->first->body.head; n != NULL; n = n->next) {
-        if (is_time_conv(n) && !match_first(p, n, first_taken)) return false;
-    }
-    if (!only_one_left(p, p->steady, "inputs", p->steady->input_count, input_taken, &latents) ||
-        !only_one_left(p, p->steady, "outputs", steady_results->input_count, steady_taken, &steady_frames) ||
-        !only_one_left(p, p->first, "outputs", first_results->input_count, first_taken, &first_frames))
+    if ((p->first != NULL && !pair_first(p, &first_frames)) ||
+        !only_one_left(p, p->steady, "inputs", p->steady->input_count, p->input_taken, &latents) ||
+        !only_one_left(p, p->steady, "outputs", results, p->steady_taken, &steady_frames))
         return false;
     rewrite(p, latents, first_frames, steady_frames);
     return true;
@@ -262,9 +304,11 @@ static bool check_unread(const struct conv *c, struct error *err) {
 bool pass_pair_caches(struct ir_module *m, bool *progress, struct error *err) {
     struct pairing p = {.first = ir_graph_find(m, "first"), .steady = ir_graph_find(m, "steady"), .err = err};
     struct arena scratch = {0};
-    if (p.first == NULL || p.steady == NULL || m->caches != NULL) return true; // not a pair, or done
+    if (p.steady == NULL || m->caches != NULL) return true; // no step with caches, or done
+    p.one_file = strcmp(m->form, "pair") != 0;
     bool ok = pair(&p, &scratch) && pass_eliminate_dead(m, progress, err);
     for (int i = 0; ok && i < p.count; i++) ok = check_unread(&p.convs[i], err);
+    if (ok) ir_note(m, "%s: %d caches, proven from the data flow", m->form, p.count);
     arena_free(&scratch);
     if (ok) *progress = true;
     return ok;

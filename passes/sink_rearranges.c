@@ -92,7 +92,66 @@ static bool visit(struct ir_node *n, bool *progress, struct error *err) {
     return sink(n, progress, err);
 }
 
+// ---- latents
+
+// The rearrangement of latents of one frame to [1, h, w, C]: what is neither height nor width is their channels,
+// wherever that axis stands.
+static bool latents_to_frames(const struct ir_type *z, struct ir_rearrange *r) {
+    struct ir_dim flat[3] = {dim_const(1), z->dims[z->rank - 2], z->dims[z->rank - 1]};
+    static const int64_t perm[] = {1, 2, 0};
+    struct ir_rearrange merge, move, both, split;
+    struct ir_type t, moved;
+    for (int i = 0; i < z->rank - 2; i++) {
+        if (!dim_mul(flat[0], z->dims[i], &flat[0])) return false;
+    }
+    struct ir_dim frames[4] = {dim_const(1), flat[1], flat[2], flat[0]};
+    t = ir_type_make(IR_F32, 3, flat);
+    return rearrange_reshape(z, 3, flat, &merge) && rearrange_transpose(&t, perm, &move) &&
+           rearrange_out_type(&move, IR_F32, &moved) && rearrange_reshape(&moved, 4, frames, &split) &&
+           rearrange_compose(&merge, &move, &both) && rearrange_compose(&both, &split, r);
+}
+
+static bool feeds_elementwise(const struct ir_value *v) {
+    for (const struct ir_use *u = v->uses; u != NULL; u = u->next) {
+        if (ir_info(u->user)->flags & IR_ELEMENTWISE) return true;
+    }
+    return false;
+}
+
+// Latents may be computed with before a convolution makes frames of them: they are denormalised, say. Such a use then
+// reads a rearrangement of their frames, and what is computed can sink through it.
+//
+//     %d = mul %z, @std        ->  %f = rearrange %z {pattern="1 a 1 b c -> 1 b c a"}
+//                                  %r = rearrange %f {pattern="1 a b c -> 1 c 1 a b"}
+//                                  %d = mul %r, @std
+static bool latents_in_frames(struct ir_graph *g) {
+    struct ir_value *z = g->input_count == 1 ? g->inputs[0] : NULL;
+    struct ir_rearrange there, back, all;
+    bool changed = false;
+    if (z == NULL || z->type.rank < 4 || z->uses == NULL || !latents_to_frames(&z->type, &there) ||
+        !rearrange_inverse(&there, &back))
+        return false;
+    struct ir_value *f = match_rearrange(g->body.head, z, &there);
+    for (struct ir_use *u = z->uses, *next; u != NULL; u = next) {
+        struct ir_node *n = u->user;
+        next = u->next;
+        bool moved = n->op == IR_REARRANGE, elementwise = ir_info(n)->flags & IR_ELEMENTWISE;
+        if (n == f->def || (moved && (ir_type_equal(&ir_out(n)->type, &f->type) || !feeds_elementwise(ir_out(n)))))
+            continue;
+        if (moved && rearrange_compose(&back, ir_attr_rearrange(n), &all)) {
+            ir_node_replace(n, match_rearrange(n, f, &all));
+        } else if (elementwise) ir_node_set_input(n, (int)(u - n->inputs), match_rearrange(n, f, &back));
+        else continue;
+        changed = true;
+    }
+    if (!changed) ir_node_remove(f->def);
+    return changed;
+}
+
 bool pass_sink_rearranges(struct ir_module *m, bool *progress, struct error *err) {
+    for (struct ir_graph *g = m->graphs; g != NULL; g = g->next) {
+        if (latents_in_frames(g)) *progress = true;
+    }
     return match_each(m, visit, progress, err) &&
            (!*progress || (pass_fold_rearranges(m, progress, err) &&
                            pass_eliminate_common(m, progress, err) && pass_eliminate_dead(m, progress, err)));

@@ -1,6 +1,6 @@
 // wanc compile and wanc inspect: both open ONNX files; inspect goes as far as it can without writing
 // anything.
-#include "frontend/import.h"
+#include "frontend/forms.h"
 #include "frontend/inspect.h"
 #include "passes/emit.h"
 #include "tools/wanc/wanc.h"
@@ -31,23 +31,16 @@ static const char *file_name(const char *path) {
     return slash ? slash + 1 : path;
 }
 
-// One file is a whole decoder, two are its first and its steady step.
 static struct ir_module *import(const struct wanc_options *o, const struct models *models,
                                 struct error *err) {
     struct import_options options = {.latent_height = o->latent_height, .latent_width = o->latent_width};
     struct ir_module *m = ir_module_new();
-    bool pair = models->count == 2;
-    m->form = pair ? "pair" : "full";
     m->conv = o->conv;
     m->model_name = arena_strdup(&m->arena, file_name(o->files[0]));
-    for (int i = 0; i < models->count; i++) {
-        struct ir_graph *g;
-        const char *name = pair ? (i ? "steady" : "first") : "full";
-        if (import_graph(m, models->open[i], name, &options, &g, err)) continue;
-        ir_module_free(m);
-        return NULL;
-    }
-    return m;
+    const struct onnx_model *const list[] = {models->open[0], models->open[1]};
+    if (import_decoder(m, list, models->count, o->first_as_is, &options, err)) return m;
+    ir_module_free(m);
+    return NULL;
 }
 
 static void print_notes(const struct ir_module *m, FILE *out) { fputs(strbuf_text(&m->notes), out); }

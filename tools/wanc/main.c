@@ -27,6 +27,8 @@ static const char usage[] =
     "      --latent-size HxW      height and width of the latents, where the model leaves them open\n"
     "      --conv ALGORITHM       compile: direct (default), winograd2, winograd4 or auto: how convolutions "
     "are computed\n"
+    "      --first RULE           compile, of a step alone: reference (default), its first step leaves out the\n"
+    "                             temporal upsamplers; or as-is, it is the step itself on caches of zeros\n"
     "      --print-after PASS     print the IR after these passes (names separated by commas, or all)\n"
     "      --stop-after PASS      stop behind this pass and print the IR\n"
     "      --skip PASS            leave passes out\n"
@@ -51,6 +53,7 @@ static const struct {
 enum {
     OPT_LATENT_SIZE = 256,
     OPT_CONV,
+    OPT_FIRST,
     OPT_PRINT_AFTER,
     OPT_STOP_AFTER,
     OPT_SKIP,
@@ -64,6 +67,7 @@ static const struct option long_options[] = {
     {"output", required_argument, NULL, 'o'},
     {"latent-size", required_argument, NULL, OPT_LATENT_SIZE},
     {"conv", required_argument, NULL, OPT_CONV},
+    {"first", required_argument, NULL, OPT_FIRST},
     {"print-after", required_argument, NULL, OPT_PRINT_AFTER},
     {"stop-after", required_argument, NULL, OPT_STOP_AFTER},
     {"skip", required_argument, NULL, OPT_SKIP},
@@ -97,6 +101,12 @@ static bool parse_conv(const char *text, struct wanc_options *o, struct error *e
                      text);
 }
 
+static bool parse_first(const char *text, struct wanc_options *o, struct error *err) {
+    o->first_as_is = strcmp(text, "as-is") == 0;
+    return o->first_as_is || strcmp(text, "reference") == 0 ||
+           error_set(err, ERROR_USAGE, "--first: expected reference or as-is, found '%s'", text);
+}
+
 // 0: go on; 1: done (help, version); -1: error.
 static int parse_options(int argc, char **argv, struct wanc_options *o, struct error *err) {
     for (int c; (c = getopt_long(argc, argv, ":o:qh", long_options, NULL)) != -1;) {
@@ -110,6 +120,9 @@ static int parse_options(int argc, char **argv, struct wanc_options *o, struct e
             break;
         case OPT_CONV:
             if (!parse_conv(optarg, o, err)) return -1;
+            break;
+        case OPT_FIRST:
+            if (!parse_first(optarg, o, err)) return -1;
             break;
         case OPT_PRINT_AFTER: o->passes.print_after = optarg; break;
         case OPT_STOP_AFTER: o->passes.stop_after = optarg; break;

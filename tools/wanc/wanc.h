@@ -17,6 +17,7 @@ struct wanc_options {
     struct pass_options passes;
     const char *pass_list; // of `wanc opt`
     const char *conv; // of `wanc compile`; NULL: the default
+    bool first_as_is;     // of `wanc compile`: the first step of a step alone is the step itself, on caches of zeros
     bool quiet;
     const char *files[2];
     int file_count;

@@ -1,0 +1,104 @@
+// choose_flag: which value of a model's flag is the first step, and what that step knows of its caches.
+//
+// A flagged step has been imported twice, with its flag 0 and 1. By now `If`, `Where` and arithmetic on the flag are
+// folded, and the two graphs differ as the first and later steps do. The first is the one with fewer convolutions over
+// time (it leaves out the temporal upsamplers), or else the one that reads fewer caches.
+//
+//     graph @flag0(%z, %cache ..)     ->    graph @first(%z)
+//     graph @flag1(%z, %cache ..)           graph @steady(%z, %cache ..)
+//
+// The same holds for the first graph of a pair, or of a step that is its own first one, if it has cache inputs: before
+// step 0 there is nothing, so they are zeros.
+//
+//     %w = concat %cache, %x {axis=2}          %w = pad %x {pads=[0,0,2,0,0,0,0,0,0,0]}
+#include "ir/rearrange.h"
+#include "passes/match.h"
+#include "passes/pass.h"
+
+#include <string.h>
+
+// ---- which is which
+
+struct traits {
+    int time_convs, caches;
+};
+
+static struct traits traits_of(const struct ir_graph *g) {
+    struct traits t = {0};
+    for (const struct ir_node *n = g->body.head; n != NULL; n = n->next) {
+        t.time_convs += n->op == IR_CONV && ir_in(n, 0)->type.rank == 5 && ir_in(n, 1)->type.dims[2].first > 1;
+    }
+    for (int i = 1; i < g->input_count; i++) t.caches += g->inputs[i]->uses != NULL;
+    return t;
+}
+
+static bool name_graphs(struct ir_module *m, struct ir_graph *zero, struct ir_graph *one, struct error *err) {
+    struct traits a = traits_of(zero), b = traits_of(one);
+    int order = a.time_convs != b.time_convs ? a.time_convs - b.time_convs : a.caches - b.caches;
+    if (order == 0) {
+        return error_set(err, ERROR_UNSUPPORTED,
+                         "the flag changes neither which convolutions over time run nor which caches are read: "
+                         "which of its values is the first step cannot be told");
+    }
+    struct ir_graph *first = order < 0 ? zero : one, *steady = order < 0 ? one : zero;
+    first->name = "first";
+    steady->name = "steady";
+    m->graphs = first;
+    first->next = steady;
+    steady->next = NULL;
+    ir_note(m, "the first step is where the flag is %d", first == one);
+    return true;
+}
+
+// ---- caches of the first step
+
+static struct ir_value *zeros_like(struct ir_graph *g, const struct ir_value *v) {
+    struct ir_dim ones[IR_MAX_RANK];
+    struct ir_rearrange grow;
+    const struct ir_type *t = &v->type;
+    float zero = 0;
+    for (int i = 0; i < t->rank; i++) {
+        if (!dim_is_const(t->dims[i]) || t->dims[i].first < 1) return NULL;
+        ones[i] = dim_const(1);
+    }
+    struct ir_value *x = ir_constant_floats(g->module, "zero", t->rank, ones, &zero);
+    struct ir_type shape = x->type;
+    rearrange_identity(&shape, &grow);
+    for (int i = 0; i < t->rank; i++) {
+        struct ir_rearrange one, both;
+        if (!rearrange_repeat(&shape, i, t->dims[i].first, false, &one) || !rearrange_compose(&grow, &one, &both) ||
+            !rearrange_out_type(&both, IR_F32, &shape))
+            return NULL;
+        grow = both;
+    }
+    return match_rearrange(g->body.head, x, &grow);
+}
+
+static bool empty_caches(struct ir_graph *g, struct error *err) {
+    for (int i = 1; i < g->input_count; i++) {
+        struct ir_value *cache = g->inputs[i];
+        if (cache->uses == NULL) continue;
+        struct ir_value *zeros = zeros_like(g, cache);
+        if (zeros == NULL) {
+            return error_set(err, ERROR_UNSUPPORTED,
+                             "first graph: the shape of cache input '%s' is not known: give --latent-size",
+                             cache->name);
+        }
+        ir_replace_uses(cache, zeros);
+    }
+    g->input_count = 1;
+    return true;
+}
+
+bool pass_choose_flag(struct ir_module *m, bool *progress, struct error *err) {
+    struct ir_graph *zero = ir_graph_find(m, "flag0"), *one = ir_graph_find(m, "flag1");
+    if (zero != NULL && one != NULL) {
+        if (!pass_eliminate_dead(m, progress, err) || !name_graphs(m, zero, one, err)) return false;
+        *progress = true;
+    }
+    struct ir_graph *first = ir_graph_find(m, "first");
+    if (first == NULL || first->input_count < 2) return true;
+    *progress = true;
+    return empty_caches(first, err) && pass_fold_pads(m, progress, err) && pass_simplify(m, progress, err) &&
+           pass_fold_pads(m, progress, err) && pass_eliminate_dead(m, progress, err);
+}
