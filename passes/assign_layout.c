@@ -113,6 +113,9 @@ static struct ir_value *window(struct ir_node *at, struct ir_value *x, int64_t k
     return ir_out(s);
 }
 
+// Without them nobody reads what a cache would keep.
+static bool has_later_steps(const struct ir_module *m) { return ir_graph_find(m, "steady") != NULL; }
+
 static bool lower_causal_conv(struct ir_node *n, struct error *err) {
     struct ir_cache *c = ir_attr_cache(n);
     int count;
@@ -126,8 +129,10 @@ static bool lower_causal_conv(struct ir_node *n, struct error *err) {
         kept = taps == kernel ? x : ir_in(x->def, 0);
     }
     struct ir_value *y = frame_conv(n, x, taps, pads, strides, err);
-    struct ir_node *push = ir_insert(n, IR_CACHE_PUSH, 1, &kept);
-    ir_attr_set_cache(push, c);
+    if (has_later_steps(n->block->graph->module)) {
+        struct ir_node *push = ir_insert(n, IR_CACHE_PUSH, 1, &kept);
+        ir_attr_set_cache(push, c);
+    }
     return y && replace_by_frames(n, y, 1, false, err);
 }
 
@@ -175,6 +180,11 @@ bool pass_assign_layout(struct ir_module *m, bool *progress, struct error *err) 
     for (struct ir_cache *c = m->caches; c != NULL; c = c->next) {
         if (c->type.rank == 5) lower_cache(c);
     }
-    return match_each(m, visit, progress, err) &&
+    bool ok = match_each(m, visit, progress, err);
+    if (!has_later_steps(m)) {
+        m->caches = NULL;
+        m->cache_count = 0;
+    }
+    return ok &&
            (!*progress || (pass_fold_rearranges(m, progress, err) && pass_eliminate_dead(m, progress, err)));
 }

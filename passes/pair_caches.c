@@ -240,6 +240,13 @@ static void note_dropped(const struct conv *c, const struct ir_node *conv) {
             conv->name);
 }
 
+// What the convolution reads is asked for again: another one that has been rewritten may compute it.
+static struct ir_node *stream(struct ir_node *conv, struct ir_cache *cache) {
+    struct frame_list read;
+    frame_list_of_conv(conv, &read);
+    return causal_conv_new(conv, new_frames(&read, kernel_frames(conv) - 1), cache);
+}
+
 // Everything is proven: declare the caches and rewrite both graphs.
 static void rewrite(struct pairing *p, int latents, int first_frames, int steady_frames) {
     struct ir_module *m = p->steady->module;
@@ -247,12 +254,12 @@ static void rewrite(struct pairing *p, int latents, int first_frames, int steady
     for (int i = 0; i < p->count; i++) {
         struct conv *c = &p->convs[i];
         c->cache = causal_cache_new(m, c->cache_in->type, kernel_frames(c->node) - 1, c->node->name);
-        struct ir_node *conv = causal_conv_new(c->node, c->x, c->cache);
+        struct ir_node *conv = stream(c->node, c->cache);
         if (c->dropped > 0) {
             ir_attr_set_int(conv, IR_KEY_TAPS, kernel_frames(conv) - c->dropped);
             note_dropped(c, conv);
         }
-        if (c->first != NULL) causal_conv_new(c->first, c->first_x, c->cache);
+        if (c->first != NULL) stream(c->first, c->cache);
     }
     if (p->first != NULL) keep_result(p->first, first_frames);
     keep_result(p->steady, steady_frames);

@@ -128,7 +128,7 @@ static bool latents_in_frames(struct ir_graph *g) {
     struct ir_value *z = g->input_count == 1 ? g->inputs[0] : NULL;
     struct ir_rearrange there, back, all;
     bool changed = false;
-    if (z == NULL || z->type.rank < 4 || z->uses == NULL || !latents_to_frames(&z->type, &there) ||
+    if (z == NULL || z->type.rank != 5 || z->uses == NULL || !latents_to_frames(&z->type, &there) ||
         !rearrange_inverse(&there, &back))
         return false;
     struct ir_value *f = match_rearrange(g->body.head, z, &there);

@@ -39,6 +39,9 @@ static void latents_are_bound(void **state) {
     expect_latents("1,16,1,h,w", 3, 5, "f32[1,16,1,3,5]");
     expect_latents("1,16,4,3,5", 0, 0, "f32[1,16,4,3,5]");
     expect_latents("1,C,T,3,5", 0, 0, "f32[1,-1,1|1,3,5]");
+    expect_latents("1,16,T,3,5", 4, 6, "f32[1,16,1|1,3,5]"); // the pass retarget_latents makes them 4x6
+    expect_latents("1,T,16,h,w", 3, 5, "f32[1,1|1,16,3,5]"); // frames first
+    expect_latents("1,1,16,3,5", 0, 0, "f32[1,1,16,3,5]");
 }
 
 static void expect_refusal(const char *shape, int64_t height, int64_t width, enum error_code code,
@@ -57,9 +60,6 @@ static void latents_are_refused(void **state) {
     expect_refusal("1,16,T,h,w", 0, 0, ERROR_USAGE,
                    "[1,16,T,h,w]: give their height and width with --latent-size");
     expect_refusal("1,16,T,h,5", 0, 0, ERROR_USAGE, "--latent-size");
-    expect_refusal("1,16,T,3,5", 4, 5, ERROR_USAGE,
-                   "fixed at [1,16,T,3,5] by the model: their height cannot be 4");
-    expect_refusal("1,16,T,3,5", 3, 6, ERROR_USAGE, "their width cannot be 6");
     expect_refusal("2,16,T,3,5", 0, 0, ERROR_UNSUPPORTED, "a batch of 2");
     expect_refusal("1,16,3,5", 0, 0, ERROR_UNSUPPORTED, "(FLOAT[1,16,3,5])");
     expect_refusal("1,1,1,1,1,1,1,1,1", 0, 0, ERROR_UNSUPPORTED, "9 axes");
@@ -157,16 +157,41 @@ static void ambiguous_latents_are_noted(void **state) {
     fixture_free(&f);
 }
 
+static void a_flag_is_a_constant(void **state) {
+    (void)state;
+    static const struct {
+        int type;
+        const char *shape;
+    } flags[] = {{ONNX_FLOAT, ""}, {ONNX_FLOAT, "1"}, {ONNX_INT64, ""}, {ONNX_BOOL, "1"}};
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        struct fixture f;
+        start(&f, 3, 5);
+        build_input(&f.b, "anything", flags[i].type, flags[i].shape);
+        build_input(&f.b, "z", ONNX_FLOAT, "1,8,1,h,w");
+        build_node(&f.b, f.b.graph, "Identity", "anything", "y");
+        build_output(&f.b, f.b.graph, "y");
+        f.options.flag = 1;
+        expect_import(&f);
+        assert_int_equal(f.graph->input_count, 1);
+        struct ir_value *flag = ir_in(f.graph->body.head, 0);
+        assert_non_null(flag->constant);
+        if (flags[i].type == ONNX_FLOAT) assert_true(ir_constant_float(flag->constant, 0) == 1);
+        else assert_int_equal(flag->constant->ints[0].first, 1);
+        fixture_free(&f);
+    }
+}
+
 static void other_inputs_are_refused(void **state) {
     (void)state;
     struct fixture f;
     start(&f, 3, 5);
     build_input(&f.b, "z", ONNX_FLOAT, "1,8,1,h,w");
     build_input(&f.b, "use_cache", ONNX_FLOAT, "");
+    build_input(&f.b, "another", ONNX_FLOAT, "1");
     build_input(&f.b, "steps", ONNX_INT64, "1,1,1,1,n");
     finish(&f);
     assert_false(fixture_import(&f));
-    expect_error(&f.err, ERROR_UNSUPPORTED, "'use_cache' (FLOAT[]), 'steps' (INT64[1,1,1,1,n])", NULL);
+    expect_error(&f.err, ERROR_UNSUPPORTED, "'another' (FLOAT[1]), 'steps' (INT64[1,1,1,1,n])", NULL);
     fixture_free(&f);
     start(&f, 3, 5);
     build_input(&f.b, "z", ONNX_FLOAT, NULL);
@@ -188,7 +213,7 @@ int main(void) {
         cmocka_unit_test(latents_are_bound),           cmocka_unit_test(latents_are_refused),
         cmocka_unit_test(latents_out_of_range),        cmocka_unit_test(latents_come_first_wherever_they_are),
         cmocka_unit_test(cache_frames_are_an_option),  cmocka_unit_test(padded_latents),
-        cmocka_unit_test(ambiguous_latents_are_noted), cmocka_unit_test(other_inputs_are_refused),
+        cmocka_unit_test(ambiguous_latents_are_noted), cmocka_unit_test(other_inputs_are_refused), cmocka_unit_test(a_flag_is_a_constant),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

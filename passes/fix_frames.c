@@ -1,0 +1,127 @@
+// fix_frames: a number of latent frames that is declared open, but baked into the graph.
+//
+// An exporter can be told that T is dynamic when tracing has already unrolled the loop over it. Such a graph reads its
+// latents frame by frame, at positions 0, 1, .. that are numbers in the file: it holds for exactly as many frames.
+//
+//     graph @full(%z: f32[1,8,1|1,4,6]) {               graph @full(%z: f32[1,8,3,4,6]) {
+//       %a = onnx.slice %z, @0, @1, @2                    ..
+//       %b = onnx.slice %z, @1, @2, @2            ->
+//       %c = onnx.slice %z, @2, @3, @2                  }
+//
+// This runs in front of `resolve`, which could not make sense of such slices. It follows the latents through operators
+// that work on each frame alone (a 1x1x1 convolution, arithmetic, casts, transposes) as far as the slices; a graph
+// that takes each position from 0 to n - 1 once has n frames. Whole-sequence graphs do not cut their latents at all.
+#include "passes/match.h"
+#include "passes/pass.h"
+
+enum { MAX_FRAMES = 4096 };
+
+struct search {
+    struct ir_graph *g;
+    bool *seen; // positions that a slice takes
+    int64_t most;
+};
+
+static bool constant_int(const struct ir_value *v, int64_t *out) {
+    if (!ir_is_int_constant(v) || v->constant->count != 1 || !dim_is_const(v->constant->ints[0])) return false;
+    *out = v->constant->ints[0].first;
+    return true;
+}
+
+static void take(struct search *s, int64_t position) {
+    if (position < 0 || position >= MAX_FRAMES) return;
+    s->seen[position] = true;
+    if (position >= s->most) s->most = position + 1;
+}
+
+// A slice of one element of the time axis.
+static void take_slice(struct search *s, const struct ir_node *n, int axis) {
+    int64_t start, end, along;
+    if (!constant_int(ir_in(n, 1), &start) || !constant_int(ir_in(n, 2), &end)) return;
+    if (!constant_int(ir_in(n, 3), &along) || along != axis || end - start != 1) return;
+    take(s, start);
+}
+
+static void take_gather(struct search *s, const struct ir_node *n, int axis) {
+    int64_t index;
+    if (ir_attr_int(n, IR_KEY_AXIS, 0) == axis && constant_int(ir_in(n, 1), &index)) take(s, index);
+}
+
+// In as many parts as there are frames.
+static void take_split(struct search *s, const struct ir_node *n, int axis) {
+    const struct ir_value *sizes = ir_in(n, 1);
+    if (ir_attr_int(n, IR_KEY_AXIS, 0) != axis || (sizes != NULL && !ir_is_int_constant(sizes))) return;
+    for (int i = 0; sizes && i < n->output_count; i++) {
+        if (i >= (int)sizes->constant->count || !dim_is(sizes->constant->ints[i], 1)) return;
+    }
+    for (int i = 0; i < n->output_count; i++) take(s, i);
+}
+
+static bool is_pointwise_conv(const struct ir_node *n) {
+    const struct ir_type *w = &ir_in(n, 1)->type;
+    for (int i = 2; i < w->rank; i++) {
+        if (!dim_is(w->dims[i], 1)) return false;
+    }
+    return w->rank == 5;
+}
+
+// The time axis of what `n` makes of its operand, whose time axis is `axis`; -1 if it does more than work on each
+// frame.
+static int follow(const struct ir_node *n, int axis) {
+    int count;
+    const int64_t *perm = ir_attr_ints(n, IR_KEY_PERM, &count);
+    switch (n->op) {
+    case IR_ONNX_CAST:
+    case IR_ONNX_CLIP:
+    case IR_ONNX_IDENTITY: return axis;
+    case IR_ONNX_CONV: return axis == 2 && is_pointwise_conv(n) ? axis : -1;
+    case IR_ONNX_TRANSPOSE:
+        for (int i = 0; i < count; i++) {
+            if (perm[i] == axis) return i;
+        }
+        return -1;
+    default: return ir_info(n)->flags & IR_ELEMENTWISE ? axis : -1;
+    }
+}
+
+static void visit(struct search *s, const struct ir_node *n) {
+    int axis = -1;
+    for (int i = 0; i < n->input_count && axis < 0; i++) {
+        if (ir_in(n, i) != NULL && !ir_in(n, i)->constant) axis = (int)ir_in(n, i)->mark;
+    }
+    if (axis < 0) return;
+    if (n->op == IR_ONNX_SLICE) take_slice(s, n, axis);
+    else if (n->op == IR_ONNX_GATHER) take_gather(s, n, axis);
+    else if (n->op == IR_ONNX_SPLIT) take_split(s, n, axis);
+    else if (n->output_count == 1) ir_out(n)->mark = follow(n, axis);
+}
+
+static int64_t frames_read(struct ir_graph *g, struct arena *scratch) {
+    struct search s = {.g = g, .seen = arena_array(scratch, MAX_FRAMES, sizeof(bool))};
+    for (struct ir_node *n = g->body.head; n != NULL; n = n->next) {
+        for (int i = 0; i < n->output_count; i++) n->outputs[i]->mark = -1;
+    }
+    g->inputs[0]->mark = g->inputs[0]->type.time_axis;
+    for (struct ir_node *n = g->body.head; n != NULL; n = n->next) visit(&s, n);
+    for (int64_t i = 0; i < s.most; i++) {
+        if (!s.seen[i]) return 0;
+    }
+    return s.most;
+}
+
+bool pass_fix_frames(struct ir_module *m, bool *progress, struct error *err) {
+    struct ir_graph *full = ir_graph_find(m, "full");
+    struct ir_type *t = full && full->input_count == 1 ? &full->inputs[0]->type : NULL;
+    struct arena scratch = {0};
+    (void)err;
+    if (t == NULL || t->time_axis < 0) return true;
+    int64_t frames = frames_read(full, &scratch);
+    if (frames > 1) {
+        t->dims[t->time_axis] = dim_const(frames);
+        t->time_axis = -1;
+        ir_note(m, "the number of latent frames is declared open, but %lld of them are baked in", (long long)frames);
+        *progress = true;
+    }
+    arena_free(&scratch);
+    return true;
+}
