@@ -11,7 +11,6 @@
 // step 0 there is nothing, so they are zeros.
 //
 //     %w = concat %cache, %x {axis=2}          %w = pad %x {pads=[0,0,2,0,0,0,0,0,0,0]}
-#include "ir/rearrange.h"
 #include "passes/match.h"
 #include "passes/pass.h"
 
@@ -52,33 +51,11 @@ static bool name_graphs(struct ir_module *m, struct ir_graph *zero, struct ir_gr
 
 // ---- caches of the first step
 
-static struct ir_value *zeros_like(struct ir_graph *g, const struct ir_value *v) {
-    struct ir_dim ones[IR_MAX_RANK];
-    struct ir_rearrange grow;
-    const struct ir_type *t = &v->type;
-    float zero = 0;
-    for (int i = 0; i < t->rank; i++) {
-        if (!dim_is_const(t->dims[i]) || t->dims[i].first < 1) return NULL;
-        ones[i] = dim_const(1);
-    }
-    struct ir_value *x = ir_constant_floats(g->module, "zero", t->rank, ones, &zero);
-    struct ir_type shape = x->type;
-    rearrange_identity(&shape, &grow);
-    for (int i = 0; i < t->rank; i++) {
-        struct ir_rearrange one, both;
-        if (!rearrange_repeat(&shape, i, t->dims[i].first, false, &one) || !rearrange_compose(&grow, &one, &both) ||
-            !rearrange_out_type(&both, IR_F32, &shape))
-            return NULL;
-        grow = both;
-    }
-    return match_rearrange(g->body.head, x, &grow);
-}
-
 static bool empty_caches(struct ir_graph *g, struct error *err) {
     for (int i = 1; i < g->input_count; i++) {
         struct ir_value *cache = g->inputs[i];
         if (cache->uses == NULL) continue;
-        struct ir_value *zeros = zeros_like(g, cache);
+        struct ir_value *zeros = match_zeros(g->body.head, &cache->type);
         if (zeros == NULL) {
             return error_set(err, ERROR_UNSUPPORTED,
                              "first graph: the shape of cache input '%s' is not known: give --latent-size",
@@ -96,8 +73,11 @@ bool pass_choose_flag(struct ir_module *m, bool *progress, struct error *err) {
         if (!pass_eliminate_dead(m, progress, err) || !name_graphs(m, zero, one, err)) return false;
         *progress = true;
     }
-    struct ir_graph *first = ir_graph_find(m, "first");
+    struct ir_graph *first = ir_graph_find(m, "first"), *steady = ir_graph_find(m, "steady");
     if (first == NULL || first->input_count < 2) return true;
+    if (steady == NULL || steady->input_count < 2)
+        return error_set(err, ERROR_UNSUPPORTED, "the first graph has %d inputs and the steady one has not: is the "
+                                                 "first step given first?", first->input_count);
     *progress = true;
     return empty_caches(first, err) && pass_fold_pads(m, progress, err) && pass_simplify(m, progress, err) &&
            pass_fold_pads(m, progress, err) && pass_eliminate_dead(m, progress, err);

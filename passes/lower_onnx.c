@@ -214,9 +214,22 @@ static bool lower_softmax(struct ir_node *n, struct error *err) {
     return true;
 }
 
+// To whole numbers, which stay floats: only the result of a graph is ever rounded.
+static bool lower_round(struct ir_node *n, const char *mode, struct error *err) {
+    struct ir_value *x = ir_in(n, 0);
+    if (!ir_dtype_is_float(x->type.dtype)) return lower_refuse(n, err, "its operand is not of floats");
+    struct ir_node *r = ir_insert(n, IR_ROUND, 1, &x);
+    ir_attr_set_string(r, IR_KEY_MODE, mode);
+    if (!ir_infer_node(r, err)) return false;
+    ir_out(r)->declared = (struct ir_type){.rank = -1};
+    ir_node_replace(n, ir_out(r));
+    return true;
+}
+
 // All float types compute in fp32 here, so a cast between them changes nothing (weights are widened exactly).
 static bool lower_cast(struct ir_node *n, struct error *err) {
     int64_t to = ir_attr_int(n, IR_KEY_TO, IR_F32);
+    if (to == IR_U8 && ir_dtype_is_float(ir_in(n, 0)->type.dtype)) return lower_round(n, "zero", err);
     if (!ir_dtype_is_float((enum ir_dtype)to) || !ir_dtype_is_float(ir_in(n, 0)->type.dtype)) {
         return lower_refuse(n, err, "a tensor is converted to or from integers");
     }

@@ -62,3 +62,22 @@ struct ir_value *match_rearrange(struct ir_node *at, struct ir_value *v, const s
     rearrange_out_type(r, v->type.dtype, &out->type);
     return out;
 }
+
+struct ir_value *match_zeros(struct ir_node *at, const struct ir_type *t) {
+    struct ir_dim ones[IR_MAX_RANK];
+    struct ir_rearrange grow, one, both;
+    float zero = 0;
+    for (int i = 0; i < t->rank; i++) {
+        if (!dim_is_const(t->dims[i]) || t->dims[i].first < 1) return NULL;
+        ones[i] = dim_const(1);
+    }
+    struct ir_type shape = ir_type_make(IR_F32, t->rank, ones);
+    rearrange_identity(&shape, &grow);
+    for (int i = 0; i < t->rank; i++) {
+        if (!rearrange_repeat(&shape, i, t->dims[i].first, false, &one) || !rearrange_compose(&grow, &one, &both) ||
+            !rearrange_out_type(&both, IR_F32, &shape))
+            return NULL;
+        grow = both;
+    }
+    return match_rearrange(at, ir_constant_floats(at->block->graph->module, "zero", t->rank, ones, &zero), &grow);
+}

@@ -19,6 +19,8 @@ typedef bool match_fn(struct ir_node *n, bool *progress, struct error *err);
 bool match_each(struct ir_module *m, match_fn *fn, bool *progress, struct error *err);
 // Whether two attributes are the same (passes/eliminate.c).
 bool match_attr_equal(const struct ir_attr *a, const struct ir_attr *b);
+// Zeros of that type in front of `at`: one element, repeated. NULL if a length is not known.
+struct ir_value *match_zeros(struct ir_node *at, const struct ir_type *t);
 // Inserts a rearrangement of `v` in front of `at` and returns its result.
 struct ir_value *match_rearrange(struct ir_node *at, struct ir_value *v, const struct ir_rearrange *r);
 

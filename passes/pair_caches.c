@@ -213,8 +213,14 @@ static void keep_result(struct ir_graph *g, int which) {
     ir_node_add_input(r, v);
 }
 
-// A first step of one frame, or one with as many as later steps, of which the last counts.
-static void note_first_frames(struct pairing *p, int first_frames, int steady_frames) {
+// A first step that gives as many frames as later ones has one frame of the video, and it is the last.
+static void keep_last_frame(struct pairing *p, int first_frames, int steady_frames) {
+    const struct ir_type *t = &ir_in(ir_return_of(p->first), first_frames)->type;
+    bool same = ir_type_equal(t, &ir_in(ir_return_of(p->steady), steady_frames)->type);
+    if (p->one_file && same) p->steady->module->first_kept = 1;
+}
+
+static void note_first_frames(struct pairing *p) {
     const struct conv *example = NULL;
     int odd = 0;
     for (int i = 0; i < p->count; i++) {
@@ -223,8 +229,6 @@ static void note_first_frames(struct pairing *p, int first_frames, int steady_fr
         if (odd++ == 0) example = c;
     }
     if (odd == 0) return;
-    const struct ir_type *t = &ir_in(ir_return_of(p->first), first_frames)->type;
-    if (ir_type_equal(t, &ir_in(ir_return_of(p->steady), steady_frames)->type)) p->steady->module->first_kept = 1;
     ir_note(p->steady->module,
             "warning: the first step feeds %d of %d caches with frames that the reference decoder does not have "
             "(node '%s' is given %lld, expected 1): the video differs from the reference decoder's, most in its first "
@@ -250,7 +254,10 @@ static struct ir_node *stream(struct ir_node *conv, struct ir_cache *cache) {
 // Everything is proven: declare the caches and rewrite both graphs.
 static void rewrite(struct pairing *p, int latents, int first_frames, int steady_frames) {
     struct ir_module *m = p->steady->module;
-    if (p->first != NULL) note_first_frames(p, first_frames, steady_frames);
+    if (p->first != NULL) {
+        keep_last_frame(p, first_frames, steady_frames);
+        note_first_frames(p);
+    }
     for (int i = 0; i < p->count; i++) {
         struct conv *c = &p->convs[i];
         c->cache = causal_cache_new(m, c->cache_in->type, kernel_frames(c->node) - 1, c->node->name);
