@@ -308,6 +308,16 @@ static bool infer_upsample(struct ir_node *n, struct error *err) {
     return true;
 }
 
+static bool infer_frame_pad(struct ir_node *n, struct error *err) {
+    struct ir_type t = ir_in(n, 0)->type;
+    struct ir_dim start = dim_const(ir_attr_int(n, IR_KEY_START, 0)), end = dim_const(ir_attr_int(n, IR_KEY_END, 0));
+    if (t.rank != 4 || start.first < 0 || end.first < 0 || !dim_add(t.dims[0], start, &t.dims[0]) ||
+        !dim_add(t.dims[0], end, &t.dims[0]))
+        return fail(n, err, "the pads are wrong", 0);
+    set_out(n, &t);
+    return true;
+}
+
 static bool infer_cache_push(struct ir_node *n, struct error *err) {
     const struct ir_cache *c = ir_attr_cache(n);
     const struct ir_type *t = &ir_in(n, 0)->type;
@@ -348,6 +358,7 @@ static rule_fn *rule_of(enum ir_op op) {
     case IR_FRAME_ATTENTION: return infer_attention;
     case IR_FRAME_CONV: return infer_frame_conv;
     case IR_FRAME_UPSAMPLE: return infer_upsample;
+    case IR_FRAME_PAD: return infer_frame_pad;
     case IR_WINDOW: return infer_window;
     case IR_CACHE_PUSH: return infer_cache_push;
     default: return ir_op_info[op].flags & IR_ELEMENTWISE ? infer_elementwise : infer_same;

@@ -159,8 +159,28 @@ static bool lower_attention(struct ir_node *n, struct error *err) {
     return ir_infer_node(a, err) && replace_by_frames(n, ir_out(a), rank - 1, true, err);
 }
 
+// Frames of zeros beside others: the padded axis is time, and tells which one the channels are.
+static bool lower_pad(struct ir_node *n, struct error *err) {
+    const struct ir_type *t = &ir_out(n)->type;
+    int count, time = -1;
+    const int64_t *pads = ir_attr_ints(n, IR_KEY_PADS, &count);
+    for (int i = 0; i < t->rank; i++) {
+        if (pads[i] == 0 && pads[i + t->rank] == 0) continue;
+        if (time >= 0 || i >= t->rank - 2) return refuse(n, err, "zeros beside images are not supported here");
+        time = i;
+    }
+    int channels = time == 1 ? 2 : 1;
+    struct ir_value *x = t->rank == 4 || t->rank == 5 ? in_frames(n, ir_in(n, 0), channels, false) : NULL;
+    if (x == NULL) return refuse(n, err, "its input is not a list of frames");
+    struct ir_node *p = ir_insert(n, IR_FRAME_PAD, 1, &x);
+    ir_attr_set_int(p, IR_KEY_START, pads[time]);
+    ir_attr_set_int(p, IR_KEY_END, pads[time + t->rank]);
+    return ir_infer_node(p, err) && replace_by_frames(n, ir_out(p), channels, false, err);
+}
+
 static bool visit(struct ir_node *n, bool *progress, struct error *err) {
     switch (n->op) {
+    case IR_PAD: *progress = true; return lower_pad(n, err);
     case IR_CONV: *progress = true; return lower_conv(n, err);
     case IR_CAUSAL_CONV: *progress = true; return lower_causal_conv(n, err);
     case IR_RMS_NORM: *progress = true; return lower_norm(n, err);

@@ -318,6 +318,28 @@ static bool emit_window(struct emitter *e, const struct ir_node *n) {
     return in_place || copy(e, n, view(e, x), part_view(e, w, kept, x->type.dims[0].first));
 }
 
+// Zeros are any frame of the right shape, times zero.
+static bool emit_zeros(struct emitter *e, const struct ir_node *n, int64_t frame) {
+    const struct ir_value *x = ir_in(n, 0);
+    float zero = 0;
+    struct ir_value *c = ir_constant_floats(e->m, "zero", 0, NULL, &zero);
+    struct plan_op op = new_op(e, n, PLAN_OP_SCALE);
+    op.in[0] = part_view(e, x, 0, 1);
+    op.out = part_view(e, n->outputs[0], frame, 1);
+    op.constant[0] = constant(e, c, (struct fill){.c = c->constant, .scale = 1}, (uint64_t)x->type.dims[3].first);
+    return add(e, &op);
+}
+
+static bool emit_frame_pad(struct emitter *e, const struct ir_node *n) {
+    const struct ir_value *x = ir_in(n, 0), *y = n->outputs[0];
+    int64_t start = ir_attr_int(n, IR_KEY_START, 0), frames = x->type.dims[0].first, all = y->type.dims[0].first;
+    for (int64_t i = 0; i < all; i++) {
+        bool zero = i < start || i >= start + frames;
+        if (zero && !emit_zeros(e, n, i)) return false;
+    }
+    return copy(e, n, view(e, x), part_view(e, y, start, frames));
+}
+
 // Fewer frames than the cache holds come only in the first step, when the older ones are zero and stay so.
 static bool emit_push(struct emitter *e, const struct ir_node *n) {
     const struct ir_cache *c = ir_attr_cache(n);
@@ -443,6 +465,7 @@ static bool emit_node(struct emitter *e, const struct ir_node *n) {
     case IR_SILU:
     case IR_SIGMOID:
     case IR_CLAMP: return emit_unary(e, n);
+    case IR_FRAME_PAD: return emit_frame_pad(e, n);
     case IR_WINDOW: return emit_window(e, n);
     case IR_CACHE_PUSH: return emit_push(e, n);
     case IR_REARRANGE: return emit_rearrange(e, n);

@@ -116,8 +116,8 @@ static void flatten_concats(struct ir_graph *g) {
 // ---- 2. labels
 
 static void number_values(struct roll *r) {
-    int64_t count = 1;
-    r->g->inputs[0]->mark = 0;
+    int64_t count = 0;
+    for (int i = 0; i < r->g->input_count; i++) r->g->inputs[i]->mark = count++;
     for (struct ir_node *n = r->g->body.head; n != NULL; n = n->next) {
         for (int i = 0; i < n->output_count; i++) n->outputs[i]->mark = count++;
     }
@@ -129,17 +129,29 @@ static int label_of(const struct roll *r, const struct ir_value *v) {
     return v == NULL || v->constant ? NO_LABEL : r->label[v->mark];
 }
 
-static void label_values(struct roll *r) {
-    const struct ir_value *z = r->g->inputs[0];
-    r->label[0] = r->steps; // read whole: later than any step
-    for (struct ir_node *n = r->g->body.head; n != NULL; n = n->next) {
+// The frames of the latents become inputs of their own, 1 .. T, behind the latents as a whole.
+static void split_latents(struct roll *r) {
+    struct ir_value *z = r->g->inputs[0];
+    struct ir_type t = z->type;
+    t.dims[r->axis] = dim_const(1);
+    for (int i = 0; i < r->steps; i++) ir_graph_add_input(r->g, ir_fresh_name(r->g->module, z->name), t);
+    for (struct ir_node *n = r->g->body.head, *next; n != NULL; n = next) {
+        next = n->next;
         bool frame = n->op == IR_SLICE && ir_in(n, 0) == z && ir_attr_int(n, IR_KEY_AXIS, 0) == r->axis;
+        int64_t start = frame ? ir_attr_int(n, IR_KEY_START, 0) : 0;
+        if (frame && dim_is(ir_out(n)->type.dims[r->axis], 1)) ir_node_replace(n, r->g->inputs[1 + start]);
+    }
+}
+
+static void label_values(struct roll *r) {
+    r->label[0] = r->steps; // read whole: later than any step
+    for (int i = 1; i < r->g->input_count; i++) r->label[i] = i - 1;
+    for (struct ir_node *n = r->g->body.head; n != NULL; n = n->next) {
         int label = NO_LABEL;
-        for (int i = 0; i < n->input_count && !frame; i++) {
+        for (int i = 0; i < n->input_count; i++) {
             int l = label_of(r, ir_in(n, i));
             label = l > label ? l : label;
         }
-        if (frame) label = (int)ir_attr_int(n, IR_KEY_END, 0) - 1;
         for (int i = 0; i < n->output_count; i++) r->label[n->outputs[i]->mark] = label;
     }
 }
@@ -257,12 +269,12 @@ static bool match_operands(struct roll *r, struct work *w, struct ir_node *a, st
 static bool match_pair(struct roll *r, struct work *w, struct ir_value *a, struct ir_value *b, int step) {
     struct ir_node *x = a->def, *y = b->def;
     struct ir_value **partner = &r->partner[a->mark];
+    if (x == NULL && y == NULL) return true; // latents, of the right steps by their labels
     if (*partner != NULL) return *partner == b || refuse(r, x, step, "it stands for two values of the step before");
     *partner = b;
     if (x == NULL || y == NULL || x->op != y->op || x->input_count != y->input_count ||
         !ir_type_equal(&a->type, &b->type))
         return refuse(r, x ? x : y, step, "the step before has another operator here");
-    if (x->op == IR_SLICE && ir_in(x, 0) == r->g->inputs[0] && ir_in(y, 0) == r->g->inputs[0]) return true;
     if (!same_attrs(x, y)) return refuse(r, x, step, "its attributes are not those of the step before");
     return match_operands(r, w, x, y, step);
 }
@@ -284,18 +296,18 @@ static bool match_steps(struct roll *r) {
 // Marks the nodes of a step: those that its part needs, without what the caches bring.
 static bool mark_step(struct roll *r, int step) {
     for (struct ir_node *n = r->g->body.head; n != NULL; n = n->next) n->mark = 0;
-    r->parts[step]->def->mark = 1;
+    if (r->parts[step]->def != NULL) r->parts[step]->def->mark = 1;
     for (struct ir_node *n = r->g->body.tail; n != NULL; n = n->prev) {
-        if (n->mark == 0 || (n->op == IR_SLICE && ir_in(n, 0) == r->g->inputs[0])) continue;
+        if (n->mark == 0) continue;
         bool conv = is_time_conv(n);
         struct ir_value *x = conv ? new_frames(r, n, step) : NULL;
         if (conv && x == NULL) return false;
         for (int i = 0; i < n->input_count; i++) {
             struct ir_value *v = conv && i == 0 ? x : ir_in(n, i);
             if (v == NULL || v->constant) continue;
-            if (label_of(r, v) != step || v->def == NULL)
+            if (label_of(r, v) != step)
                 return refuse(r, n, step, "it reads frames of other steps, but is no convolution over time");
-            v->def->mark = 1;
+            if (v->def != NULL) v->def->mark = 1;
         }
     }
     return true;
@@ -357,13 +369,6 @@ static bool check_cache(struct roll *r, const struct stream *s) {
 
 // ---- 5. copy
 
-static struct ir_value *copy_input(struct roll *r, struct ir_graph *to) {
-    struct ir_value *z = r->g->inputs[0];
-    struct ir_type t = z->type;
-    t.dims[r->axis] = dim_const(1);
-    return ir_graph_add_input(to, z->name, t);
-}
-
 static struct stream *stream_of(struct roll *r, const struct ir_node *conv, int step) {
     int i = 0;
     while (r->streams[i].conv[step] != conv) i++;
@@ -383,11 +388,11 @@ static void copy_conv(struct roll *r, struct ir_node *n, int step, struct ir_gra
 static void copy_step(struct roll *r, int step, const char *name) {
     mark_step(r, step);
     struct ir_graph *g = ir_graph_new(r->g->module, name);
-    struct ir_value *z = copy_input(r, g);
+    struct ir_value *frame = r->g->inputs[1 + step];
+    frame->map = ir_graph_add_input(g, r->g->inputs[0]->name, frame->type);
     for (struct ir_node *n = r->g->body.head; n != NULL; n = n->next) {
         if (!n->mark) continue;
-        if (n->op == IR_SLICE && ir_in(n, 0) == r->g->inputs[0]) ir_out(n)->map = z;
-        else if (is_time_conv(n)) copy_conv(r, n, step, g);
+        if (is_time_conv(n)) copy_conv(r, n, step, g);
         else ir_node_clone(n, &g->body);
     }
     struct ir_value *result = r->parts[step]->map;
@@ -417,6 +422,7 @@ static bool prove(struct roll *r, bool *found, struct error *err) {
     r->steps = (int)r->g->inputs[0]->type.dims[r->axis].first;
     if (r->steps < 2) return error_set(err, ERROR_UNSUPPORTED, "the unrolled graph has one step only");
     if (!pass_eliminate_common(m, &progress, err) || !pass_eliminate_dead(m, &progress, err)) return false;
+    split_latents(r);
     number_values(r);
     label_values(r);
     if (!cut_result(r) || !pass_fold_rearranges(m, &progress, err) || !pass_simplify(m, &progress, err) ||
