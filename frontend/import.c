@@ -109,10 +109,15 @@ static bool import_node(struct scope *s, const Onnx__NodeProto *n) {
 static bool import_return(struct scope *s) {
     const Onnx__GraphProto *g = s->graph;
     struct ir_value **results = arena_array(&s->im->scratch, g->n_output + 1, sizeof *results);
+    const char **names = arena_array(&s->im->module->arena, g->n_output + 1, sizeof *names);
     for (size_t i = 0; i < g->n_output; i++) {
         results[i] = lookup(s, g->output[i]->name, "the graph's output list");
         if (results[i] == NULL) return false;
+        char *name = arena_strdup(&s->im->module->arena, g->output[i]->name);
+        clean_text(name);
+        names[i] = name;
     }
+    if (s->outer == NULL) s->im->graph->result_names = names;
     ir_node_new(s->block, NULL, IR_RETURN, "", (int)g->n_output, results, 0);
     return true;
 }

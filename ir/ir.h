@@ -125,6 +125,8 @@ struct ir_cache {
     const char *name;
     struct ir_type type;
     const char *producer; // the node whose input it keeps
+    const char *input, *output; // of a step in a file: the ports that were proven to be this cache; else NULL
+    const char *first;          // the node of the first step that feeds it; NULL if none does, or nobody knows yet
     struct ir_cache *next;
     int index;
     int64_t offset; // bytes, in the cache arena; -1 before plan_caches
@@ -173,6 +175,7 @@ struct ir_graph {
     struct ir_module *module;
     struct ir_value **inputs;
     int input_count;
+    const char **result_names; // of the ONNX file, for messages; NULL in graphs that do not come from one
     struct ir_block body;
     struct ir_buffer *buffers;
     int buffer_count;
@@ -196,6 +199,7 @@ struct ir_module {
     struct ir_symbol *symbols;
     const char *model_name, *form;
     int64_t latent_height, latent_width; // of the latents, if they are to be others than the file's; 0: as they are
+    int steps;           // of an unrolled model, in the file; else 0
     int first_kept;      // of the frames of the first step, how many at the end belong to the video; 0: all
     const char *conv;    // which algorithms convolutions may take, see choose_convs; NULL for direct
     unsigned next_id;    // for fresh names

@@ -261,6 +261,9 @@ static void rewrite(struct pairing *p, int latents, int first_frames, int steady
     for (int i = 0; i < p->count; i++) {
         struct conv *c = &p->convs[i];
         c->cache = causal_cache_new(m, c->cache_in->type, kernel_frames(c->node) - 1, c->node->name);
+        c->cache->input = c->cache_in->name;
+        c->cache->output = p->steady->result_names ? p->steady->result_names[c->result] : NULL;
+        c->cache->first = c->first ? c->first->name : NULL;
         struct ir_node *conv = stream(c->node, c->cache);
         if (c->dropped > 0) {
             ir_attr_set_int(conv, IR_KEY_TAPS, kernel_frames(conv) - c->dropped);

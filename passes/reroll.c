@@ -379,6 +379,7 @@ static void copy_conv(struct roll *r, struct ir_node *n, int step, struct ir_gra
     struct ir_value *x = new_frames(r, n, step)->map, *read = ir_in(n, 0), *map = read->map;
     struct stream *s = stream_of(r, n, step);
     if (s->cache == NULL) s->cache = causal_cache_new(to->module, x->type, kernel_frames(n) - 1, n->name);
+    if (step == 0) s->cache->first = n->name;
     read->map = x;
     struct ir_node *conv = causal_conv_new(ir_node_clone(n, &to->body), x, s->cache);
     read->map = map;
@@ -448,8 +449,10 @@ bool pass_reroll(struct ir_module *m, bool *progress, struct error *err) {
     if (ok && found) {
         copy_steps(&r);
         m->form = "unrolled";
-        ir_note(m, "unrolled: %d steps, of which the last %d are one graph; %d caches proven in every step", r.steps,
-                r.steps - 1, r.stream_count);
+        m->steps = r.steps;
+        ir_note(m, r.steps > 2 ? "unrolled: %d steps, all but the first the same; %d caches proven in every step"
+                               : "unrolled: %d steps; %d caches proven in the second",
+                r.steps, r.stream_count);
         *progress = true;
     }
     arena_free(&r.scratch);

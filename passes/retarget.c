@@ -28,8 +28,8 @@ struct retarget {
 };
 
 static bool refuse(struct retarget *r, const struct ir_node *n, const char *why) {
-    return error_set(r->err, ERROR_UNSUPPORTED, "node '%s' (%s) is in the way of another size: %s", n->name,
-                     ir_info(n)->name, why);
+    return error_set(r->err, ERROR_UNSUPPORTED, "node '%s' (%s) is in the way of another size: %s",
+                     n->name[0] || n->output_count == 0 ? n->name : n->outputs[0]->name, ir_info(n)->name, why);
 }
 
 static bool same_length(const struct factor *f) { return dim_is(f->now, f->old); }

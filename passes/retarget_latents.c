@@ -53,9 +53,10 @@ static bool retarget(struct ir_graph *g, bool *progress, struct error *err) {
     if (wants_size(m, &old)) {
         now->dims[now->rank - 2] = dim_const(m->latent_height);
         now->dims[now->rank - 1] = dim_const(m->latent_width);
-        ir_note(m, "traced for latents of %lldx%lld, compiled for %lldx%lld: every constant is explained by the sizes",
-                (long long)old.dims[old.rank - 2].first, (long long)old.dims[old.rank - 1].first,
-                (long long)m->latent_height, (long long)m->latent_width);
+        if (g == m->graphs)
+            ir_note(m, "traced for latents of %lldx%lld, compiled for %lldx%lld: every constant is explained by the sizes",
+                    (long long)old.dims[old.rank - 2].first, (long long)old.dims[old.rank - 1].first,
+                    (long long)m->latent_height, (long long)m->latent_width);
     }
     int time = g == ir_graph_find(m, "full") && old.time_axis < 0 ? time_axis_of(g) : -1;
     if (time >= 0 && old.dims[time].first > 1) {

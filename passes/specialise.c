@@ -160,6 +160,15 @@ static void record_symbols(struct ir_graph *g) {
     }
 }
 
+// A decoder that is run without its cache never reaches its temporal upsamplers: a silent trap.
+static void note_frames(const struct ir_graph *full) {
+    const struct ir_node *results = ir_return_of(full);
+    const struct ir_type *t = results->input_count == 1 ? &ir_in(results, 0)->type : NULL;
+    if (t == NULL || t->time_axis < 0 || !dim_equal(t->dims[t->time_axis], (struct ir_dim){1, 1})) return;
+    ir_note(full->module, "warning: one video frame for each latent frame: no temporal upsampling happens in this graph, "
+                          "as in a decoder that was traced without its cache");
+}
+
 bool pass_specialise(struct ir_module *m, bool *progress, struct error *err) {
     struct ir_graph *full = ir_graph_find(m, "full");
     if (full == NULL) return true;
@@ -175,6 +184,7 @@ bool pass_specialise(struct ir_module *m, bool *progress, struct error *err) {
                          "two files, FIRST.onnx STEADY.onnx");
     }
     if (!check_stream(full, err)) return false;
+    note_frames(full);
     record_symbols(full);
     if (!make_variant(full, FIRST, err) || !make_variant(full, STEADY, err)) return false;
     ir_graph_remove(full);
