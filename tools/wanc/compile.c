@@ -2,6 +2,7 @@
 // anything.
 #include "frontend/forms.h"
 #include "frontend/inspect.h"
+#include "ir/canonical.h"
 #include "passes/emit.h"
 #include "tools/wanc/wanc.h"
 
@@ -45,8 +46,9 @@ static struct ir_module *import(const struct wanc_options *o, const struct model
 
 static void print_notes(const struct ir_module *m, FILE *out) { fputs(strbuf_text(&m->notes), out); }
 
-static bool write_module(const struct ir_module *m, const struct wanc_options *o, struct error *err) {
+static bool write_module(struct ir_module *m, const struct wanc_options *o, struct error *err) {
     struct strbuf text = {0};
+    if (o->canonical) ir_canonical(m);
     ir_print(m, &text);
     bool ok = write_text(o, strbuf_text(&text), err);
     strbuf_free(&text);

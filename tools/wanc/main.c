@@ -31,6 +31,8 @@ static const char usage[] =
     "                             temporal upsamplers; or as-is, it is the step itself on caches of zeros\n"
     "      --print-after PASS     print the IR after these passes (names separated by commas, or all)\n"
     "      --stop-after PASS      stop behind this pass and print the IR\n"
+    "      --canonical            with --stop-after: names and order that do not depend on the file, to compare\n"
+    "                             what two files are compiled to\n"
     "      --skip PASS            leave passes out\n"
     "      --passes LIST          opt: the passes to run\n"
     "      --verify-each          check the IR after every pass, and that its text reads back the same\n"
@@ -54,6 +56,7 @@ enum {
     OPT_LATENT_SIZE = 256,
     OPT_CONV,
     OPT_FIRST,
+    OPT_CANONICAL,
     OPT_PRINT_AFTER,
     OPT_STOP_AFTER,
     OPT_SKIP,
@@ -67,6 +70,7 @@ static const struct option long_options[] = {
     {"output", required_argument, NULL, 'o'},
     {"latent-size", required_argument, NULL, OPT_LATENT_SIZE},
     {"conv", required_argument, NULL, OPT_CONV},
+    {"canonical", no_argument, NULL, OPT_CANONICAL},
     {"first", required_argument, NULL, OPT_FIRST},
     {"print-after", required_argument, NULL, OPT_PRINT_AFTER},
     {"stop-after", required_argument, NULL, OPT_STOP_AFTER},
@@ -124,6 +128,7 @@ static int parse_options(int argc, char **argv, struct wanc_options *o, struct e
         case OPT_FIRST:
             if (!parse_first(optarg, o, err)) return -1;
             break;
+        case OPT_CANONICAL: o->canonical = true; break;
         case OPT_PRINT_AFTER: o->passes.print_after = optarg; break;
         case OPT_STOP_AFTER: o->passes.stop_after = optarg; break;
         case OPT_SKIP: o->passes.skip = optarg; break;

@@ -18,6 +18,7 @@ struct wanc_options {
     const char *pass_list; // of `wanc opt`
     const char *conv; // of `wanc compile`; NULL: the default
     bool first_as_is;     // of `wanc compile`: the first step of a step alone is the step itself, on caches of zeros
+    bool canonical;       // of `wanc compile --stop-after`: the IR with names and order that no file chose
     bool quiet;
     const char *files[2];
     int file_count;
