@@ -369,15 +369,6 @@ static struct side buffer_side(const struct ir_value *v) {
                          {s->frame_stride, s->row_stride, s->pixel_stride, s->channel_stride}};
 }
 
-// Strides of planes, [frames][channels][height][width], for axes of any order.
-static void planar_strides(const struct ir_type *t, const enum role *role, uint64_t *stride) {
-    uint32_t extent[4];
-    roles_extents(t, role, extent);
-    uint64_t row = extent[ROLE_COLUMNS], plane = row * extent[ROLE_ROWS], frame = plane * extent[ROLE_CHANNELS];
-    const uint64_t of_role[4] = {frame, row, 1, plane};
-    for (int i = 0; i < t->rank; i++) stride[i] = role[i] == ROLE_NONE ? 0 : of_role[role[i]];
-}
-
 static bool move(struct emitter *e, const struct ir_node *n, const struct ir_rearrange *r, const struct side *from,
                  const struct side *to, const enum role *role) {
     struct emit_copies c;
@@ -404,7 +395,7 @@ static bool emit_input(struct emitter *e, const struct ir_node *n, const struct 
     if (extent[ROLE_CHANNELS] != info->latent_channels || extent[ROLE_ROWS] != info->latent_height ||
         extent[ROLE_COLUMNS] != info->latent_width)
         return refuse(e, n, "the latents are read with their axes in two orders");
-    planar_strides(&ir_in(n, 0)->type, in, from.stride);
+    roles_planar_strides(&ir_in(n, 0)->type, in, from.stride);
     return move(e, n, ir_attr_rearrange(n), &from, to, role);
 }
 
@@ -417,7 +408,7 @@ static bool emit_output(struct emitter *e, const struct ir_node *n, const struct
     struct side to = {.block = {.space = PLAN_OUTPUT}};
     if (!roles_of_value(v, role)) return refuse(e, n, "the result is not one list of video frames");
     roles_extents(&v->type, role, extent);
-    planar_strides(&v->type, role, to.stride);
+    roles_planar_strides(&v->type, role, to.stride);
     struct plan_info *info = plan_writer_info(e->w);
     info->frame_channels = extent[ROLE_CHANNELS];
     info->frame_height = extent[ROLE_ROWS];

@@ -58,18 +58,22 @@ static bool claim(const struct way *w, const enum role *from, enum role role, en
     return true;
 }
 
-static void claim_channels(const struct way *w, const enum role *from, enum role *to) {
-    uint64_t size[IR_MAX_RANK] = {0};
-    int best = -1;
+// Axes without a role so far that get atoms of channels, as bits.
+static unsigned channel_axes(const struct way *w, const enum role *from, const enum role *to) {
+    unsigned axes = 0;
     for (int i = 0; i < w->atoms; i++) {
-        int axis = w->to[i];
-        if (w->from[i] < 0 || axis < 0 || from[w->from[i]] != ROLE_CHANNELS || to[axis] != ROLE_NONE) continue;
-        size[axis] = (size[axis] ? size[axis] : 1) * w->size[i];
+        bool channels = w->from[i] >= 0 && from[w->from[i]] == ROLE_CHANNELS;
+        if (channels && w->to[i] >= 0 && to[w->to[i]] == ROLE_NONE) axes |= 1u << w->to[i];
     }
-    for (int axis = 0; axis < w->to_rank; axis++) {
-        if (size[axis] > (best < 0 ? 0 : size[best])) best = axis;
+    return axes;
+}
+
+// Nothing speaks against the order of frames.
+static bool may_be_frames(const struct way *w, const enum role *to, unsigned channels) {
+    for (int i = 0; i < w->to_rank; i++) {
+        if (to[i] != ROLE_NONE && (int)to[i] != i) return false;
     }
-    if (best >= 0) to[best] = ROLE_CHANNELS;
+    return w->to_rank == 4 && (channels == 0 || channels >> ROLE_CHANNELS);
 }
 
 static bool has_role(const enum role *role, int rank, enum role r) {
@@ -95,8 +99,16 @@ static bool carry(const struct way *w, const enum role *from, enum role *to) {
     for (enum role role = ROLE_FRAMES; role < ROLE_CHANNELS; role++) {
         if (!claim(w, from, role, to)) return false;
     }
-    claim_channels(w, from, to);
-    return claim_rest(w, to);
+    unsigned channels = channel_axes(w, from, to);
+    if (may_be_frames(w, to, channels)) {
+        roles_of_frames(to);
+        return true;
+    }
+    for (int i = 0; i < w->to_rank; i++) {
+        if (channels == 1u << i) to[i] = ROLE_CHANNELS;
+    }
+    bool several = (channels & (channels - 1)) != 0; // which are channels, and which became frames?
+    return !several && claim_rest(w, to);
 }
 
 bool roles_behind(const struct ir_rearrange *r, const enum role *in, enum role *out) {
@@ -162,6 +174,14 @@ void roles_extents(const struct ir_type *t, const enum role *role, uint32_t exte
     for (int i = 0; i < t->rank; i++) {
         if (role[i] != ROLE_NONE) extents[role[i]] = (uint32_t)t->dims[i].first;
     }
+}
+
+void roles_planar_strides(const struct ir_type *t, const enum role *role, uint64_t *stride) {
+    uint32_t extent[4];
+    roles_extents(t, role, extent);
+    uint64_t row = extent[ROLE_COLUMNS], plane = row * extent[ROLE_ROWS], frame = plane * extent[ROLE_CHANNELS];
+    const uint64_t of_role[4] = {frame, row, 1, plane};
+    for (int i = 0; i < t->rank; i++) stride[i] = role[i] == ROLE_NONE ? 0 : of_role[role[i]];
 }
 
 bool roles_to_frames(const struct ir_type *t, const enum role *role, struct ir_rearrange *r) {
