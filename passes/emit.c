@@ -4,8 +4,8 @@
 #include "passes/emit.h"
 
 #include "ir/rearrange.h"
+#include "passes/emit_rearrange.h"
 #include "passes/emit_report.h"
-#include "passes/match.h"
 #include "passes/storage.h"
 #include "plan/write.h"
 
@@ -111,6 +111,16 @@ static uint32_t weight(struct emitter *e, const struct ir_value *v) {
 
 // ---- views
 
+// A view that the next operator uses: a buffer is alive from its first use to its last.
+static uint32_t used_view(struct emitter *e, struct plan_view v) {
+    if (v.space == PLAN_ARENA) {
+        struct plan_buffer *b = &e->buffers[v.index];
+        if (b->first_op > e->op_index) b->first_op = e->op_index;
+        b->last_op = e->op_index;
+    }
+    return plan_writer_view(e->w, v);
+}
+
 static uint32_t view_of(struct emitter *e, const struct ir_type *t, const struct ir_storage *s) {
     struct plan_view v = {.frames = (uint32_t)t->dims[0].first,
                           .height = (uint32_t)t->dims[1].first,
@@ -123,10 +133,7 @@ static uint32_t view_of(struct emitter *e, const struct ir_type *t, const struct
                           .row_stride = s->row_stride,
                           .pixel_stride = s->pixel_stride,
                           .channel_stride = s->channel_stride};
-    struct plan_buffer *b = &e->buffers[s->buffer];
-    if (b->first_op > e->op_index) b->first_op = e->op_index;
-    b->last_op = e->op_index;
-    return plan_writer_view(e->w, v);
+    return used_view(e, v);
 }
 
 static uint32_t view(struct emitter *e, const struct ir_value *v) {
@@ -350,65 +357,79 @@ static bool emit_push(struct emitter *e, const struct ir_node *n) {
     return copy(e, n, part_view(e, ir_in(n, 0), have - frames, frames), cache_view(e, c, frames));
 }
 
-// Whether atom-carrying axis `from` of one side of a permutation lies on axis `to` of the other (or has no atom).
-static bool lies_on(const struct ir_rearrange *r, int from, int to) {
-    int atom = 0, axis, position;
-    for (int i = 0; i < from; i++) atom += r->in_count[i];
-    if (r->in_count[from] == 0) return true;
-    rearrange_place(r, atom, &axis, &position);
-    return r->in_count[from] == 1 && r->out_count[axis] == 1 && axis == to;
+// One side of a movement: memory, and the strides of a value's axes there.
+struct side {
+    struct plan_view block;
+    uint64_t stride[IR_MAX_RANK];
+};
+
+static struct side buffer_side(const struct ir_value *v) {
+    const struct ir_storage *s = &v->storage;
+    return (struct side){{.space = PLAN_ARENA, .index = s->buffer, .offset = s->offset},
+                         {s->frame_stride, s->row_stride, s->pixel_stride, s->channel_stride}};
 }
 
-// A tensor of images, rows and columns being its last two axes in this order, seen as [frames, height, width, channels]:
-// which of the other axes are the channels is then settled by the permutation itself.
-static bool from_frames(const struct ir_rearrange *r) {
-    if (r->in_rank != 4 || r->out_rank < 4 || r->atoms != r->in_atoms) return false;
-    for (int i = 0; i < r->out_rank; i++) {
-        if (r->out_count[i] > 1) return false;
+static bool move(struct emitter *e, const struct ir_node *n, const struct ir_rearrange *r, const struct side *from,
+                 const struct side *to, const enum role *role) {
+    struct emit_copies c;
+    if (!emit_copies_make(r, from->stride, to->stride, role, &c))
+        return refuse(e, n, "it moves elements in a way that takes too many copies");
+    struct plan_view x = emit_copies_view(&c, &from->block, true), y = emit_copies_view(&c, &to->block, false);
+    for (uint64_t i = 0; i < c.count; i++) {
+        emit_copies_at(&c, i, &x.offset, &y.offset);
+        x.offset += from->block.offset, y.offset += to->block.offset;
+        copy(e, n, used_view(e, x), used_view(e, y));
     }
-    return lies_on(r, 1, r->out_rank - 2) && lies_on(r, 2, r->out_rank - 1);
+    return true;
 }
 
-static bool to_frames(const struct ir_rearrange *r) {
-    struct ir_rearrange inverse;
-    return rearrange_inverse(r, &inverse) && from_frames(&inverse);
+// The latent frame: [channels][height][width], whatever axes the model gives it.
+static bool emit_input(struct emitter *e, const struct ir_node *n, const struct side *to, const enum role *role) {
+    enum role in[IR_MAX_RANK];
+    uint32_t extent[4];
+    struct side from = {.block = {.space = PLAN_INPUT}};
+    if (!roles_of_input(n, in))
+        return refuse(e, n, "nothing says which axes of the latents are channels, rows and columns");
+    roles_extents(&ir_in(n, 0)->type, in, extent);
+    const struct plan_info *info = plan_writer_info(e->w);
+    if (extent[ROLE_CHANNELS] != info->latent_channels || extent[ROLE_ROWS] != info->latent_height ||
+        extent[ROLE_COLUMNS] != info->latent_width)
+        return refuse(e, n, "the latents are read with their axes in two orders");
+    roles_planar_strides(&ir_in(n, 0)->type, in, from.stride);
+    return move(e, n, ir_attr_rearrange(n), &from, to, role);
 }
 
-// The latents: any permutation of a dense tensor of one frame.
-static uint32_t input_view(struct emitter *e, const struct ir_node *n) {
-    const struct ir_type *t = &n->outputs[0]->type;
-    uint64_t in[IR_MAX_RANK], s[4];
-    storage_dense_strides(&ir_in(n, 0)->type, in);
-    if (!to_frames(ir_attr_rearrange(n)) || !storage_strides(ir_attr_rearrange(n), in, s)) return PLAN_NONE;
-    struct plan_view v = {.space = PLAN_INPUT,
-                          .frames = (uint32_t)t->dims[0].first,
-                          .height = (uint32_t)t->dims[1].first,
-                          .width = (uint32_t)t->dims[2].first,
-                          .channels = (uint32_t)t->dims[3].first,
-                          .frame_stride = s[0],
-                          .row_stride = s[1],
-                          .pixel_stride = s[2],
-                          .channel_stride = s[3]};
-    return plan_writer_view(e->w, v);
+// The video frames: [frames][channels][height][width], whatever axes the model gives them. `r` moves what is at
+// `from` to the result `v`.
+static bool emit_output(struct emitter *e, const struct ir_node *n, const struct ir_value *v,
+                        const struct ir_rearrange *r, const struct side *from) {
+    enum role role[IR_MAX_RANK];
+    uint32_t extent[4];
+    struct side to = {.block = {.space = PLAN_OUTPUT}};
+    if (!roles_of_value(v, role)) return refuse(e, n, "the result is not one list of video frames");
+    roles_extents(&v->type, role, extent);
+    roles_planar_strides(&v->type, role, to.stride);
+    struct plan_info *info = plan_writer_info(e->w);
+    info->frame_channels = extent[ROLE_CHANNELS];
+    info->frame_height = extent[ROLE_ROWS];
+    info->frame_width = extent[ROLE_COLUMNS];
+    info->variant[e->variant].frames = extent[ROLE_FRAMES];
+    return move(e, n, r, from, &to, role);
 }
 
 static bool emit_rearrange(struct emitter *e, const struct ir_node *n) {
     const struct ir_value *x = ir_in(n, 0), *y = n->outputs[0];
-    if (y->storage.place == IR_IN_OUTPUT) return true; // written by the return
-    if (x->storage.place == IR_IN_BUFFER && y->storage.buffer == x->storage.buffer) return true; // a view
-    uint64_t in[4] = {x->storage.frame_stride, x->storage.row_stride, x->storage.pixel_stride,
-                      x->storage.channel_stride},
-             s[4];
-    if (x->storage.place == IR_IN_INPUT) {
-        uint32_t from = input_view(e, n);
-        return from == PLAN_NONE ? refuse(e, n, "the latents are arranged in a way that no copy describes")
-                                 : copy(e, n, from, view(e, y));
-    }
-    if (x->type.rank != 4 || !storage_strides(ir_attr_rearrange(n), in, s))
-        return refuse(e, n, "no kernel moves elements in this way");
-    struct ir_storage from = x->storage;
-    from.frame_stride = s[0], from.row_stride = s[1], from.pixel_stride = s[2], from.channel_stride = s[3];
-    return copy(e, n, view_of(e, &y->type, &from), view(e, y));
+    const struct ir_rearrange *r = ir_attr_rearrange(n);
+    bool input = x->storage.place == IR_IN_INPUT, output = y->storage.place == IR_IN_OUTPUT;
+    if (!input && (x->storage.place != IR_IN_BUFFER || x->type.rank != 4))
+        return refuse(e, n, "its operand is not in memory");
+    if (input && output) return refuse(e, n, "the result is the input");
+    if (!input && !output && y->storage.buffer == x->storage.buffer) return true; // a view
+    enum role frames[4];
+    roles_of_frames(frames);
+    struct side from = buffer_side(x), to = buffer_side(y);
+    if (output) return emit_output(e, n, y, r, &from);
+    return input ? emit_input(e, n, &to, frames) : move(e, n, r, &from, &to, frames);
 }
 
 static bool emit_concat(struct emitter *e, const struct ir_node *n) {
@@ -427,29 +448,16 @@ static bool emit_concat(struct emitter *e, const struct ir_node *n) {
     return true;
 }
 
-// The video frames: [frames][channels][height][width], whatever axes the model gives them.
+// A rearrangement in front of it has written the result already.
 static bool emit_return(struct emitter *e, const struct ir_node *n) {
-    struct ir_node *r = n->input_count == 1 ? match_op(ir_in(n, 0), IR_REARRANGE) : NULL;
-    const struct ir_rearrange *p = r ? ir_attr_rearrange(r) : NULL;
-    const struct ir_value *x = r ? ir_in(r, 0) : NULL;
-    if (x == NULL || x->storage.place != IR_IN_BUFFER || !from_frames(p)) {
+    const struct ir_value *v = n->input_count == 1 ? ir_in(n, 0) : NULL;
+    if (v != NULL && v->storage.place == IR_IN_OUTPUT) return true;
+    if (v == NULL || v->storage.place != IR_IN_BUFFER || v->type.rank != 4)
         return refuse(e, n, "the result is not one list of video frames");
-    }
-    const struct ir_dim *d = x->type.dims;
-    uint64_t plane = (uint64_t)(d[1].first * d[2].first);
-    struct plan_view out = {.space = PLAN_OUTPUT,
-                            .frames = (uint32_t)d[0].first,
-                            .height = (uint32_t)d[1].first,
-                            .width = (uint32_t)d[2].first,
-                            .channels = (uint32_t)d[3].first,
-                            .frame_stride = plane * (uint64_t)d[3].first,
-                            .row_stride = (uint64_t)d[2].first,
-                            .pixel_stride = 1,
-                            .channel_stride = plane};
-    struct plan_info *info = plan_writer_info(e->w);
-    info->frame_channels = out.channels, info->frame_height = out.height, info->frame_width = out.width;
-    info->variant[e->variant].frames = out.frames;
-    return copy(e, r, view(e, x), plan_writer_view(e->w, out));
+    struct ir_rearrange same;
+    struct side from = buffer_side(v);
+    rearrange_identity(&v->type, &same);
+    return emit_output(e, v->def, v, &same, &from);
 }
 
 static bool emit_node(struct emitter *e, const struct ir_node *n) {
@@ -527,21 +535,25 @@ static bool emit_caches(struct emitter *e) {
     return true;
 }
 
-// The latent frame as the caller gives it: [channels][height][width].
+// The shape of the latent frame.
 static bool emit_latents(struct emitter *e) {
     const struct ir_graph *g = ir_graph_find(e->m, "steady");
     const struct ir_value *latents = g && g->input_count == 1 ? g->inputs[0] : NULL;
     struct ir_node *r = latents && latents->uses ? latents->uses->user : NULL;
     if (r == NULL || r->op != IR_REARRANGE)
         return error_set(e->err, ERROR_UNSUPPORTED, "the latents are not read as one list of frames");
-    const struct ir_dim *d = ir_out(r)->type.dims;
+    enum role role[IR_MAX_RANK];
+    uint32_t extent[4];
+    if (!roles_of_input(r, role))
+        return refuse(e, r, "nothing says which axes of the latents are channels, rows and columns");
+    roles_extents(&latents->type, role, extent);
     struct plan_info *info = plan_writer_info(e->w);
-    if (!dim_is(d[0], 1))
-        return error_set(e->err, ERROR_UNSUPPORTED, "a step takes %lld latent frames, expected one",
-                         (long long)d[0].first);
-    info->latent_channels = (uint32_t)d[3].first;
-    info->latent_height = (uint32_t)d[1].first;
-    info->latent_width = (uint32_t)d[2].first;
+    if (extent[ROLE_FRAMES] != 1)
+        return error_set(e->err, ERROR_UNSUPPORTED, "a step takes %u latent frames, expected one",
+                         extent[ROLE_FRAMES]);
+    info->latent_channels = extent[ROLE_CHANNELS];
+    info->latent_height = extent[ROLE_ROWS];
+    info->latent_width = extent[ROLE_COLUMNS];
     info->model_name = plan_writer_string(e->w, e->m->model_name);
     info->form = plan_writer_string(e->w, e->m->form);
     return true;

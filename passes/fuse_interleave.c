@@ -11,6 +11,7 @@
 #include "ir/rearrange.h"
 #include "passes/match.h"
 #include "passes/pass.h"
+#include "passes/roles.h"
 
 // "t h w (j:factor c) -> (t j) h w c" for frames of type `t`.
 static bool interleave(const struct ir_type *t, int64_t factor, struct ir_rearrange *r) {
@@ -27,9 +28,16 @@ static bool interleave(const struct ir_type *t, int64_t factor, struct ir_rearra
            rearrange_compose(&both, &merge, r);
 }
 
+// The first axis of a video of [channels, frames, height, width] is not frames.
+static bool gives_frames(const struct ir_rearrange *r) {
+    enum role in[4], out[IR_MAX_RANK];
+    roles_of_frames(in);
+    return roles_behind(r, in, out) && out[0] == ROLE_FRAMES;
+}
+
 // The size of the outer part of the channels, if `r` moves it to the end of the frames; else 0.
 static int64_t interleave_factor(const struct ir_rearrange *r) {
-    if (r->in_rank != 4 || r->out_rank != 4 || r->in_count[3] < 2) return 0;
+    if (r->in_rank != 4 || r->out_rank != 4 || r->in_count[3] < 2 || !gives_frames(r)) return 0;
     int outer = r->in_atoms - r->in_count[3], axis, position;
     rearrange_place(r, outer, &axis, &position);
     return axis == 0 && position + 1 == r->out_count[0] ? r->size[outer].first : 0;

@@ -7,27 +7,37 @@
 //
 // The enlarged tensor, four times the size of its input and for all frames, then never exists. Where the
 // reader is not one convolution alone, the enlargement becomes the operator frame_upsample.
+//
+// A rearrangement that does more than that is divided: what else it does, such as frames that repeat or come from
+// channels, stays in front, where the frames are small.
+//
+//     %u = rearrange %x {"a b c (d:512 e:2) -> (a e) (b f:2) (c g:2) d"}
+// ->  %r = rearrange %x {"a b c (d:512 e:2) -> (a e) b c d"}
+//     %u = frame_upsample %r {factor=2}
 #include "ir/rearrange.h"
 #include "passes/match.h"
 #include "passes/pass.h"
 
-static int64_t upsample_factor(const struct ir_type *t, const struct ir_rearrange *r) {
-    struct ir_type out, one;
-    struct ir_rearrange rows, columns, expected;
-    if (!rearrange_out_type(r, t->dtype, &out) || out.rank != 4 || t->rank != 4 || rearrange_repeats(r) == 0)
-        return 0;
-    int64_t factor = t->dims[1].first ? out.dims[1].first / t->dims[1].first : 0;
-    bool ok = factor > 1 && rearrange_repeat(t, 1, factor, true, &rows) &&
-              rearrange_out_type(&rows, t->dtype, &one) &&
-              rearrange_repeat(&one, 2, factor, true, &columns) &&
-              rearrange_compose(&rows, &columns, &expected);
-    return ok && rearrange_equal(&expected, r) ? factor : 0;
+// Rows and columns that end in repeated atoms of one size, the factor (else 0); `rest` is r without them.
+static int64_t upsample_factor(const struct ir_rearrange *r, struct ir_rearrange *rest) {
+    if (r->in_rank != 4 || r->out_rank != 4 || r->time_atom >= 0 || !r->out_count[1] || !r->out_count[2]) return 0;
+    int k = r->out_count[0] + r->out_count[1] - 1, row = r->out_order[k], column = r->out_order[k + r->out_count[2]];
+    if (row < r->in_atoms || column < r->in_atoms || !dim_equal(r->size[row], r->size[column])) return 0;
+    struct ir_rearrange without = *r;
+    without.size[row] = without.size[column] = dim_const(1);
+    rearrange_specialise(&without, false, rest); // an atom of size 1 is none
+    return r->size[row].first;
+}
+
+static struct ir_value *in_front(struct ir_node *n, const struct ir_rearrange *rest) {
+    return rearrange_is_identity(rest) ? ir_in(n, 0) : match_rearrange(n, ir_in(n, 0), rest);
 }
 
 static bool visit(struct ir_node *n, bool *progress, struct error *err) {
-    int64_t factor = n->op == IR_REARRANGE ? upsample_factor(&ir_in(n, 0)->type, ir_attr_rearrange(n)) : 0;
+    struct ir_rearrange rest;
+    int64_t factor = n->op == IR_REARRANGE ? upsample_factor(ir_attr_rearrange(n), &rest) : 0;
     if (factor == 0) return true;
-    struct ir_value *x = ir_in(n, 0);
+    struct ir_value *x = in_front(n, &rest);
     struct ir_node *user = ir_only_user(ir_out(n));
     *progress = true;
     if (user && user->op == IR_FRAME_CONV && ir_attr_int(user, IR_KEY_UPSAMPLE, 1) == 1 &&

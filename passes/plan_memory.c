@@ -104,7 +104,7 @@ static void place_result(struct memory *m, struct ir_node *n, int node) {
     if (n->op == IR_WINDOW) place_window(m, v, node);
     else if (n->op == IR_SLICE && ir_in(n, 0)->storage.place == IR_IN_BUFFER) v->storage = storage_slice(n);
     else if (n->op == IR_REARRANGE && storage_view(n, &v->storage)) return;
-    else if (ir_only_user(v) == ir_return_of(m->g)) v->storage.place = IR_IN_OUTPUT;
+    else if (n->op == IR_REARRANGE && ir_only_user(v) == ir_return_of(m->g)) v->storage.place = IR_IN_OUTPUT;
     else if (w != NULL) {
         place_window(m, ir_out(w), node);
         v->storage = ir_out(w)->storage;

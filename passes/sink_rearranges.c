@@ -3,6 +3,9 @@
 //     %a = rearrange %f {"a b c d -> 1 d a b c"}        ->  %y1 = silu %f
 //     %y = silu %a                                          %y  = rearrange %y1 {"a b c d -> 1 d a b c"}
 //
+// Slices and concats sink as well (sink_slices.c). Where the rearrangement repeats elements, or moves channels to
+// rows and columns, only what is left of it behind frames moves on, whole axes.
+//
 // With two operands both must be rearranged alike; where only one is, and that one comes from frames and the
 // other does not, the other gets the inverse in front. A constant that varies along the channels follows them
 // to the last axis. Moving all rearrangements downwards makes those behind one operator meet those in front of
@@ -11,6 +14,8 @@
 #include "ir/rearrange.h"
 #include "passes/match.h"
 #include "passes/pass.h"
+#include "passes/roles.h"
+#include "passes/sink.h"
 
 static const struct ir_rearrange *movable(const struct ir_value *v) {
     struct ir_node *n = match_op(v, IR_REARRANGE);
@@ -25,22 +30,56 @@ static struct ir_value *with_type(struct ir_module *m, const struct ir_value *c,
     return v;
 }
 
+// The axis of `out` along which a constant that broadcasts to it varies; -1: none or several.
+static int varying_axis(const struct ir_value *c, const struct ir_type *out) {
+    int varying = -1;
+    for (int i = 0; i < c->type.rank; i++) {
+        if (dim_is(c->type.dims[i], 1)) continue;
+        if (varying >= 0) return -1;
+        varying = i + out->rank - c->type.rank;
+    }
+    return varying;
+}
+
+// Which element of output axis `axis` the last input axis's element i goes to.
+static size_t moved_to(const struct ir_rearrange *r, int axis, size_t i) {
+    size_t digit[IR_MAX_ATOMS], at = 0;
+    for (int j = 0, atom = r->in_atoms - 1; j < r->in_count[r->in_rank - 1]; j++, atom--) {
+        digit[atom] = i % (size_t)r->size[atom].first;
+        i /= (size_t)r->size[atom].first;
+    }
+    for (int j = 0, k = 0; j <= axis; k += r->out_count[j++]) {
+        for (int p = k; j == axis && p < k + r->out_count[axis]; p++) {
+            at = at * (size_t)r->size[r->out_order[p]].first + digit[r->out_order[p]];
+        }
+    }
+    return at;
+}
+
+// Whether all atoms of an output axis come from the last input axis.
+static bool comes_from_last(const struct ir_rearrange *r, int axis) {
+    int k = 0;
+    for (int i = 0; i < axis; i++) k += r->out_count[i];
+    for (int j = 0; j < r->out_count[axis]; j++, k++) {
+        if (r->out_order[k] >= r->in_atoms || r->out_order[k] < r->in_atoms - r->in_count[r->in_rank - 1]) return false;
+    }
+    return true;
+}
+
 // A constant against the value behind `r`, as it must look in front of r: a scalar stays, one that varies
-// along the axis that r took from the last axis becomes a vector. NULL if it varies otherwise.
+// along an axis that r made of the last axis becomes a vector. NULL if it varies otherwise.
 static struct ir_value *constant_in_front(struct ir_module *m, struct ir_value *c, const struct ir_type *out,
                                           const struct ir_type *in, const struct ir_rearrange *r) {
     if (c->constant->count == 1)
         return c->type.rank <= in->rank ? c : with_type(m, c, ir_type_make(IR_F32, 0, NULL));
-    int varying = -1, axis, position;
-    for (int i = 0; i < c->type.rank; i++) {
-        if (dim_is(c->type.dims[i], 1)) continue;
-        if (varying >= 0) return NULL;
-        varying = i + out->rank - c->type.rank;
-    }
-    if (r->in_count[in->rank - 1] != 1 || varying < 0) return NULL;
-    rearrange_place(r, r->in_atoms - 1, &axis, &position);
-    if (axis != varying || r->out_count[axis] != 1) return NULL;
-    return with_type(m, c, ir_type_make(IR_F32, 1, &in->dims[in->rank - 1]));
+    int axis = varying_axis(c, out), last = in->rank - 1;
+    if (axis < 0 || r->time_atom >= r->in_atoms - r->in_count[last] || !comes_from_last(r, axis)) return NULL;
+    if (r->in_count[last] == 1 && r->out_count[axis] == 1)
+        return with_type(m, c, ir_type_make(IR_F32, 1, &in->dims[last]));
+    size_t count = (size_t)in->dims[last].first;
+    float *values = arena_array(&m->arena, count + 1, sizeof *values);
+    for (size_t i = 0; i < count; i++) values[i] = (float)ir_constant_float(c->constant, moved_to(r, axis, i));
+    return ir_constant_floats(m, c->name, 1, &in->dims[last], values);
 }
 
 // Whether an operator on frames computed the value, perhaps with elementwise ones behind it.
@@ -68,28 +107,84 @@ static struct ir_value *in_front(struct ir_node *n, struct ir_value *v, const st
     return rearrange_inverse(r, &inverse) ? match_rearrange(n, v, &inverse) : NULL;
 }
 
-static bool sink(struct ir_node *n, bool *progress, struct error *err) {
-    int lead = movable(ir_in(n, 0)) ? 0 : n->input_count > 1 && movable(ir_in(n, 1)) ? 1 : -1;
-    if (lead < 0 || n->input_count > 2 || !ir_type_equal(&ir_in(n, lead)->type, &ir_out(n)->type))
-        return true;
-    const struct ir_rearrange *r = movable(ir_in(n, lead));
-    struct ir_value *inputs[2] = {NULL, NULL}, *source = ir_in(ir_in(n, lead)->def, 0);
-    inputs[lead] = source;
-    if (n->input_count == 2) inputs[1 - lead] = in_front(n, ir_in(n, 1 - lead), source, r);
-    if (n->input_count == 2 && inputs[1 - lead] == NULL) return true;
+// Whether it only reorders whole axes.
+static bool keeps_axes(const struct ir_rearrange *r) {
+    for (int i = 0; i < r->in_rank; i++) {
+        if (r->in_count[i] > 1) return false;
+    }
+    for (int i = 0; i < r->out_rank; i++) {
+        if (r->out_count[i] > 1) return false;
+    }
+    return true;
+}
+
+// The operand whose rearrangement moves on: rather one of whole axes than one that the other would have to undo.
+static int leading_operand(const struct ir_node *n) {
+    const struct ir_rearrange *a = movable(ir_in(n, 0)), *b = n->input_count > 1 ? movable(ir_in(n, 1)) : NULL;
+    if (a && b && !keeps_axes(a) && keeps_axes(b)) return 1;
+    return a ? 0 : b ? 1 : -1;
+}
+
+// Puts the operator on `inputs`, and `r` behind it, in the place of n.
+static bool rebuild(struct ir_node *n, struct ir_value **inputs, const struct ir_rearrange *r, struct error *err) {
     struct ir_node *f = ir_insert(n, n->op, n->input_count, inputs);
     ir_attr_copy_all(f, n);
     if (!ir_infer_node(f, err)) return false;
     struct ir_value *moved = match_rearrange(n, ir_out(f), r);
     ir_out(f)->name = ir_out(n)->name; // the computation keeps the name
     ir_node_replace(n, moved);
-    *progress = true;
     return true;
 }
 
+static bool sink(struct ir_node *n, bool *progress, struct error *err) {
+    int lead = leading_operand(n);
+    if (lead < 0 || n->input_count > 2 || !ir_type_equal(&ir_in(n, lead)->type, &ir_out(n)->type)) return true;
+    const struct ir_rearrange *r = movable(ir_in(n, lead));
+    struct ir_value *inputs[2] = {NULL, NULL}, *source = ir_in(ir_in(n, lead)->def, 0);
+    inputs[lead] = source;
+    if (n->input_count == 2) inputs[1 - lead] = in_front(n, ir_in(n, 1 - lead), source, r);
+    if (n->input_count == 2 && inputs[1 - lead] == NULL) return true;
+    *progress = true;
+    return rebuild(n, inputs, r, err);
+}
+
+static bool repeats(const struct ir_value *v) {
+    struct ir_node *n = match_op(v, IR_REARRANGE);
+    return n != NULL && rearrange_repeats(ir_attr_rearrange(n)) > 0;
+}
+
+// Behind a rearrangement that repeats elements: the operands become frames, and the result what it was.
+static bool compute_in_frames(struct ir_node *n, bool *progress, struct error *err) {
+    struct ir_value *inputs[2] = {NULL, NULL};
+    const struct ir_type *out = &ir_out(n)->type;
+    enum role role[IR_MAX_RANK];
+    struct ir_rearrange there, back;
+    struct ir_type frames;
+    bool any = repeats(ir_in(n, 0)) || (n->input_count == 2 && repeats(ir_in(n, 1)));
+    if (!any || n->input_count > 2 || out->time_axis >= 0 || !roles_of_value(ir_out(n), role) ||
+        !roles_to_frames(out, role, &there) || rearrange_is_identity(&there) || !rearrange_inverse(&there, &back) ||
+        !rearrange_out_type(&there, out->dtype, &frames))
+        return true;
+    for (int i = 0; i < n->input_count; i++) {
+        struct ir_value *v = ir_in(n, i);
+        if (ir_is_float_constant(v)) inputs[i] = constant_in_front(n->block->graph->module, v, out, &frames, &back);
+        if (v->constant ? inputs[i] == NULL : !ir_type_equal(&v->type, out)) return true;
+    }
+    for (int i = 0; i < n->input_count; i++) {
+        if (!ir_in(n, i)->constant) inputs[i] = match_rearrange(n, ir_in(n, i), &there);
+    }
+    *progress = true;
+    return rebuild(n, inputs, &back, err);
+}
+
 static bool visit(struct ir_node *n, bool *progress, struct error *err) {
+    if (n->op == IR_SLICE) return sink_slice(n, progress, err);
+    if (n->op == IR_CONCAT) return sink_concat(n, progress, err);
     if (!(ir_info(n)->flags & IR_ELEMENTWISE) || n->output_count != 1) return true;
-    return sink(n, progress, err);
+    bool sunk = false;
+    bool ok = sink(n, &sunk, err) && (sunk || compute_in_frames(n, &sunk, err));
+    *progress = *progress || sunk;
+    return ok;
 }
 
 // ---- latents
@@ -148,11 +243,21 @@ static bool latents_in_frames(struct ir_graph *g) {
     return changed;
 }
 
+static bool fold(struct ir_module *m, bool *progress, struct error *err) {
+    return pass_fold_rearranges(m, progress, err) && pass_eliminate_common(m, progress, err) &&
+           pass_eliminate_dead(m, progress, err);
+}
+
+// What one round moves down may meet, composed, what stopped it.
 bool pass_sink_rearranges(struct ir_module *m, bool *progress, struct error *err) {
-    for (struct ir_graph *g = m->graphs; g != NULL; g = g->next) {
-        if (latents_in_frames(g)) *progress = true;
+    bool changed = false, moved = true;
+    for (struct ir_graph *g = m->graphs; g != NULL; g = g->next) changed = latents_in_frames(g) || changed;
+    while (moved) {
+        moved = false;
+        if (!match_each(m, visit, &moved, err)) return false;
+        changed = changed || moved;
+        if (changed && !fold(m, &changed, err)) return false;
     }
-    return match_each(m, visit, progress, err) &&
-           (!*progress || (pass_fold_rearranges(m, progress, err) &&
-                           pass_eliminate_common(m, progress, err) && pass_eliminate_dead(m, progress, err)));
+    *progress = *progress || changed;
+    return true;
 }

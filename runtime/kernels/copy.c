@@ -1,5 +1,5 @@
-// Copies between views of one shape: whole rows, runs of channels, or a transposition between channels-last
-// and planar memory.
+// Copies between views of one shape: whole rows, runs of channels, strided runs, or a transposition between
+// channels-last and planar memory.
 #include "runtime/kernels/kernels.h"
 
 #include <string.h>
@@ -7,6 +7,16 @@
 enum { TILE = 16 }; // floats of one cache line
 
 RT_INLINE size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+
+// What lies `stride` apart becomes adjacent. A stride of 2, channels that become frames or rows, is known to the
+// vectoriser: every second channel of 1024, 2 frames of 60x104, takes 2.5 ms on one thread, 9.4 ms in tiles.
+RT_VECTOR static void gather(float *restrict y, const float *restrict x, size_t stride, size_t count) {
+    if (stride == 2) {
+        for (size_t i = 0; i < count; i++) y[i] = x[2 * i];
+    } else {
+        for (size_t i = 0; i < count; i++) y[i] = x[i * stride];
+    }
+}
 
 // Pixels by channels in square tiles, so that each cache line of either side is used whole while it is in L1.
 static void transpose_piece(const struct rt_tensor *in, const float *x, const struct rt_tensor *out, float *y,
@@ -23,6 +33,19 @@ static void transpose_piece(const struct rt_tensor *in, const float *x, const st
     }
 }
 
+// Whole runs where they are short steps apart: a cache line of the input is still there for the next of them.
+static void copy_strided(const struct rt_tensor *in, const float *x, const struct rt_tensor *out, float *y,
+                         size_t pixels) {
+    size_t xp = in->pixel_stride, xc = in->channel_stride, yp = out->pixel_stride, yc = out->channel_stride;
+    if (yp == 1 && xp <= TILE) {
+        for (size_t c = 0; c < in->channels; c++) gather(y + c * yc, x + c * xc, xp, pixels);
+    } else if (yc == 1 && xc <= TILE) {
+        for (size_t p = 0; p < pixels; p++) gather(y + p * yp, x + p * xp, xc, in->channels);
+    } else {
+        transpose_piece(in, x, out, y, pixels);
+    }
+}
+
 // memmove, because a window may be shifted by a frame in place.
 static void copy_piece(const void *context, const struct rt_piece *p) {
     const struct rt_op *op = context;
@@ -36,7 +59,7 @@ static void copy_piece(const void *context, const struct rt_piece *p) {
             memmove(y + i * out->pixel_stride, x + i * in->pixel_stride, out->channels * sizeof *y);
         }
     } else {
-        transpose_piece(in, x, out, y, p->pixels);
+        copy_strided(in, x, out, y, p->pixels);
     }
 }
 

@@ -24,6 +24,16 @@ static struct plan_view packed_window(uint32_t frames, uint32_t height, uint32_t
     return window_view(frames, height, width, channels, 0);
 }
 
+// Elements that repeat: the pixels of a row, and each row in all frames; or the channels of a pixel.
+static struct plan_view repeated_view(uint32_t frames, uint32_t height, uint32_t width, uint32_t channels) {
+    return (struct plan_view){PLAN_ARENA, 0, frames, height, width, channels, 0, 0, channels, 0, 1};
+}
+
+static struct plan_view channels_repeated_view(uint32_t frames, uint32_t height, uint32_t width, uint32_t channels) {
+    uint64_t frame = (uint64_t)width * height;
+    return (struct plan_view){PLAN_ARENA, 0, frames, height, width, channels, 0, frame, width, 1, 0};
+}
+
 static const struct {
     const char *name;
     view_fn *fn;
@@ -31,10 +41,12 @@ static const struct {
                {"window", packed_window},
                {"gapped", gapped_view},
                {"planar", planar_view},
-               {"sparse", sparse_view}};
+               {"sparse", sparse_view},
+               {"repeated", repeated_view}, // from here on to read only
+               {"channels repeated", channels_repeated_view}};
 static const uint32_t shapes[][4] = {{1, 1, 1, 1},   {1, 1, 9, 3},   {4, 5, 1, 16},   {3, 4, 33, 17},
                                      {1, 7, 31, 48}, {2, 3, 2, 384}, {4, 2, 5500, 3}, {1, 2, 1, 20000}};
-enum { LAYOUTS = sizeof layouts / sizeof *layouts, SHAPES = sizeof shapes / sizeof *shapes };
+enum { TO_READ = sizeof layouts / sizeof *layouts, LAYOUTS = TO_READ - 2, SHAPES = sizeof shapes / sizeof *shapes };
 
 static void run_case(const char *what, struct op_case *c, size_t factor) {
     float *input = make_input(c);
@@ -54,7 +66,7 @@ static void run_case(const char *what, struct op_case *c, size_t factor) {
 
 static void test_copy(void **state) {
     (void)state;
-    for (int from = 0; from < LAYOUTS; from++) {
+    for (int from = 0; from < TO_READ; from++) {
         for (int to = 0; to < LAYOUTS; to++) {
             for (int i = 0; i < SHAPES; i++) {
                 const uint32_t *s = shapes[i];
