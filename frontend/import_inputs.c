@@ -145,6 +145,11 @@ static void follow_node(struct inputs *ins, const Onnx__NodeProto *n) {
     }
 }
 
+// A flag may be multiplied with caches too; but those hold more than one frame.
+static bool has_one_frame(const struct input *in) {
+    return fixed_dim(in, CHANNEL_AXIS) == 1 || fixed_dim(in, TIME_AXIS) == 1;
+}
+
 static struct input *find_latents(struct inputs *ins, const size_t *order) {
     struct input *found = NULL;
     if (ins->count == 1) return ins->list;
@@ -155,10 +160,13 @@ static struct input *find_latents(struct inputs *ins, const size_t *order) {
     const Onnx__GraphProto *g = ins->scope->graph;
     for (size_t i = 0; i < g->n_node; i++) follow_node(ins, g->node[order[i]]);
     size_t candidates = 0;
-    for (size_t i = 0; i < ins->count; i++) {
-        if (!ins->list[i].computed_with) continue;
-        candidates++;
-        if (found == NULL) found = &ins->list[i];
+    for (int one_frame = 1; one_frame >= 0 && candidates != 1; one_frame--) {
+        candidates = 0; // of one latent frame, if that singles one out
+        for (size_t i = 0; i < ins->count; i++) {
+            struct input *in = &ins->list[i];
+            if (!in->computed_with || (one_frame && !has_one_frame(in))) continue;
+            if (candidates++ == 0) found = in;
+        }
     }
     if (found == NULL) found = ins->list;
     if (candidates == 1) return found;

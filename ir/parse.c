@@ -245,7 +245,8 @@ static void take_storage(struct parser *p, struct ir_storage *s) {
 
 // ": type as declared in storage", each part optional after the colon's type.
 static void take_annotations(struct parser *p, struct ir_value *v) {
-    if (accept(p, ":")) v->type = take_type(p);
+    v->mark = accept(p, ":"); // written, though it may be open
+    if (v->mark) v->type = take_type(p);
     if (accept(p, "as")) v->declared = take_type(p);
     take_storage(p, &v->storage);
 }
@@ -457,7 +458,7 @@ static void take_node(struct parser *p, struct ir_block *b) {
     if (p->kind == TOKEN_STRING) n->name = take_text(p, TOKEN_STRING, "a name");
     if (op == IR_ONNX_IF) take_branches(p, n);
     if (p->failed) return;
-    bool infer = result_count > 0 && results[0].annotations.type.rank < 0 && can_infer(n);
+    bool infer = result_count > 0 && !results[0].annotations.mark && can_infer(n);
     struct error err = {0};
     if (infer && !ir_infer_node(n, &err)) {
         error_set(p->err, ERROR_INPUT, "%s:%d: %s", p->file, line, err.message);
