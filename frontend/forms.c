@@ -25,16 +25,21 @@ static bool import_step(struct ir_module *m, const struct onnx_model *model, boo
     return (!first_as_is || add_graph(m, model, "first", opt, err)) && add_graph(m, model, "steady", opt, err);
 }
 
+static bool import_pair(struct ir_module *m, const struct onnx_model *const *models, const struct import_options *opt,
+                        struct error *err) {
+    m->form = "pair";
+    return add_graph(m, models[0], "first", opt, err) && add_graph(m, models[1], "steady", opt, err);
+}
+
 bool import_decoder(struct ir_module *m, const struct onnx_model *const *models, int count, bool first_as_is,
                     const struct import_options *opt, struct error *err) {
     struct import_ports ports;
-    if (count == 2) {
-        m->form = "pair";
-        return add_graph(m, models[0], "first", opt, err) && add_graph(m, models[1], "steady", opt, err);
-    }
+    struct import_options step = *opt; // takes one latent frame, even if it declares any number
+    step.latent_frames = 1;
+    if (count == 2) return import_pair(m, models, &step, err);
     if (!import_ports_of(models[0], &ports, err)) return false;
-    if (ports.flag != NULL) return import_flagged(m, models[0], ports.flag, opt, err);
-    if (ports.videos > 1) return import_step(m, models[0], first_as_is, opt, err);
+    if (ports.flag != NULL) return import_flagged(m, models[0], ports.flag, &step, err);
+    if (ports.videos > 1) return import_step(m, models[0], first_as_is, &step, err);
     m->form = "full";
     return add_graph(m, models[0], "full", opt, err);
 }

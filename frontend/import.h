@@ -11,6 +11,7 @@
 
 struct import_options {
     int64_t latent_height, latent_width; // where the model leaves them open; 0: not given
+    int64_t latent_frames;               // where the model leaves them open; 0: T, a whole sequence
     int64_t cache_frames;                // of caches whose length the model leaves open; 0: two
     double flag;                         // what the flag is, if the model has one
 };

@@ -217,6 +217,7 @@ static bool bind_latents(struct importer *im, const struct input *in, struct ir_
     if (!bind_batch(im, in, &t->dims[0])) return false;
     int time = time_axis(in), channel = CHANNEL_AXIS + TIME_AXIS - time;
     int64_t channels = fixed_dim(in, channel), frames = fixed_dim(in, time);
+    if (frames == 0) frames = im->opt.latent_frames;
     t->dims[channel] = dim_const(channels ? channels : -1);
     t->dims[time] = dim_const(frames);
     if (frames == 0) {
