@@ -20,7 +20,7 @@
 
 #include <stddef.h>
 
-enum { IR_MAX_RANK = 8, IR_MAX_ATOMS = 24 };
+enum { IR_MAX_RANK = 8, IR_MAX_ATOMS = 24, IR_MAX_FIRST_FRAMES = 1 << 16 };
 
 enum ir_dtype { IR_F32, IR_F16, IR_BF16, IR_F64, IR_I64, IR_I32, IR_U8, IR_I8, IR_BOOL, IR_DTYPES };
 
@@ -193,6 +193,7 @@ struct ir_module {
     struct ir_cache *caches;
     int cache_count;
     uint64_t cache_bytes;
+    int first_kept; // of the frames that the first step gives, how many (the last ones) are video; 0: all
     struct ir_symbol *symbols;
     const char *model_name, *form;
     const char *conv;    // which algorithms convolutions may take, see choose_convs; NULL for direct
