@@ -154,13 +154,13 @@ static void write_plan(const struct shape *k, struct candidate *c, const struct 
     struct error err = {0};
     struct plan_writer *w = plan_writer_new(&arena);
     struct plan_view in = input_view(k), out = output_view(k);
-    *plan_writer_info(w) = (struct plan_info){.latent_channels = 1,
-                                              .latent_height = rows(&in),
-                                              .latent_width = ROW,
-                                              .frame_channels = 1,
-                                              .frame_height = rows(&out),
-                                              .frame_width = ROW,
-                                              .variant = {{.frames = 1}, {.frames = 1}}};
+    *plan_writer_add_program(w) = (struct plan_program){.latent_channels = 1,
+                                                        .latent_height = rows(&in),
+                                                        .latent_width = ROW,
+                                                        .frame_channels = 1,
+                                                        .frame_height = rows(&out),
+                                                        .frame_width = ROW,
+                                                        .variant = {{.frames = 1}, {.frames = 1}}};
     struct plan_op op = {.kind = PLAN_OP_CONV,
                          .name = plan_writer_string(w, k->name),
                          .in = {plan_writer_view(w, in), PLAN_NONE, PLAN_NONE},
@@ -176,7 +176,7 @@ static void write_plan(const struct shape *k, struct candidate *c, const struct 
         scratch.space = PLAN_ARENA;
         op.scratch = plan_writer_view(w, scratch);
         plan_writer_buffer(w, PLAN_STEADY, (struct plan_buffer){.name = op.name, .bytes = bytes});
-        plan_writer_info(w)->variant[PLAN_STEADY].arena_bytes = (bytes + 63) / 64 * 64;
+        plan_writer_program(w)->variant[PLAN_STEADY].arena_bytes = (bytes + 63) / 64 * 64;
     }
     plan_writer_op(w, PLAN_STEADY, op);
     plan_writer_op(w, PLAN_FIRST, no_work(w, op.name));
@@ -191,7 +191,7 @@ static void open_candidate(const struct shape *k, struct candidate *c, const str
     write_plan(k, c, o, weight, bias);
     bool ok = plan_open(&c->plan, c->path, &err);
     double start = now();
-    if (!ok || !rt_session_open(&c->session, &c->plan, o->threads, &err)) die(&err);
+    if (!ok || !rt_session_open(&c->session, &c->plan, c->plan.programs, o->threads, &err)) die(&err);
     c->open_seconds = now() - start;
     unlink(c->path);
     memcpy(c->session.input.data, input, count * sizeof *input);

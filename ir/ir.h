@@ -20,7 +20,7 @@
 
 #include <stddef.h>
 
-enum { IR_MAX_RANK = 8, IR_MAX_ATOMS = 24 };
+enum { IR_MAX_RANK = 8, IR_MAX_ATOMS = 24, IR_MAX_FIRST_FRAMES = 1 << 16 };
 
 enum ir_dtype { IR_F32, IR_F16, IR_BF16, IR_F64, IR_I64, IR_I32, IR_U8, IR_I8, IR_BOOL, IR_DTYPES };
 
@@ -196,11 +196,11 @@ struct ir_module {
     struct ir_cache *caches;
     int cache_count;
     uint64_t cache_bytes;
+    int first_kept; // of the frames that the first step gives, how many (the last ones) are video; 0: all
     struct ir_symbol *symbols;
     const char *model_name, *form;
     int64_t latent_height, latent_width; // of the latents, if they are to be others than the file's; 0: as they are
     int steps;           // of an unrolled model, in the file; else 0
-    int first_kept;      // of the frames of the first step, how many at the end belong to the video; 0: all
     const char *conv;    // which algorithms convolutions may take, see choose_convs; NULL for direct
     unsigned next_id;    // for fresh names
     struct strbuf notes; // lines for the user: what was recognised, what is odd

@@ -309,6 +309,12 @@ static void take_symbol(struct parser *p) {
     if (!p->failed) ir_symbol_add(p->m, value, shape);
 }
 
+static void take_first_kept(struct parser *p) {
+    int64_t frames = p->kind == TOKEN_NUMBER ? strtoll(p->text, NULL, 10) : 0;
+    if (frames < 1 || frames > IR_MAX_FIRST_FRAMES) fail(p, "a number of frames");
+    p->m->first_kept = (int)take_int(p);
+}
+
 // ---- nodes
 
 static enum ir_op take_op(struct parser *p) {
@@ -527,9 +533,10 @@ struct ir_module *ir_parse(const char *text, const char *file_name, const struct
         if (accept(&p, "symbol")) take_symbol(&p);
         else if (accept(&p, "cache")) take_cache(&p);
         else if (accept(&p, "caches")) p.m->cache_bytes = (uint64_t)take_int(&p);
+        else if (accept(&p, "first_kept")) take_first_kept(&p);
         else if (accept(&p, "const")) take_const(&p);
         else if (accept(&p, "graph")) take_graph(&p);
-        else fail(&p, "symbol, cache, caches, const or graph");
+        else fail(&p, "symbol, cache, caches, first_kept, const or graph");
     }
     if (!p.failed) return p.m;
     ir_module_free(p.m);

@@ -175,6 +175,7 @@ void ir_print(const struct ir_module *m, struct strbuf *out) {
         if (c->offset >= 0) strbuf_printf(out, " at %" PRId64, c->offset);
         strbuf_add(out, "\n");
     }
+    if (m->first_kept > 0) strbuf_printf(out, "first_kept %d\n", m->first_kept);
     if (m->cache_bytes > 0) strbuf_printf(out, "caches %" PRIu64 "\n", m->cache_bytes);
     for (const struct ir_value *v = m->constants; v != NULL; v = v->next) {
         if (v->uses != NULL) print_constant(v, out); // unused ones are dead

@@ -131,6 +131,8 @@ static bool check_block(const struct ir_block *b, struct strbuf *context, struct
 }
 
 bool ir_verify(const struct ir_module *m, struct strbuf *context, struct error *err) {
+    if (m->first_kept < 0 || m->first_kept > IR_MAX_FIRST_FRAMES)
+        return error_set(err, ERROR_INTERNAL, "invalid IR: first_kept is %d", m->first_kept);
     for (const struct ir_value *v = m->constants; v != NULL; v = v->next) {
         if (!check_uses(v, context, err)) return false;
     }

@@ -15,7 +15,8 @@
 //
 // In the first variant, whose caches are empty, a convolution with one live tap reads its input directly; the
 // push remains. Temporal kernels between: the window is cut to the live taps. Caches are declared in frames
-// from here on.
+// from here on. A decoder of one latent frame (no graph steady) may also have plain convolutions that pad its
+// one frame in time: they read it with their last tap.
 #include "ir/rearrange.h"
 #include "passes/match.h"
 #include "passes/pass.h"
@@ -81,6 +82,13 @@ static struct ir_value *frame_conv(struct ir_node *at, struct ir_value *x, int64
     return ir_infer_node(c, err) ? ir_out(c) : NULL;
 }
 
+// Whether each output frame reads one input frame, with the kernel's last tap: the kernel has no other, or the
+// only frame (of a decoder for images) has nothing but zeros in front of it.
+static bool reads_one_frame(const struct ir_node *n, int64_t pad) {
+    int64_t kernel = ir_in(n, 1)->type.dims[2].first;
+    return pad == kernel - 1 && (kernel == 1 || dim_is(ir_in(n, 0)->type.dims[2], 1));
+}
+
 static bool lower_conv(struct ir_node *n, struct error *err) {
     int rank = ir_in(n, 0)->type.rank, count;
     if (rank != 4 && rank != 5) return refuse(n, err, "only 2D and 3D convolutions are supported");
@@ -88,7 +96,7 @@ static bool lower_conv(struct ir_node *n, struct error *err) {
     const int64_t *pads = ir_attr_ints(n, IR_KEY_PADS, &count),
                   *strides = ir_attr_ints(n, IR_KEY_STRIDES, &count);
     int t = rank - 4, spatial = rank - 2;
-    if (t && (ir_in(n, 1)->type.dims[2].first != 1 || pads[0] || pads[spatial] || strides[0] != 1)) {
+    if (t && (pads[spatial] != 0 || strides[0] != 1 || !reads_one_frame(n, pads[0]))) {
         return refuse(n, err, "a convolution over time that is not causal cannot be streamed");
     }
     int64_t pads2[4] = {pads[t], pads[t + 1], pads[t + spatial], pads[t + 1 + spatial]};
@@ -200,11 +208,6 @@ bool pass_assign_layout(struct ir_module *m, bool *progress, struct error *err) 
     for (struct ir_cache *c = m->caches; c != NULL; c = c->next) {
         if (c->type.rank == 5) lower_cache(c);
     }
-    bool ok = match_each(m, visit, progress, err);
-    if (!has_later_steps(m)) {
-        m->caches = NULL;
-        m->cache_count = 0;
-    }
-    return ok &&
+    return match_each(m, visit, progress, err) &&
            (!*progress || (pass_fold_rearranges(m, progress, err) && pass_eliminate_dead(m, progress, err)));
 }

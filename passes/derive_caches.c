@@ -11,8 +11,7 @@
 // frames; a convolution behind x[1:] (0|1 frames) sees nothing in step 0 and its cache stays zero, which is
 // the reference decoder's rule for its temporal upsamplers.
 //
-// A graph for one latent frame, fixed, is an image decoder: it becomes a module of @first alone, whose caches nobody
-// reads (assign_layout leaves them out).
+// A graph for one latent frame, fixed, is an image decoder: it becomes a module of @first alone, without caches.
 //
 // A kernel of one frame needs no cache. Any other padding, or a stride in time, cannot be streamed: an error
 // that says why.
@@ -60,13 +59,6 @@ static bool check_causal(const struct ir_node *n, struct error *err) {
                      (long long)pads[3], (long long)strides[0]);
 }
 
-static void stream_conv(struct ir_node *n) {
-    int64_t kernel = ir_in(n, 1)->type.dims[2].first;
-    if (kernel == 1) return;
-    const struct ir_type *x = &ir_in(n, 0)->type;
-    causal_conv_new(n, ir_in(n, 0), causal_cache_new(n->block->graph->module, *x, kernel - 1, n->name));
-}
-
 static bool visit(struct ir_node *n, bool *progress, struct error *err) {
     if (n->op != IR_CONV || ir_in(n, 0)->type.time_axis < 0) return true;
     const struct ir_type *x = &ir_in(n, 0)->type;
@@ -78,8 +70,10 @@ static bool visit(struct ir_node *n, bool *progress, struct error *err) {
                          n->name, x->time_axis, x->rank);
     }
     if (!check_causal(n, err)) return false;
-    if (ir_in(n, 1)->type.dims[2].first > 1) *progress = true;
-    stream_conv(n);
+    int64_t kernel = ir_in(n, 1)->type.dims[2].first;
+    if (kernel == 1) return true;
+    causal_conv_new(n, ir_in(n, 0), causal_cache_new(n->block->graph->module, *x, kernel - 1, n->name));
+    *progress = true;
     return true;
 }
 
@@ -97,13 +91,11 @@ static bool has_one_frame(const struct ir_graph *g) {
     return any;
 }
 
-// The whole of a model for one latent frame is a first step, with no later one.
+// The whole of a model for one latent frame is a first step, with no later one. Its convolutions stay as they are: only
+// their last tap meets the frame, which assign_layout knows.
 static bool make_image(struct ir_graph *g, bool *progress, struct error *err) {
-    for (struct ir_node *n = g->body.head, *next; n != NULL; n = next) {
-        next = n->next;
-        if (!is_volume_conv(n)) continue;
-        if (!check_causal(n, err)) return false;
-        stream_conv(n);
+    for (const struct ir_node *n = g->body.head; n != NULL; n = n->next) {
+        if (is_volume_conv(n) && !check_causal(n, err)) return false;
     }
     g->name = "first";
     g->module->form = "image";

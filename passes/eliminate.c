@@ -7,7 +7,8 @@
 // Nodes are equal when operator, inputs (by identity) and attributes are; operators with effects are neither
 // merged nor removed, unless they are dead causal convolutions: their cache would be fed by nobody who
 // matters. It does matter when the other variant reads the cache: y = conv(x)[1:] needs nothing of y in the
-// first step, but the frame of x that the convolution keeps.
+// first step, but the frame of x that the convolution keeps. And where there is no other variant, in a decoder of
+// one latent frame, nothing needs to be kept at all: pushes to caches that no window reads are dead.
 #include "ir/rearrange.h"
 #include "passes/match.h"
 #include "passes/pass.h"
@@ -82,7 +83,21 @@ static bool feeds_another_graph(const struct ir_node *n) {
     return false;
 }
 
+// In a decoder of one latent frame there is no later step for which to keep anything.
+static bool is_read(const struct ir_module *m, const struct ir_cache *c) {
+    for (const struct ir_graph *g = m->graphs; g != NULL; g = g->next) {
+        for (const struct ir_node *n = g->body.head; n != NULL; n = n->next) {
+            if (n->op == IR_WINDOW && ir_attr_cache(n) == c && ir_out(n)->uses != NULL) return true;
+        }
+    }
+    return false;
+}
+
 static bool is_dead(const struct ir_node *n) {
+    if (n->op == IR_CACHE_PUSH) {
+        const struct ir_module *m = n->block->graph->module;
+        return ir_graph_find(m, "steady") == NULL && !is_read(m, ir_attr_cache(n));
+    }
     if ((ir_info(n)->flags & IR_EFFECT) && n->op != IR_CAUSAL_CONV) return false;
     for (int i = 0; i < n->output_count; i++) {
         if (n->outputs[i]->uses != NULL) return false;
@@ -90,16 +105,22 @@ static bool is_dead(const struct ir_node *n) {
     return n->op != IR_CAUSAL_CONV || !feeds_another_graph(n);
 }
 
-bool pass_eliminate_dead(struct ir_module *m, bool *progress, struct error *err) {
-    (void)err;
+static bool remove_dead(struct ir_module *m) {
+    bool removed = false;
     for (struct ir_graph *g = m->graphs; g != NULL; g = g->next) {
         for (struct ir_node *n = g->body.tail, *before; n != NULL;
              n = before) { // users stand behind what they use
             before = n->prev;
             if (!is_dead(n)) continue;
             ir_node_remove(n);
-            *progress = true;
+            removed = true;
         }
     }
+    return removed;
+}
+
+bool pass_eliminate_dead(struct ir_module *m, bool *progress, struct error *err) {
+    (void)err;
+    while (remove_dead(m)) *progress = true; // a push may stand behind a window that dies
     return true;
 }

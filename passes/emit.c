@@ -1,9 +1,10 @@
 // From planned nodes to plan operators: values become views, attributes become parameters, constants are laid
-// out as the kernels want them. A node whose result is only another view of its operand's buffer (slice,
-// reshape) gives no operator.
+// out as the kernels want them (emit_constants.c). A node whose result is only another view of its operand's
+// buffer (slice, reshape) gives no operator. Each module, one decoder at one latent size, gives a program.
 #include "passes/emit.h"
 
 #include "ir/rearrange.h"
+#include "passes/emit_constants.h"
 #include "passes/emit_rearrange.h"
 #include "passes/emit_report.h"
 #include "passes/storage.h"
@@ -11,8 +12,6 @@
 
 #include <math.h>
 #include <string.h>
-
-struct written;
 
 struct emitter {
     struct ir_module *m;
@@ -22,7 +21,7 @@ struct emitter {
     enum plan_variant variant;
     uint32_t op_index;
     struct plan_buffer *buffers; // of the current graph; first_op and last_op grow as operators are added
-    struct written *written;     // constants so far
+    struct emit_constants constants;
     struct error *err;
 };
 
@@ -30,83 +29,8 @@ static bool refuse(struct emitter *e, const struct ir_node *n, const char *why) 
     return error_set(e->err, ERROR_UNSUPPORTED, "node '%s' (%s): %s", n->name, ir_info(n)->name, why);
 }
 
-// ---- constants
-
-struct fill { // a constant as the plan wants it
-    const struct ir_constant *c;
-    uint64_t out, in, taps, height, width; // of a convolution weight; `out` 0: plain
-    double scale, reciprocal;              // plain: value * scale, or scale / value
-};
-
-static void fill_plain(const void *context, uint64_t first, uint64_t count, float *out) {
-    const struct fill *f = context;
-    for (uint64_t i = 0; i < count; i++) {
-        double v = ir_constant_float(f->c, f->c->count == 1 ? 0 : first + i);
-        out[i] = (float)(f->reciprocal != 0 ? f->reciprocal / v : v * f->scale);
-    }
-}
-
-// [out][in][t][y][x] -> [out][y][x][t][in].
-static void fill_weight(const void *context, uint64_t first, uint64_t count, float *out) {
-    const struct fill *f = context;
-    uint64_t kernel = f->taps * f->height * f->width, i = first % f->in, rest = first / f->in;
-    uint64_t t = rest % f->taps, yx = rest / f->taps % (f->height * f->width), o = rest / kernel;
-    for (uint64_t n = 0; n < count; n++) {
-        out[n] = (float)ir_constant_float(f->c, ((o * f->in + i) * f->taps + t) * f->height * f->width + yx);
-        if (++i < f->in) continue;
-        i = 0;
-        if (++t < f->taps) continue;
-        t = 0;
-        if (++yx < f->height * f->width) continue;
-        yx = 0;
-        o++;
-    }
-}
-
-// Both variants, and values that differ in shape only, share what has the same bytes in the same layout.
-struct written {
-    struct fill fill;
-    uint64_t count;
-    uint32_t index;
-    struct written *next;
-};
-
-static bool same_fill(const struct fill *a, const struct fill *b) {
-    return a->c->data == b->c->data && a->c->count == b->c->count && a->out == b->out && a->in == b->in &&
-           a->taps == b->taps && a->height == b->height && a->width == b->width && a->scale == b->scale &&
-           a->reciprocal == b->reciprocal;
-}
-
-static uint32_t constant(struct emitter *e, const struct ir_value *v, struct fill fill, uint64_t count) {
-    for (const struct written *w = e->written; w != NULL; w = w->next) {
-        if (w->count == count && same_fill(&w->fill, &fill)) return w->index;
-    }
-    struct written *w = arena_alloc(e->scratch, sizeof *w);
-    *w = (struct written){.fill = fill, .count = count, .next = e->written};
-    w->index =
-        plan_writer_constant(e->w, v->name, (uint32_t)count, fill.out ? fill_weight : fill_plain, &w->fill);
-    e->written = w;
-    return w->index;
-}
-
 static bool has_data(struct emitter *e, const struct ir_node *n, const struct ir_value *v) {
     return ir_is_float_constant(v) || refuse(e, n, "a weight is not a constant with data");
-}
-
-static uint32_t vector(struct emitter *e, const struct ir_value *v, uint64_t count) {
-    return constant(e, v, (struct fill){.c = v->constant, .scale = 1}, count);
-}
-
-static uint32_t weight(struct emitter *e, const struct ir_value *v) {
-    const struct ir_dim *d = v->type.dims;
-    struct fill f = {.c = v->constant,
-                     .out = (uint64_t)d[0].first,
-                     .in = (uint64_t)d[1].first,
-                     .taps = (uint64_t)d[2].first,
-                     .height = (uint64_t)d[3].first,
-                     .width = (uint64_t)d[4].first,
-                     .scale = 1};
-    return constant(e, v, f, v->constant->count);
 }
 
 // ---- views
@@ -231,8 +155,8 @@ static bool emit_conv(struct emitter *e, const struct ir_node *n) {
     op.out = view(e, n->outputs[0]);
     if (u > 1 && direct)
         op.scratch = scratch_view(e, n, 1, x->dims[1].first * u, x->dims[2].first * u, x->dims[3].first);
-    op.constant[0] = weight(e, ir_in(n, 1));
-    if (ir_in(n, 2)) op.constant[1] = vector(e, ir_in(n, 2), (uint64_t)w->dims[0].first);
+    op.constant[0] = emit_weight(&e->constants, ir_in(n, 1));
+    if (ir_in(n, 2)) op.constant[1] = emit_vector(&e->constants, ir_in(n, 2), (uint64_t)w->dims[0].first);
     return add(e, &op);
 }
 
@@ -244,7 +168,7 @@ static bool emit_norm(struct emitter *e, const struct ir_node *n) {
     op.in[0] = view(e, ir_in(n, 0));
     op.out = view(e, n->outputs[0]);
     if (ir_in(n, 1) && !has_data(e, n, ir_in(n, 1))) return false;
-    if (ir_in(n, 1)) op.constant[0] = vector(e, ir_in(n, 1), ir_in(n, 1)->constant->count);
+    if (ir_in(n, 1)) op.constant[0] = emit_vector(&e->constants, ir_in(n, 1), ir_in(n, 1)->constant->count);
     return add(e, &op);
 }
 
@@ -253,7 +177,7 @@ static bool emit_scale(struct emitter *e, const struct ir_node *n, const struct 
                        const struct ir_value *c, bool right) {
     struct plan_op op = new_op(e, n, PLAN_OP_SCALE);
     uint64_t channels = (uint64_t)x->type.dims[3].first;
-    struct fill f = {.c = c->constant, .scale = n->op == IR_SUB ? -1 : 1};
+    struct emit_fill f = {.c = c->constant, .scale = n->op == IR_SUB ? -1 : 1};
     bool product = n->op == IR_MUL || n->op == IR_DIV;
     if (!has_data(e, n, c)) return false;
     if (!right && (n->op == IR_SUB || n->op == IR_DIV))
@@ -265,7 +189,7 @@ static bool emit_scale(struct emitter *e, const struct ir_node *n, const struct 
     if (n->op == IR_DIV) f.reciprocal = 1;
     op.in[0] = view(e, x);
     op.out = view(e, n->outputs[0]);
-    op.constant[product ? 0 : 1] = constant(e, c, f, channels);
+    op.constant[product ? 0 : 1] = emit_constant(&e->constants, c, f, channels);
     return add(e, &op);
 }
 
@@ -333,7 +257,7 @@ static bool emit_zeros(struct emitter *e, const struct ir_node *n, int64_t frame
     struct plan_op op = new_op(e, n, PLAN_OP_SCALE);
     op.in[0] = part_view(e, x, 0, 1);
     op.out = part_view(e, n->outputs[0], frame, 1);
-    op.constant[0] = constant(e, c, (struct fill){.c = c->constant, .scale = 1}, (uint64_t)x->type.dims[3].first);
+    op.constant[0] = emit_vector(&e->constants, c, (uint64_t)x->type.dims[3].first);
     return add(e, &op);
 }
 
@@ -391,7 +315,7 @@ static bool emit_input(struct emitter *e, const struct ir_node *n, const struct 
     if (!roles_of_input(n, in))
         return refuse(e, n, "nothing says which axes of the latents are channels, rows and columns");
     roles_extents(&ir_in(n, 0)->type, in, extent);
-    const struct plan_info *info = plan_writer_info(e->w);
+    const struct plan_program *info = plan_writer_program(e->w);
     if (extent[ROLE_CHANNELS] != info->latent_channels || extent[ROLE_ROWS] != info->latent_height ||
         extent[ROLE_COLUMNS] != info->latent_width)
         return refuse(e, n, "the latents are read with their axes in two orders");
@@ -409,7 +333,7 @@ static bool emit_output(struct emitter *e, const struct ir_node *n, const struct
     if (!roles_of_value(v, role)) return refuse(e, n, "the result is not one list of video frames");
     roles_extents(&v->type, role, extent);
     roles_planar_strides(&v->type, role, to.stride);
-    struct plan_info *info = plan_writer_info(e->w);
+    struct plan_program *info = plan_writer_program(e->w);
     info->frame_channels = extent[ROLE_CHANNELS];
     info->frame_height = extent[ROLE_ROWS];
     info->frame_width = extent[ROLE_COLUMNS];
@@ -509,7 +433,7 @@ static bool emit_graph(struct emitter *e, const char *name, enum plan_variant va
         if (e->buffers[i].first_op == UINT32_MAX) e->buffers[i].first_op = 0; // nothing touches it
         plan_writer_buffer(e->w, variant, e->buffers[i]);
     }
-    struct plan_variant_info *info = &plan_writer_info(e->w)->variant[variant];
+    struct plan_variant_info *info = &plan_writer_program(e->w)->variant[variant];
     info->arena_bytes = g->arena_bytes;
     info->lower_bound_bytes = g->lower_bound_bytes;
     return true;
@@ -531,44 +455,91 @@ static bool emit_caches(struct emitter *e) {
                                                     .offset = (uint64_t)c->offset,
                                                     .bytes = 4 * (uint64_t)count});
     }
-    plan_writer_info(e->w)->cache_bytes = e->m->cache_bytes;
+    plan_writer_program(e->w)->cache_bytes = e->m->cache_bytes;
     return true;
 }
 
-// The shape of the latent frame.
-static bool emit_latents(struct emitter *e) {
-    const struct ir_graph *g = ir_graph_find(e->m, "steady");
+// The shape of the latent frame that a step takes; the caller gives it as [channels][height][width].
+static bool latent_frame(struct emitter *e, const char *name, uint32_t extent[4]) {
+    const struct ir_graph *g = ir_graph_find(e->m, name);
     const struct ir_value *latents = g && g->input_count == 1 ? g->inputs[0] : NULL;
     struct ir_node *r = latents && latents->uses ? latents->uses->user : NULL;
+    enum role role[IR_MAX_RANK];
     if (r == NULL || r->op != IR_REARRANGE)
         return error_set(e->err, ERROR_UNSUPPORTED, "the latents are not read as one list of frames");
-    enum role role[IR_MAX_RANK];
-    uint32_t extent[4];
     if (!roles_of_input(r, role))
         return refuse(e, r, "nothing says which axes of the latents are channels, rows and columns");
     roles_extents(&latents->type, role, extent);
+    return extent[ROLE_FRAMES] == 1 ||
+           error_set(e->err, ERROR_UNSUPPORTED, "a step takes %u latent frames, expected one", extent[ROLE_FRAMES]);
+}
+
+static bool emit_latents(struct emitter *e, bool has_steady) {
+    uint32_t first[4], steady[4];
+    if (!latent_frame(e, "first", first) || (has_steady && !latent_frame(e, "steady", steady))) return false;
+    if (has_steady && memcmp(first, steady, sizeof first) != 0)
+        return error_set(e->err, ERROR_UNSUPPORTED, "the first and the later steps take different latents");
+    struct plan_program *program = plan_writer_program(e->w);
+    program->latent_channels = first[ROLE_CHANNELS];
+    program->latent_height = first[ROLE_ROWS];
+    program->latent_width = first[ROLE_COLUMNS];
+    return true;
+}
+
+// A module without a steady graph decodes one latent frame.
+static bool emit_program(struct emitter *e) {
+    bool has_steady = ir_graph_find(e->m, "steady") != NULL;
+    if (plan_writer_add_program(e->w) == NULL)
+        return error_set(e->err, ERROR_UNSUPPORTED, "more than %d latent sizes", PLAN_MAX_PROGRAMS);
+    if (!emit_caches(e) || !emit_latents(e, has_steady) || !emit_graph(e, "first", PLAN_FIRST) ||
+        (has_steady && !emit_graph(e, "steady", PLAN_STEADY)))
+        return false;
+    emit_shapes(e->m, e->w);
+    return true;
+}
+
+static void emit_warnings(struct emitter *e) {
+    static const char prefix[] = "warning:";
+    for (const char *line = strbuf_text(&e->m->notes); *line != 0;) {
+        int length = (int)strcspn(line, "\n");
+        if (strncmp(line, prefix, sizeof prefix - 1) == 0)
+            plan_writer_note(e->w, arena_printf(e->scratch, "%.*s", length, line));
+        line += length + (line[length] != 0);
+    }
+}
+
+// What the modules have in common.
+static bool emit_info(struct emitter *e, bool is_first) {
     struct plan_info *info = plan_writer_info(e->w);
-    if (extent[ROLE_FRAMES] != 1)
-        return error_set(e->err, ERROR_UNSUPPORTED, "a step takes %u latent frames, expected one",
-                         extent[ROLE_FRAMES]);
-    info->latent_channels = extent[ROLE_CHANNELS];
-    info->latent_height = extent[ROLE_ROWS];
-    info->latent_width = extent[ROLE_COLUMNS];
+    uint32_t frames = plan_writer_program(e->w)->variant[PLAN_FIRST].frames,
+             kept = (uint32_t)e->m->first_kept;
+    if (kept > frames)
+        return error_set(e->err, ERROR_INTERNAL, "first_kept %u, but the first step gives %u frames", kept,
+                         frames);
+    if (!is_first && kept != info->first_kept)
+        return error_set(e->err, ERROR_INTERNAL, "first_kept %u at one latent size and %u at another",
+                         info->first_kept, kept);
+    info->first_kept = kept;
+    if (!is_first) return true;
     info->model_name = plan_writer_string(e->w, e->m->model_name);
     info->form = plan_writer_string(e->w, e->m->form);
     return true;
 }
 
-bool emit_plan(struct ir_module *m, const char *path, struct error *err) {
-    if (!ir_verify(m, NULL, err)) return false;
+static bool emit_module(struct emitter *e, struct ir_module *m, bool is_first) {
+    e->m = m;
+    if (!ir_verify(m, NULL, e->err) || !emit_program(e) || !emit_info(e, is_first)) return false;
+    emit_warnings(e);
+    return true;
+}
+
+bool emit_plan(struct ir_module *const *modules, int count, const char *path, struct error *err) {
     struct arena scratch = {0};
-    struct emitter e = {.m = m, .w = plan_writer_new(&scratch), .scratch = &scratch, .err = err};
-    bool ok = emit_caches(&e) && emit_latents(&e) && emit_graph(&e, "first", PLAN_FIRST) &&
-              emit_graph(&e, "steady", PLAN_STEADY);
-    if (ok) {
-        emit_shapes(m, e.w);
-        ok = plan_writer_save(e.w, path, err);
-    }
+    struct emitter e = {.w = plan_writer_new(&scratch), .scratch = &scratch, .err = err};
+    e.constants = (struct emit_constants){.arena = &scratch, .w = e.w};
+    bool ok = true;
+    for (int i = 0; i < count && ok; i++) ok = emit_module(&e, modules[i], i == 0);
+    ok = ok && plan_writer_save(e.w, path, err);
     arena_free(&scratch);
     return ok;
 }

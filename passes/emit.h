@@ -1,10 +1,12 @@
-// The last step: the two planned graphs, written as a plan file (docs/plan-format.md).
+// The last step: the planned graphs, written as a plan file (docs/plan-format.md).
 #ifndef WANC_PASSES_EMIT_H
 #define WANC_PASSES_EMIT_H
 
 #include "ir/ir.h"
 
-// The module must have gone through the whole pipeline. The error names the node that has no kernel.
-bool emit_plan(struct ir_module *m, const char *path, struct error *err);
+// One module for each latent size, all of one model: a program of the plan each, with constants of equal
+// contents stored once. They must have gone through the whole pipeline. A module without a graph `steady`
+// decodes one latent frame. The error names the node that has no kernel.
+bool emit_plan(struct ir_module *const *modules, int count, const char *path, struct error *err);
 
 #endif

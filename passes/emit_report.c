@@ -66,7 +66,7 @@ static void add_row(const struct ir_module *m, struct plan_writer *w, const stru
 void emit_shapes(const struct ir_module *m, struct plan_writer *w) {
     struct ir_graph *first = ir_graph_find(m, "first"), *steady = ir_graph_find(m, "steady");
     for (struct ir_node *n = first->body.head; n != NULL; n = n->next) n->mark = 0;
-    for (struct ir_node *n = steady->body.head; n != NULL; n = n->next) {
+    for (struct ir_node *n = steady ? steady->body.head : NULL; n != NULL; n = n->next) {
         if (!is_listed(n)) continue;
         struct ir_node *other = partner(first, n);
         if (other) other->mark = 1;

@@ -4,12 +4,38 @@
 //
 //     cache @c0: f32[2,30,52,16] "conv_in"      ->  cache @c0: f32[2,30,52,16] "conv_in" at 0
 //     cache @c1: f32[2,30,52,384] "conv1"           cache @c1: f32[2,30,52,384] "conv1" at 199680
+//
+// A decoder of one latent frame (no graph steady) has nothing to keep: caches that no node names are dropped.
 #include "base/size.h"
 #include "passes/pass.h"
 
 enum { ALIGNMENT = 64 };
 
+static bool is_named(const struct ir_module *m, const struct ir_cache *c) {
+    for (const struct ir_graph *g = m->graphs; g != NULL; g = g->next) {
+        for (const struct ir_node *n = g->body.head; n != NULL; n = n->next) {
+            if (ir_attr_find(n, IR_KEY_CACHE) != NULL && ir_attr_cache(n) == c) return true;
+        }
+    }
+    return false;
+}
+
+static void drop_unnamed(struct ir_module *m, bool *progress) {
+    int count = 0;
+    for (struct ir_cache **c = &m->caches; *c != NULL;) {
+        if (is_named(m, *c)) {
+            (*c)->index = count++;
+            c = &(*c)->next;
+        } else {
+            *c = (*c)->next;
+            *progress = true;
+        }
+    }
+    m->cache_count = count;
+}
+
 bool pass_plan_caches(struct ir_module *m, bool *progress, struct error *err) {
+    if (ir_graph_find(m, "steady") == NULL) drop_unnamed(m, progress);
     uint64_t offset = 0;
     for (struct ir_cache *c = m->caches; c != NULL; c = c->next) {
         int64_t count;

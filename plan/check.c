@@ -1,5 +1,6 @@
 // Verification of a plan, once, when it is loaded: afterwards every offset, index, size and string of it may
-// be used without a further look. This file checks the file itself and its tables; check_ops.c the operators.
+// be used without a further look. This file checks the file itself and what programs share; check_programs.c
+// the tables of the programs, check_ops.c their operators.
 #include "plan/check.h"
 
 #include "base/size.h"
@@ -9,7 +10,8 @@
 
 _Static_assert(sizeof(struct plan_header) == 128, "file format");
 _Static_assert(sizeof(struct plan_section) == 32, "file format");
-_Static_assert(sizeof(struct plan_info) == 128, "file format");
+_Static_assert(sizeof(struct plan_info) == 24, "file format");
+_Static_assert(sizeof(struct plan_program) == 128, "file format");
 _Static_assert(sizeof(struct plan_cache) == 40, "file format");
 _Static_assert(sizeof(struct plan_constant) == 24, "file format");
 _Static_assert(sizeof(struct plan_buffer) == 32, "file format");
@@ -27,6 +29,8 @@ static const struct section_rule {
 } section_rules[PLAN_SECTION_KINDS] = {
     [PLAN_SECTION_INFO] = {"INFO", sizeof(struct plan_info)},
     [PLAN_SECTION_STRINGS] = {"STRINGS", 1},
+    [PLAN_SECTION_NOTES] = {"NOTES", sizeof(uint32_t)},
+    [PLAN_SECTION_PROGRAMS] = {"PROGRAMS", sizeof(struct plan_program)},
     [PLAN_SECTION_CACHES] = {"CACHES", sizeof(struct plan_cache)},
     [PLAN_SECTION_CONSTANTS] = {"CONSTANTS", sizeof(struct plan_constant)},
     [PLAN_SECTION_BUFFERS] = {"BUFFERS", sizeof(struct plan_buffer)},
@@ -134,6 +138,10 @@ static void point(struct plan *p, const unsigned char *data) {
         .info = (const void *)(data + s[PLAN_SECTION_INFO].offset),
         .strings = (const char *)data + s[PLAN_SECTION_STRINGS].offset,
         .strings_size = s[PLAN_SECTION_STRINGS].count,
+        .notes = (const void *)(data + s[PLAN_SECTION_NOTES].offset),
+        .note_count = s[PLAN_SECTION_NOTES].count,
+        .programs = (const void *)(data + s[PLAN_SECTION_PROGRAMS].offset),
+        .program_count = s[PLAN_SECTION_PROGRAMS].count,
         .caches = (const void *)(data + s[PLAN_SECTION_CACHES].offset),
         .cache_count = s[PLAN_SECTION_CACHES].count,
         .constants = (const void *)(data + s[PLAN_SECTION_CONSTANTS].offset),
@@ -157,84 +165,27 @@ static bool check_string_table(const struct plan *p, struct error *err) {
     return error_set(err, ERROR_INPUT, "section STRINGS: does not start and end with a NUL");
 }
 
-static bool check_string(const struct plan *p, uint32_t offset, const char *table, uint32_t i,
-                         struct error *err) {
+bool plan_check_string(const struct plan *p, uint32_t offset, const char *table, uint32_t i,
+                       struct error *err) {
     if (offset < p->strings_size) return true;
     return error_set(err, ERROR_INPUT, "%s %u: string at %u, the table has %u bytes", table, i, offset,
                      p->strings_size);
 }
 
-// 4 * a * b * c * d, or false past PLAN_MAX_BYTES or for a zero or too large extent.
-static bool float_bytes(uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint64_t *out) {
-    const uint32_t dims[4] = {a, b, c, d};
-    *out = sizeof(float);
-    for (int i = 0; i < 4; i++) {
-        if (dims[i] == 0 || dims[i] > PLAN_MAX_DIM || !size_mul(*out, dims[i], out)) return false;
-    }
-    return *out <= PLAN_MAX_BYTES;
-}
-
-static bool check_variant(const struct plan *p, enum plan_variant v, struct error *err) {
-    const struct plan_variant_info *i = &p->info->variant[v];
-    const struct plan_info *info = p->info;
-    uint64_t bytes;
-    if (!float_bytes(i->frames, info->frame_channels, info->frame_height, info->frame_width, &bytes)) {
-        return error_set(err, ERROR_INPUT, "info: variant %d: frames of %u x %u x %u x %u floats", v,
-                         i->frames, info->frame_channels, info->frame_height, info->frame_width);
-    }
-    if (i->op_count == 0 || i->op_count > PLAN_MAX_OPS || i->buffer_count > PLAN_MAX_BUFFERS) {
-        return error_set(err, ERROR_INPUT, "info: variant %d: %u operators and %u buffers, at most %d and %d",
-                         v, i->op_count, i->buffer_count, PLAN_MAX_OPS, PLAN_MAX_BUFFERS);
-    }
-    if (i->arena_bytes > PLAN_MAX_BYTES || i->lower_bound_bytes > i->arena_bytes || i->reserved != 0) {
-        return error_set(err, ERROR_INPUT, "info: variant %d: arena of %llu bytes, lower bound %llu", v,
-                         (ull)i->arena_bytes, (ull)i->lower_bound_bytes);
-    }
-    return true;
-}
-
 static bool check_info(const struct plan *p, struct error *err) {
     const struct plan_info *info = p->info;
-    const struct plan_variant_info *first = &info->variant[PLAN_FIRST], *steady = &info->variant[PLAN_STEADY];
-    uint64_t bytes;
-    if (!float_bytes(1, info->latent_channels, info->latent_height, info->latent_width, &bytes)) {
-        return error_set(err, ERROR_INPUT, "info: latents of %u x %u x %u floats", info->latent_channels,
-                         info->latent_height, info->latent_width);
+    uint32_t frames = p->programs[0].variant[PLAN_FIRST].frames;
+    if (info->first_kept > frames || info->reserved != 0) {
+        return error_set(err, ERROR_INPUT, "info: keeps %u of the %u frames of the first step",
+                         info->first_kept, frames);
     }
-    if (!check_variant(p, PLAN_FIRST, err) || !check_variant(p, PLAN_STEADY, err)) return false;
-    if (first->first_op != 0 || steady->first_op != first->op_count ||
-        p->op_count != (uint64_t)first->op_count + steady->op_count || first->first_buffer != 0 ||
-        steady->first_buffer != first->buffer_count ||
-        p->buffer_count != (uint64_t)first->buffer_count + steady->buffer_count) {
-        return error_set(err, ERROR_INPUT, "info: the variants do not divide the %u operators and %u buffers",
-                         p->op_count, p->buffer_count);
-    }
-    if (info->cache_bytes > PLAN_MAX_BYTES) {
-        return error_set(err, ERROR_INPUT, "info: caches of %llu bytes", (ull)info->cache_bytes);
-    }
-    return check_string(p, info->model_name, "info", 0, err) && check_string(p, info->form, "info", 0, err);
+    return plan_check_string(p, info->model_name, "info", 0, err) &&
+           plan_check_string(p, info->form, "info", 0, err);
 }
 
-static bool check_caches(const struct plan *p, struct error *err) {
-    uint64_t end = 0;
-    for (uint32_t i = 0; i < p->cache_count; i++) {
-        const struct plan_cache *c = &p->caches[i];
-        if (!check_string(p, c->name, "cache", i, err) || !check_string(p, c->producer, "cache", i, err)) {
-            return false;
-        }
-        uint64_t bytes;
-        if (!float_bytes(c->frames, c->height, c->width, c->channels, &bytes) || bytes != c->bytes) {
-            return error_set(err, ERROR_INPUT, "cache %u: %u x %u x %u x %u floats in %llu bytes", i,
-                             c->frames, c->height, c->width, c->channels, (ull)c->bytes);
-        }
-        if (c->offset % PLAN_ALIGNMENT != 0 || c->offset < end || c->offset > p->info->cache_bytes ||
-            bytes > p->info->cache_bytes - c->offset) {
-            return error_set(
-                err, ERROR_INPUT,
-                "cache %u: %llu bytes at %llu do not lie between %llu and the arena's end at %llu", i,
-                (ull)bytes, (ull)c->offset, (ull)end, (ull)p->info->cache_bytes);
-        }
-        end = c->offset + bytes;
+static bool check_notes(const struct plan *p, struct error *err) {
+    for (uint32_t i = 0; i < p->note_count; i++) {
+        if (!plan_check_string(p, p->notes[i], "note", i, err)) return false;
     }
     return true;
 }
@@ -243,7 +194,7 @@ static bool check_constants(const struct plan *p, struct error *err) {
     uint64_t total = 0;
     for (uint32_t i = 0; i < p->constant_count; i++) {
         const struct plan_constant *c = &p->constants[i];
-        if (!check_string(p, c->name, "constant", i, err)) return false;
+        if (!plan_check_string(p, c->name, "constant", i, err)) return false;
         if (c->count == 0 || c->bytes != (uint64_t)c->count * sizeof(float)) {
             return error_set(err, ERROR_INPUT, "constant %u: %u floats in %llu bytes", i, c->count,
                              (ull)c->bytes);
@@ -262,58 +213,6 @@ static bool check_constants(const struct plan *p, struct error *err) {
                      (ull)p->info->weight_bytes, (ull)total);
 }
 
-static bool check_buffer(const struct plan *p, enum plan_variant v, uint32_t i, struct error *err) {
-    const struct plan_variant_info *info = &p->info->variant[v];
-    const struct plan_buffer *b = &p->buffers[info->first_buffer + i];
-    if (!check_string(p, b->name, "buffer", i, err)) return false;
-    if (b->first_op > b->last_op || b->last_op >= info->op_count || b->reserved != 0) {
-        return error_set(err, ERROR_INPUT, "variant %d: buffer %u: alive from operator %u to %u of %u", v, i,
-                         b->first_op, b->last_op, info->op_count);
-    }
-    if (b->bytes == 0 || b->bytes % sizeof(float) != 0 || b->offset % PLAN_ALIGNMENT != 0 ||
-        b->offset > info->arena_bytes || b->bytes > info->arena_bytes - b->offset) {
-        return error_set(err, ERROR_INPUT, "variant %d: buffer %u: %llu bytes at %llu in an arena of %llu", v,
-                         i, (ull)b->bytes, (ull)b->offset, (ull)info->arena_bytes);
-    }
-    return true;
-}
-
-static bool buffers_collide(const struct plan_buffer *a, const struct plan_buffer *b) {
-    return a->first_op <= b->last_op && b->first_op <= a->last_op && a->offset < b->offset + b->bytes &&
-           b->offset < a->offset + a->bytes;
-}
-
-static bool check_buffers(const struct plan *p, enum plan_variant v, struct error *err) {
-    const struct plan_variant_info *info = &p->info->variant[v];
-    const struct plan_buffer *buffers = p->buffers + info->first_buffer;
-    for (uint32_t i = 0; i < info->buffer_count; i++) {
-        if (!check_buffer(p, v, i, err)) return false;
-        for (uint32_t j = 0; j < i; j++) {
-            if (!buffers_collide(&buffers[i], &buffers[j])) continue;
-            return error_set(
-                err, ERROR_INPUT,
-                "variant %d: buffers %u and %u share memory (%llu and %llu) while both are alive", v, j, i,
-                (ull)buffers[j].offset, (ull)buffers[i].offset);
-        }
-    }
-    return true;
-}
-
-static bool check_shapes(const struct plan *p, struct error *err) {
-    for (uint32_t i = 0; i < p->shape_count; i++) {
-        const struct plan_shape *s = &p->shapes[i];
-        const uint32_t texts[] = {s->node,   s->op,       s->symbolic, s->first,
-                                  s->steady, s->first_in, s->steady_in};
-        for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) {
-            if (!check_string(p, texts[k], "shape", i, err)) return false;
-        }
-        if (s->cache != PLAN_NONE && s->cache >= p->cache_count) {
-            return error_set(err, ERROR_INPUT, "shape %u: cache %u of %u", i, s->cache, p->cache_count);
-        }
-    }
-    return true;
-}
-
 bool plan_check(struct plan *plan, const unsigned char *data, size_t size, struct error *err) {
     *plan = (struct plan){0};
     if (!check_host(err) || !check_header((const void *)data, size, err) ||
@@ -325,10 +224,12 @@ bool plan_check(struct plan *plan, const unsigned char *data, size_t size, struc
     const struct plan_section *info = (const struct plan_section *)(p.header + 1) + PLAN_SECTION_INFO - 1;
     if (info->count != 1)
         return error_set(err, ERROR_INPUT, "section INFO: %u elements, expected 1", info->count);
-    if (!check_string_table(&p, err) || !check_info(&p, err) || !check_caches(&p, err) ||
-        !check_constants(&p, err) || !check_buffers(&p, PLAN_FIRST, err) ||
-        !check_buffers(&p, PLAN_STEADY, err) || !check_shapes(&p, err) || !plan_check_ops(&p, err)) {
+    if (!check_string_table(&p, err) || !plan_check_division(&p, err) || !check_info(&p, err) ||
+        !check_notes(&p, err) || !check_constants(&p, err)) {
         return false;
+    }
+    for (uint32_t i = 0; i < p.program_count; i++) {
+        if (!plan_check_program(&p, i, err)) return error_prefix(err, "program %u", i);
     }
     *plan = p;
     return true;

@@ -4,8 +4,14 @@
 
 #include "plan/plan.h"
 
-// Verifies the operators of both variants; the tables are verified already.
-bool plan_check_ops(const struct plan *plan, struct error *err);
+bool plan_check_string(const struct plan *plan, uint32_t offset, const char *table, uint32_t index,
+                       struct error *err);
+// The list of programs, and that they divide the other tables between them. (check_programs.c)
+bool plan_check_division(const struct plan *plan, struct error *err);
+// All of one program, when the division and what programs share are verified. (check_programs.c)
+bool plan_check_program(const struct plan *plan, uint32_t index, struct error *err);
+// Verifies the operators of a program; all tables are verified already.
+bool plan_check_ops(const struct plan *plan, const struct plan_program *program, struct error *err);
 // The parameters and constants of one operator, whose views are verified already. (check_params.c)
 bool plan_check_params(const struct plan *plan, const struct plan_op *op, struct error *err);
 

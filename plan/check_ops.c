@@ -38,6 +38,7 @@ uint64_t plan_view_extent(const struct plan_view *v) {
 // The view of one operator that is being checked, and what to call it in a message.
 struct use {
     const struct plan *plan;
+    const struct plan_program *program;
     enum plan_variant variant;
     uint32_t op; // within the variant
     const char *role;
@@ -65,22 +66,20 @@ static bool check_extents(const struct use *u, uint64_t *floats, struct error *e
 
 // The size in bytes of the block that the view is on; false for an index out of range.
 static bool block_bytes(const struct use *u, uint64_t *bytes) {
-    const struct plan_info *info = u->plan->info;
-    const struct plan_variant_info *variant = &info->variant[u->variant];
+    const struct plan_program *g = u->program;
+    const struct plan_variant_info *variant = &g->variant[u->variant];
     uint32_t index = u->view->index, count = 1;
-    uint64_t frame_pixels = (uint64_t)info->frame_channels * info->frame_height * info->frame_width;
+    uint64_t frame_pixels = (uint64_t)g->frame_channels * g->frame_height * g->frame_width;
     switch (u->view->space) {
     case PLAN_ARENA:
         count = variant->buffer_count;
         if (index < count) *bytes = u->plan->buffers[variant->first_buffer + index].bytes;
         break;
     case PLAN_CACHE:
-        count = u->plan->cache_count;
-        if (index < count) *bytes = u->plan->caches[index].bytes;
+        count = g->cache_count;
+        if (index < count) *bytes = u->plan->caches[g->first_cache + index].bytes;
         break;
-    case PLAN_INPUT:
-        *bytes = sizeof(float) * info->latent_channels * info->latent_height * info->latent_width;
-        break;
+    case PLAN_INPUT: *bytes = sizeof(float) * g->latent_channels * g->latent_height * g->latent_width; break;
     case PLAN_OUTPUT: *bytes = sizeof(float) * variant->frames * frame_pixels; break;
     default: count = 0;
     }
@@ -89,7 +88,7 @@ static bool block_bytes(const struct use *u, uint64_t *bytes) {
 
 static bool check_alive(const struct use *u, struct error *err) {
     if (u->view->space != PLAN_ARENA) return true;
-    const struct plan_variant_info *variant = &u->plan->info->variant[u->variant];
+    const struct plan_variant_info *variant = &u->program->variant[u->variant];
     const struct plan_buffer *b = &u->plan->buffers[variant->first_buffer + u->view->index];
     if (b->first_op <= u->op && u->op <= b->last_op) return true;
     return error_set(err, ERROR_INPUT, "%s: buffer %u is alive from operator %u to %u only", u->role,
@@ -121,11 +120,12 @@ static bool check_writable(const struct use *u, struct error *err) {
     return true;
 }
 
-static bool check_use(const struct plan *p, enum plan_variant v, uint32_t op, const char *role, uint32_t view,
-                      struct error *err) {
-    if (view >= p->view_count)
-        return error_set(err, ERROR_INPUT, "%s: view %u of %u", role, view, p->view_count);
-    struct use u = {p, v, op, role, &p->views[view]};
+// `u` is complete but for its role and view.
+static bool check_use(struct use u, const char *role, uint32_t view, struct error *err) {
+    if (view >= u.plan->view_count)
+        return error_set(err, ERROR_INPUT, "%s: view %u of %u", role, view, u.plan->view_count);
+    u.role = role;
+    u.view = &u.plan->views[view];
     uint64_t bytes = 0, floats = 0;
     if (!block_bytes(&u, &bytes)) {
         return error_set(err, ERROR_INPUT, "%s: view %u: no block %u in space %u", role, view, u.view->index,
@@ -166,20 +166,19 @@ static bool check_apart(const struct plan *p, const struct plan_op *op, struct e
     return true;
 }
 
-static bool check_views(const struct plan *p, enum plan_variant v, uint32_t i, const struct plan_op *op,
-                        struct error *err) {
+static bool check_views(const struct use *u, const struct plan_op *op, struct error *err) {
     const struct plan_op_rule *rule = &rules[op->kind];
     static const char *const roles[3] = {"input 0", "input 1", "input 2"};
     for (uint32_t k = 0; k < 3; k++) {
-        if (k < rule->inputs && !check_use(p, v, i, roles[k], op->in[k], err)) return false;
+        if (k < rule->inputs && !check_use(*u, roles[k], op->in[k], err)) return false;
         if (k >= rule->inputs && op->in[k] != PLAN_NONE) {
             return error_set(err, ERROR_INPUT, "%s: takes %u inputs", roles[k], rule->inputs);
         }
     }
-    if (!check_use(p, v, i, "output", op->out, err)) return false;
+    if (!check_use(*u, "output", op->out, err)) return false;
     if (op->scratch != PLAN_NONE && !rule->scratch) return error_set(err, ERROR_INPUT, "scratch: takes none");
-    if (op->scratch != PLAN_NONE && !check_use(p, v, i, "scratch", op->scratch, err)) return false;
-    return check_apart(p, op, err);
+    if (op->scratch != PLAN_NONE && !check_use(*u, "scratch", op->scratch, err)) return false;
+    return check_apart(u->plan, op, err);
 }
 
 static bool check_constants(const struct plan *p, const struct plan_op *op, struct error *err) {
@@ -200,14 +199,14 @@ static bool check_reserved(const struct plan_op *op, struct error *err) {
     return zero || error_set(err, ERROR_INPUT, "unused parameters are not zero");
 }
 
-static bool check_op(const struct plan *p, enum plan_variant v, uint32_t i, const struct plan_op *op,
-                     struct error *err) {
-    return check_views(p, v, i, op, err) && check_constants(p, op, err) && check_reserved(op, err) &&
-           plan_check_params(p, op, err);
+static bool check_op(const struct use *u, const struct plan_op *op, struct error *err) {
+    return check_views(u, op, err) && check_constants(u->plan, op, err) && check_reserved(op, err) &&
+           plan_check_params(u->plan, op, err);
 }
 
-static bool check_variant_ops(const struct plan *p, enum plan_variant v, struct error *err) {
-    const struct plan_variant_info *info = &p->info->variant[v];
+static bool check_variant_ops(const struct plan *p, const struct plan_program *g, enum plan_variant v,
+                              struct error *err) {
+    const struct plan_variant_info *info = &g->variant[v];
     for (uint32_t i = 0; i < info->op_count; i++) {
         const struct plan_op *op = &p->ops[info->first_op + i];
         if (plan_op_rule(op->kind) == NULL) {
@@ -218,7 +217,7 @@ static bool check_variant_ops(const struct plan *p, enum plan_variant v, struct 
                              "variant %d: operator %u: name at %u, the strings have %u bytes", v, i, op->name,
                              p->strings_size);
         }
-        if (!check_op(p, v, i, op, err)) {
+        if (!check_op(&(struct use){.plan = p, .program = g, .variant = v, .op = i}, op, err)) {
             return error_prefix(err, "variant %d: operator %u (%s %s)", v, i, plan_op_name(op->kind),
                                 plan_string(p, op->name));
         }
@@ -226,6 +225,6 @@ static bool check_variant_ops(const struct plan *p, enum plan_variant v, struct 
     return true;
 }
 
-bool plan_check_ops(const struct plan *p, struct error *err) {
-    return check_variant_ops(p, PLAN_FIRST, err) && check_variant_ops(p, PLAN_STEADY, err);
+bool plan_check_ops(const struct plan *p, const struct plan_program *g, struct error *err) {
+    return check_variant_ops(p, g, PLAN_FIRST, err) && check_variant_ops(p, g, PLAN_STEADY, err);
 }

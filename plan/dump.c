@@ -11,15 +11,15 @@ static void dump_info(const struct plan *p, struct strbuf *out) {
     strbuf_printf(out, "plan version %u, %llu bytes, %s\n", p->header->version, (ull)p->header->file_size,
                   p->header->build);
     strbuf_printf(out, "model %s, form %s\n", plan_string(p, i->model_name), plan_string(p, i->form));
-    strbuf_printf(out, "latent %ux%ux%u, frame %ux%ux%u\n", i->latent_channels, i->latent_height,
-                  i->latent_width, i->frame_channels, i->frame_height, i->frame_width);
-    strbuf_printf(out, "caches %llu bytes, weights %llu bytes\n", (ull)i->cache_bytes, (ull)i->weight_bytes);
+    strbuf_printf(out, "weights %llu bytes\n", (ull)i->weight_bytes);
+    if (i->first_kept) strbuf_printf(out, "first_kept %u\n", i->first_kept);
+    for (uint32_t k = 0; k < p->note_count; k++) strbuf_printf(out, "note %s\n", plan_string(p, p->notes[k]));
 }
 
-static void dump_caches(const struct plan *p, struct strbuf *out) {
-    strbuf_printf(out, "\ncaches: %u\n", p->cache_count);
-    for (uint32_t i = 0; i < p->cache_count; i++) {
-        const struct plan_cache *c = &p->caches[i];
+static void dump_caches(const struct plan *p, const struct plan_program *g, struct strbuf *out) {
+    strbuf_printf(out, "\ncaches: %u\n", g->cache_count);
+    for (uint32_t i = 0; i < g->cache_count; i++) {
+        const struct plan_cache *c = &p->caches[g->first_cache + i];
         strbuf_printf(out, "  %s: %ux%ux%ux%u at %llu, %llu bytes, of %s\n", plan_string(p, c->name),
                       c->frames, c->height, c->width, c->channels, (ull)c->offset, (ull)c->bytes,
                       plan_string(p, c->producer));
@@ -91,8 +91,9 @@ static void dump_op(const struct plan *p, uint32_t i, const struct plan_op *op, 
     dump_view(p, "out", op->out, out);
 }
 
-static void dump_variant(const struct plan *p, enum plan_variant v, struct strbuf *out) {
-    const struct plan_variant_info *i = &p->info->variant[v];
+static void dump_variant(const struct plan *p, const struct plan_program *g, enum plan_variant v,
+                         struct strbuf *out) {
+    const struct plan_variant_info *i = &g->variant[v];
     strbuf_printf(out, "\n%s: %u frames, arena %llu bytes, lower bound %llu\n", variant_names[v], i->frames,
                   (ull)i->arena_bytes, (ull)i->lower_bound_bytes);
     strbuf_printf(out, " buffers: %u\n", i->buffer_count);
@@ -105,10 +106,18 @@ static void dump_variant(const struct plan *p, enum plan_variant v, struct strbu
     for (uint32_t k = 0; k < i->op_count; k++) dump_op(p, k, &p->ops[i->first_op + k], out);
 }
 
+static void dump_program(const struct plan *p, uint32_t i, struct strbuf *out) {
+    const struct plan_program *g = &p->programs[i];
+    strbuf_printf(out, "\nprogram %u: latent %ux%ux%u, frame %ux%ux%u, caches %llu bytes\n", i,
+                  g->latent_channels, g->latent_height, g->latent_width, g->frame_channels, g->frame_height,
+                  g->frame_width, (ull)g->cache_bytes);
+    dump_caches(p, g, out);
+    dump_variant(p, g, PLAN_FIRST, out);
+    if (plan_has_steady(g)) dump_variant(p, g, PLAN_STEADY, out);
+}
+
 void plan_dump(const struct plan *p, struct strbuf *out) {
     dump_info(p, out);
-    dump_caches(p, out);
     dump_constants(p, out);
-    dump_variant(p, PLAN_FIRST, out);
-    dump_variant(p, PLAN_STEADY, out);
+    for (uint32_t i = 0; i < p->program_count; i++) dump_program(p, i, out);
 }

@@ -54,12 +54,11 @@ static void add_winograd(const struct plan *p, const struct plan_op *op, struct 
     f->workspace = max(f->workspace, plan_winograd_workspace_bytes(&g));
 }
 
-void plan_forecast(const struct plan *plan, struct plan_forecast *f) {
-    const struct plan_info *info = plan->info;
-    *f = (struct plan_forecast){.base = BASE_BYTES, .caches = info->cache_bytes};
+void plan_forecast(const struct plan *plan, const struct plan_program *g, struct plan_forecast *f) {
+    *f = (struct plan_forecast){.base = BASE_BYTES, .caches = g->cache_bytes};
     uint64_t attention = 0;
-    for (uint32_t i = 0; i < plan->op_count; i++) {
-        const struct plan_op *op = &plan->ops[i];
+    for (uint32_t i = 0; i < plan_program_ops(g); i++) {
+        const struct plan_op *op = &plan->ops[g->variant[PLAN_FIRST].first_op + i];
         if (op->kind == PLAN_OP_CONV) {
             if (op->params.conv.algorithm == PLAN_CONV_DIRECT) add_direct(plan, op, f);
             else add_winograd(plan, op, f);
@@ -68,14 +67,14 @@ void plan_forecast(const struct plan *plan, struct plan_forecast *f) {
         }
     }
     f->workspace += attention;
-    uint64_t frame = sizeof(float) * info->frame_channels * info->frame_height * info->frame_width;
+    uint64_t frame = sizeof(float) * g->frame_channels * g->frame_height * g->frame_width;
     uint32_t frames = 0;
     for (int v = 0; v < PLAN_VARIANTS; v++) {
-        f->arena = max(f->arena, info->variant[v].arena_bytes);
-        frames = info->variant[v].frames > frames ? info->variant[v].frames : frames;
+        f->arena = max(f->arena, g->variant[v].arena_bytes);
+        frames = g->variant[v].frames > frames ? g->variant[v].frames : frames;
     }
     f->input_output =
-        frames * frame + sizeof(float) * info->latent_channels * info->latent_height * info->latent_width;
+        frames * frame + sizeof(float) * g->latent_channels * g->latent_height * g->latent_width;
     // Opening a plan reads all of it once, before anything else is allocated.
     uint64_t step = f->caches + f->arena + f->workspace + f->input_output;
     f->total = max(f->weights_packed + max(f->preparation, step), plan->header->file_size) + f->base;

@@ -1,7 +1,8 @@
 // The plan: what the compiler hands to the runtime. docs/plan-format.md is its specification.
 //
-// A plan holds two variants of one decoder step. FIRST decodes latent frame 0, STEADY every later one. Both
-// are straight lists of operators over views of memory; they share the weights and the caches. Memory is
+// A plan holds one or more programs: one decoder for several latent sizes, which share the weights. A program
+// is two variants of one decoder step. FIRST decodes latent frame 0, STEADY every later one (a plan for images
+// has no STEADY). Both are straight lists of operators over views of memory; they share the caches. Memory is
 // divided into spaces: INPUT (the latent frame that the caller gives), OUTPUT (the frames that the caller
 // takes), CACHE (one persistent arena, zero before frame 0) and ARENA (scratch, nothing in it outlives a
 // step).
@@ -19,9 +20,10 @@
 
 #define PLAN_MAGIC "WANCPLAN"
 enum {
-    PLAN_VERSION = 1,
+    PLAN_VERSION = 2,
     PLAN_ALIGNMENT = 64,        // of sections, constants, buffers and caches
     PLAN_NONE = 0xffffffffu,    // no view, no constant
+    PLAN_MAX_PROGRAMS = 64,     // their sizes are compared pair by pair
     PLAN_MAX_OPS = 1 << 20,     // per variant
     PLAN_MAX_BUFFERS = 1 << 14, // per variant; their overlaps are checked pair by pair
     PLAN_MAX_DIM = 1 << 24,     // of any extent in a view
@@ -37,12 +39,14 @@ enum plan_variant { PLAN_FIRST, PLAN_STEADY, PLAN_VARIANTS };
 enum plan_section_kind {
     PLAN_SECTION_INFO = 1,  // one struct plan_info
     PLAN_SECTION_STRINGS,   // NUL-terminated UTF-8; a string is named by its offset; offset 0 is ""
-    PLAN_SECTION_CACHES,    // struct plan_cache
-    PLAN_SECTION_CONSTANTS, // struct plan_constant
-    PLAN_SECTION_BUFFERS,   // struct plan_buffer, of FIRST then of STEADY
-    PLAN_SECTION_VIEWS,     // struct plan_view, shared by both variants
-    PLAN_SECTION_OPS,       // struct plan_op, of FIRST then of STEADY
-    PLAN_SECTION_SHAPES,    // struct plan_shape: for the report only
+    PLAN_SECTION_NOTES,     // uint32_t, strings: what the compiler warned of
+    PLAN_SECTION_PROGRAMS,  // struct plan_program; what belongs to one lies in the order of the programs
+    PLAN_SECTION_CACHES,    // struct plan_cache, of each program
+    PLAN_SECTION_CONSTANTS, // struct plan_constant, shared by all programs
+    PLAN_SECTION_BUFFERS,   // struct plan_buffer, of each program's FIRST, then of its STEADY
+    PLAN_SECTION_VIEWS,     // struct plan_view, shared by all variants
+    PLAN_SECTION_OPS,       // struct plan_op, of each program's FIRST, then of its STEADY
+    PLAN_SECTION_SHAPES,    // struct plan_shape, of each program: for the report only
     PLAN_SECTION_WEIGHTS,   // the bytes of the constants
     PLAN_SECTION_KINDS,
 };
@@ -64,6 +68,15 @@ struct plan_section {
     uint64_t checksum; // XXH3-64 of the bytes
 };
 
+struct plan_info {
+    uint32_t model_name;   // string: the ONNX file's name
+    uint32_t form;         // string: "full", "pair", ...
+    uint32_t first_kept;   // of the first step's frames, how many (the last ones) are video; 0: all
+    uint32_t reserved;     // 0
+    uint64_t weight_bytes; // of the constants, before packing
+};
+
+// A STEADY without operators is absent: the plan decodes one latent frame.
 struct plan_variant_info {
     uint32_t frames; // video frames that one step emits
     uint32_t first_op, op_count;
@@ -73,18 +86,18 @@ struct plan_variant_info {
     uint64_t lower_bound_bytes; // the largest sum of sizes alive at once: no planner can need less
 };
 
-struct plan_info {
+// One latent size. Programs have different sizes; channels and numbers of frames are the same in all.
+struct plan_program {
     uint32_t latent_channels, latent_height, latent_width;
     uint32_t frame_channels, frame_height, frame_width;
+    uint32_t first_cache, cache_count;
+    uint32_t first_shape, shape_count;
+    uint64_t cache_bytes; // of the cache arena
     struct plan_variant_info variant[PLAN_VARIANTS];
-    uint64_t cache_bytes;  // of the cache arena
-    uint64_t weight_bytes; // of the constants, before packing
-    uint32_t model_name;   // string: the ONNX file's name
-    uint32_t form;         // string: "full", "pair", ...
 };
 
-// `frames` x `height` x `width` x `channels` floats, in any order of dimensions, kept between steps. Caches
-// are listed by ascending offset.
+// `frames` x `height` x `width` x `channels` floats, in any order of dimensions, kept between steps. Those
+// of a program are listed by ascending offset.
 struct plan_cache {
     uint32_t name, producer; // strings: "c0"; the node whose input it keeps
     uint32_t frames, height, width, channels;
@@ -113,8 +126,8 @@ enum plan_space { PLAN_ARENA, PLAN_CACHE, PLAN_INPUT, PLAN_OUTPUT, PLAN_SPACES }
 //     base(space, index) + offset + t*frame_stride + y*row_stride + x*pixel_stride + c*channel_stride
 // (offset and strides in floats). base is the buffer or cache `index`; INPUT and OUTPUT have one block each
 // (index 0): the latent frame [channels][height][width] and the frames [frames][channels][height][width].
-// An index in the ARENA is one of the buffers of the variant whose operator uses the view; both variants may
-// share it. Views that are written must not have two elements at one address; those that are read may (a
+// An index in the ARENA is one of the buffers of the variant, one in CACHE one of the caches of the program,
+// whose operator uses the view; any of them may share it. Views that are written must not have two elements at one address; those that are read may (a
 // stride of 0).
 struct plan_view {
     uint32_t space, index;
@@ -232,7 +245,7 @@ struct plan_shape {
     uint32_t symbolic;            // string: the model's own shape, "1x384x2T-1x60x104"; "" where it had none
     uint32_t first, steady;       // strings: output shapes, "" where the variant has no such operator
     uint32_t first_in, steady_in; // strings: input shapes
-    uint32_t cache;               // index of its cache or PLAN_NONE
+    uint32_t cache;               // index of its cache in the program, or PLAN_NONE
 };
 
 // A plan in memory, mapped from a file. All pointers point into the map.
@@ -242,6 +255,10 @@ struct plan {
     const struct plan_info *info;
     const char *strings;
     uint32_t strings_size;
+    const uint32_t *notes;
+    uint32_t note_count;
+    const struct plan_program *programs;
+    uint32_t program_count;
     const struct plan_cache *caches;
     uint32_t cache_count;
     const struct plan_constant *constants;
@@ -267,10 +284,22 @@ bool plan_check(struct plan *plan, const unsigned char *data, size_t size, struc
 
 static inline const char *plan_string(const struct plan *p, uint32_t offset) { return p->strings + offset; }
 
+// The video's part of the first step's frames.
+static inline uint32_t plan_first_kept(const struct plan *p) {
+    return p->info->first_kept ? p->info->first_kept : p->programs[0].variant[PLAN_FIRST].frames;
+}
+static inline bool plan_has_steady(const struct plan_program *g) {
+    return g->variant[PLAN_STEADY].op_count > 0;
+}
+// The operators of both variants, which lie behind each other from variant[PLAN_FIRST].first_op on.
+static inline uint32_t plan_program_ops(const struct plan_program *g) {
+    return g->variant[PLAN_FIRST].op_count + g->variant[PLAN_STEADY].op_count;
+}
+
 // The floats spanned by a view from its first to one past its last element.
 uint64_t plan_view_extent(const struct plan_view *v);
 
-// What a run will take, in bytes (plan/forecast.c; each formula is given there).
+// What a run of one program will take, in bytes (plan/forecast.c; each formula is given there).
 struct plan_forecast {
     uint64_t weights_packed; // XNNPACK's own copies, both variants
     uint64_t preparation;    // transformed weights on their way there; freed before the first step
@@ -280,7 +309,8 @@ struct plan_forecast {
     uint64_t base;           // program and libraries
     uint64_t total;          // peak resident set to expect: the sum of what is there at one time
 };
-void plan_forecast(const struct plan *plan, struct plan_forecast *forecast);
+void plan_forecast(const struct plan *plan, const struct plan_program *program,
+                   struct plan_forecast *forecast);
 
 // Text: everything in the plan (`wanc dump`), and the report for people (`wanc report`).
 void plan_dump(const struct plan *plan, struct strbuf *out);

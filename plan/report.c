@@ -1,4 +1,5 @@
-// The report for people: shapes in both variants, the caches, and where the memory goes.
+// The report for people: shapes in both variants, the caches, and where the memory goes. Of a plan for several
+// latent sizes a table of what each takes, then the same for each.
 #include "plan/check.h"
 
 #include <stdio.h>
@@ -52,19 +53,19 @@ static void shape_cells(const struct plan *p, const struct plan_shape *s, struct
     r->cells[4] = plan_string(p, s->node);
 }
 
-static void report_shapes(const struct plan *p, struct strbuf *out) {
+static void report_shapes(const struct plan *p, const struct plan_program *g, struct strbuf *out) {
     static const char *const head[SHAPE_COLUMNS] = {"operator", "model", "first", "steady", "node"};
     size_t widths[SHAPE_COLUMNS] = {0};
     struct shape_row r;
     widen(widths, head, SHAPE_COLUMNS);
-    for (uint32_t i = 0; i < p->shape_count; i++) {
-        shape_cells(p, &p->shapes[i], &r);
+    for (uint32_t i = 0; i < g->shape_count; i++) {
+        shape_cells(p, &p->shapes[g->first_shape + i], &r);
         widen(widths, r.cells, SHAPE_COLUMNS);
     }
-    strbuf_printf(out, "\nShapes: %u operators (first: step 0; steady: every later step)\n", p->shape_count);
+    strbuf_printf(out, "\nShapes: %u operators (first: step 0; steady: every later step)\n", g->shape_count);
     row(out, head, widths, SHAPE_COLUMNS);
-    for (uint32_t i = 0; i < p->shape_count; i++) {
-        shape_cells(p, &p->shapes[i], &r);
+    for (uint32_t i = 0; i < g->shape_count; i++) {
+        shape_cells(p, &p->shapes[g->first_shape + i], &r);
         row(out, r.cells, widths, SHAPE_COLUMNS);
     }
 }
@@ -86,31 +87,31 @@ static void cache_cells(const struct plan *p, const struct plan_cache *c, struct
     r->cells[3] = plan_string(p, c->producer);
 }
 
-static void report_caches(const struct plan *p, struct strbuf *out) {
+static void report_caches(const struct plan *p, const struct plan_program *g, struct strbuf *out) {
     static const char *const head[CACHE_COLUMNS] = {"cache", "frames x h x w x c", "bytes", "input of"};
     size_t widths[CACHE_COLUMNS] = {0};
     struct cache_row r;
     char total[32];
     widen(widths, head, CACHE_COLUMNS);
-    for (uint32_t i = 0; i < p->cache_count; i++) {
-        cache_cells(p, &p->caches[i], &r);
+    for (uint32_t i = 0; i < g->cache_count; i++) {
+        cache_cells(p, &p->caches[g->first_cache + i], &r);
         widen(widths, r.cells, CACHE_COLUMNS);
     }
-    strbuf_printf(out, "\nCaches: %u, %s\n", p->cache_count, format_bytes(total, p->info->cache_bytes));
+    strbuf_printf(out, "\nCaches: %u, %s\n", g->cache_count, format_bytes(total, g->cache_bytes));
     row(out, head, widths, CACHE_COLUMNS);
-    for (uint32_t i = 0; i < p->cache_count; i++) {
-        cache_cells(p, &p->caches[i], &r);
+    for (uint32_t i = 0; i < g->cache_count; i++) {
+        cache_cells(p, &p->caches[g->first_cache + i], &r);
         row(out, r.cells, widths, CACHE_COLUMNS);
     }
 }
 
 // ---- memory
 
-static void report_arenas(const struct plan *p, struct strbuf *out) {
+static void report_arenas(const struct plan_program *g, struct strbuf *out) {
     static const char *const names[PLAN_VARIANTS] = {"first", "steady"};
     strbuf_add(out, "\nScratch arena\n");
-    for (int v = 0; v < PLAN_VARIANTS; v++) {
-        const struct plan_variant_info *i = &p->info->variant[v];
+    for (int v = 0; v < (plan_has_steady(g) ? PLAN_VARIANTS : PLAN_STEADY); v++) {
+        const struct plan_variant_info *i = &g->variant[v];
         char arena[32], bound[32];
         double over = i->lower_bound_bytes == 0
                           ? 0
@@ -121,9 +122,9 @@ static void report_arenas(const struct plan *p, struct strbuf *out) {
     }
 }
 
-static void report_forecast(const struct plan *p, struct strbuf *out) {
+static void report_forecast(const struct plan *p, const struct plan_program *g, struct strbuf *out) {
     struct plan_forecast f;
-    plan_forecast(p, &f);
+    plan_forecast(p, g, &f);
     const struct {
         const char *name;
         uint64_t bytes;
@@ -145,15 +146,87 @@ static void report_forecast(const struct plan *p, struct strbuf *out) {
     }
 }
 
+static void report_program(const struct plan *p, const struct plan_program *g, struct strbuf *out) {
+    report_shapes(p, g, out);
+    report_caches(p, g, out);
+    report_arenas(g, out);
+    report_forecast(p, g, out);
+}
+
+// ---- several sizes
+
+enum { SIZE_COLUMNS = 8 };
+
+struct size_row {
+    char text[SIZE_COLUMNS][32];
+    const char *cells[SIZE_COLUMNS];
+};
+
+static void size_cells(const struct plan *p, const struct plan_program *g, struct size_row *r) {
+    struct plan_forecast f;
+    plan_forecast(p, g, &f);
+    const uint64_t bytes[] = {f.weights_packed, f.caches, f.arena, f.workspace, f.input_output, f.total};
+    snprintf(r->text[0], sizeof r->text[0], "%ux%u", g->latent_height, g->latent_width);
+    snprintf(r->text[1], sizeof r->text[1], "%ux%u", g->frame_height, g->frame_width);
+    for (int i = 0; i < 6; i++) format_bytes(r->text[2 + i], bytes[i]);
+    for (int i = 0; i < SIZE_COLUMNS; i++) r->cells[i] = r->text[i];
+}
+
+static void report_sizes(const struct plan *p, struct strbuf *out) {
+    static const char *const head[SIZE_COLUMNS] = {"latent",  "frame",   "weights",           "caches",
+                                                   "scratch", "kernels", "latent and frames", "peak memory"};
+    size_t widths[SIZE_COLUMNS] = {0};
+    struct size_row r;
+    widen(widths, head, SIZE_COLUMNS);
+    for (uint32_t i = 0; i < p->program_count; i++) {
+        size_cells(p, &p->programs[i], &r);
+        widen(widths, r.cells, SIZE_COLUMNS);
+    }
+    strbuf_printf(out, "\nSizes: %u, each a run of its own; the plan has the weights once\n",
+                  p->program_count);
+    row(out, head, widths, SIZE_COLUMNS);
+    for (uint32_t i = 0; i < p->program_count; i++) {
+        size_cells(p, &p->programs[i], &r);
+        row(out, r.cells, widths, SIZE_COLUMNS);
+    }
+}
+
+// ---- the whole
+
+static void report_stream(const struct plan *p, const struct plan_program *g, struct strbuf *out) {
+    uint32_t first = g->variant[PLAN_FIRST].frames;
+    strbuf_printf(out, "latent %ux%ux%u -> ", g->latent_channels, g->latent_height, g->latent_width);
+    if (plan_has_steady(g)) {
+        strbuf_printf(out, "%u frame%s in the first step, %u in every later one, of %ux%ux%u\n", first,
+                      first == 1 ? "" : "s", g->variant[PLAN_STEADY].frames, g->frame_channels,
+                      g->frame_height, g->frame_width);
+    } else {
+        strbuf_printf(out, "%u frame%s of %ux%ux%u; this plan decodes one latent frame\n", first,
+                      first == 1 ? "" : "s", g->frame_channels, g->frame_height, g->frame_width);
+    }
+    if (plan_first_kept(p) != first)
+        strbuf_printf(out, "of the first step's %u frames the last %u belong to the video\n", first,
+                      plan_first_kept(p));
+}
+
+static void report_notes(const struct plan *p, struct strbuf *out) {
+    if (p->note_count > 0) strbuf_add(out, "\nNotes of the compiler\n");
+    for (uint32_t i = 0; i < p->note_count; i++) strbuf_printf(out, "  %s\n", plan_string(p, p->notes[i]));
+}
+
 void plan_report(const struct plan *p, struct strbuf *out) {
     const struct plan_info *i = p->info;
     strbuf_printf(out, "%s (%s), plan version %u, %s\n", plan_string(p, i->model_name),
                   plan_string(p, i->form), p->header->version, p->header->build);
-    strbuf_printf(out, "latent %ux%ux%u -> %u frame in the first step, %u in every later one, of %ux%ux%u\n",
-                  i->latent_channels, i->latent_height, i->latent_width, i->variant[PLAN_FIRST].frames,
-                  i->variant[PLAN_STEADY].frames, i->frame_channels, i->frame_height, i->frame_width);
-    report_shapes(p, out);
-    report_caches(p, out);
-    report_arenas(p, out);
-    report_forecast(p, out);
+    if (p->program_count == 1) report_stream(p, p->programs, out);
+    report_notes(p, out);
+    if (p->program_count > 1) report_sizes(p, out);
+    for (uint32_t k = 0; k < p->program_count; k++) {
+        const struct plan_program *g = &p->programs[k];
+        if (p->program_count > 1) {
+            strbuf_printf(out, "\n---- %ux%u\n", g->latent_height, g->latent_width);
+            report_stream(p, g, out);
+        }
+        report_program(p, g, out);
+    }
 }

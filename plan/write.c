@@ -26,11 +26,18 @@ struct fill {
     const void *context;
 };
 
+// A program being built: pointers to it stay valid.
+struct program {
+    struct plan_program info;
+    struct table caches, shapes, buffers[PLAN_VARIANTS], ops[PLAN_VARIANTS];
+};
+
 struct plan_writer {
     struct arena *arena;
     struct plan_info info;
-    struct table strings, string_offsets, caches, constants, fills, views, shapes;
-    struct table buffers[PLAN_VARIANTS], ops[PLAN_VARIANTS];
+    struct program *programs[PLAN_MAX_PROGRAMS], *current;
+    int program_count;
+    struct table strings, string_offsets, notes, constants, fills, views;
     struct interner known_strings, known_views;
     uint64_t weights_size;
 };
@@ -47,23 +54,30 @@ struct plan_writer *plan_writer_new(struct arena *arena) {
     struct plan_writer *w = arena_alloc(arena, sizeof *w);
     w->arena = arena;
     w->strings.element = 1;
-    w->string_offsets.element = sizeof(uint32_t);
-    w->caches.element = sizeof(struct plan_cache);
+    w->string_offsets.element = w->notes.element = sizeof(uint32_t);
     w->constants.element = sizeof(struct plan_constant);
     w->fills.element = sizeof(struct fill);
     w->views.element = sizeof(struct plan_view);
-    w->shapes.element = sizeof(struct plan_shape);
-    for (int v = 0; v < PLAN_VARIANTS; v++) {
-        w->buffers[v].element = sizeof(struct plan_buffer);
-        w->ops[v].element = sizeof(struct plan_op);
-    }
     plan_writer_string(w, ""); // offset 0
     return w;
 }
 
-struct plan_info *plan_writer_info(struct plan_writer *w) {
-    return &w->info;
+struct plan_program *plan_writer_add_program(struct plan_writer *w) {
+    if (w->program_count == PLAN_MAX_PROGRAMS) return NULL;
+    struct program *g = w->programs[w->program_count++] = arena_alloc(w->arena, sizeof *g);
+    g->caches.element = sizeof(struct plan_cache);
+    g->shapes.element = sizeof(struct plan_shape);
+    for (int v = 0; v < PLAN_VARIANTS; v++) {
+        g->buffers[v].element = sizeof(struct plan_buffer);
+        g->ops[v].element = sizeof(struct plan_op);
+    }
+    w->current = g;
+    return &g->info;
 }
+
+struct plan_program *plan_writer_program(struct plan_writer *w) { return &w->current->info; }
+
+struct plan_info *plan_writer_info(struct plan_writer *w) { return &w->info; }
 
 // ---- interning: equal strings and equal views share one entry
 
@@ -147,8 +161,17 @@ uint32_t plan_writer_view(struct plan_writer *w, struct plan_view view) {
 
 // ---- the other tables
 
+// Equal notes are said once.
+void plan_writer_note(struct plan_writer *w, const char *text) {
+    uint32_t note = plan_writer_string(w, text);
+    for (size_t i = 0; i < w->notes.count; i++) {
+        if (*(uint32_t *)table_at(&w->notes, i) == note) return;
+    }
+    table_add(w->arena, &w->notes, &note);
+}
+
 uint32_t plan_writer_cache(struct plan_writer *w, struct plan_cache cache) {
-    return table_add(w->arena, &w->caches, &cache);
+    return table_add(w->arena, &w->current->caches, &cache);
 }
 
 uint32_t plan_writer_constant(struct plan_writer *w, const char *name, uint32_t count, plan_fill_fn *fill,
@@ -163,26 +186,36 @@ uint32_t plan_writer_constant(struct plan_writer *w, const char *name, uint32_t 
 }
 
 uint32_t plan_writer_buffer(struct plan_writer *w, enum plan_variant v, struct plan_buffer buffer) {
-    return table_add(w->arena, &w->buffers[v], &buffer);
+    return table_add(w->arena, &w->current->buffers[v], &buffer);
 }
 
 uint32_t plan_writer_op(struct plan_writer *w, enum plan_variant v, struct plan_op op) {
-    return table_add(w->arena, &w->ops[v], &op);
+    return table_add(w->arena, &w->current->ops[v], &op);
 }
 
 void plan_writer_shape(struct plan_writer *w, struct plan_shape shape) {
-    table_add(w->arena, &w->shapes, &shape);
+    table_add(w->arena, &w->current->shapes, &shape);
+}
+
+// The program's parts lie behind those of the programs before it; `next` counts them.
+static void complete_program(struct program *g, struct plan_program *next) {
+    g->info.first_cache = next->first_cache;
+    g->info.first_shape = next->first_shape;
+    next->first_cache += g->info.cache_count = (uint32_t)g->caches.count;
+    next->first_shape += g->info.shape_count = (uint32_t)g->shapes.count;
+    struct plan_variant_info *n = &next->variant[0];
+    for (int v = 0; v < PLAN_VARIANTS; v++) {
+        struct plan_variant_info *i = &g->info.variant[v];
+        i->first_op = n->first_op;
+        i->first_buffer = n->first_buffer;
+        n->first_op += i->op_count = (uint32_t)g->ops[v].count;
+        n->first_buffer += i->buffer_count = (uint32_t)g->buffers[v].count;
+    }
 }
 
 static void complete_info(struct plan_writer *w) {
-    uint32_t op = 0, buffer = 0;
-    for (int v = 0; v < PLAN_VARIANTS; v++) {
-        struct plan_variant_info *i = &w->info.variant[v];
-        i->first_op = op;
-        i->first_buffer = buffer;
-        op += i->op_count = (uint32_t)w->ops[v].count;
-        buffer += i->buffer_count = (uint32_t)w->buffers[v].count;
-    }
+    struct plan_program next = {0};
+    for (int i = 0; i < w->program_count; i++) complete_program(w->programs[i], &next);
     w->info.weight_bytes = 0;
     for (size_t i = 0; i < w->constants.count; i++) {
         w->info.weight_bytes += ((struct plan_constant *)table_at(&w->constants, i))->bytes;
@@ -235,6 +268,30 @@ static bool put_tables(struct output *o, uint32_t kind, const struct table *tabl
     return ok && end_section(o, kind);
 }
 
+// The section that each program has `n` tables of.
+static bool put_parts(struct output *o, const struct plan_writer *w, uint32_t kind,
+                      const struct table *(*part)(const struct program *g), int n) {
+    struct table tables[PLAN_MAX_PROGRAMS * PLAN_VARIANTS];
+    for (int i = 0; i < w->program_count; i++) {
+        for (int k = 0; k < n; k++) tables[n * i + k] = part(w->programs[i])[k];
+    }
+    return put_tables(o, kind, tables, n * w->program_count);
+}
+
+static const struct table *caches_of(const struct program *g) { return &g->caches; }
+static const struct table *shapes_of(const struct program *g) { return &g->shapes; }
+static const struct table *buffers_of(const struct program *g) { return g->buffers; }
+static const struct table *ops_of(const struct program *g) { return g->ops; }
+
+static bool put_programs(struct output *o, const struct plan_writer *w) {
+    struct table tables[PLAN_MAX_PROGRAMS];
+    for (int i = 0; i < w->program_count; i++) {
+        struct plan_program *g = &w->programs[i]->info;
+        tables[i] = (struct table){(unsigned char *)g, 1, 1, sizeof *g};
+    }
+    return put_tables(o, PLAN_SECTION_PROGRAMS, tables, w->program_count);
+}
+
 static bool put_constant(struct output *o, const struct plan_constant *c, const struct fill *fill,
                          float *chunk) {
     for (uint64_t first = 0; first < c->count; first += CHUNK_FLOATS) {
@@ -258,12 +315,13 @@ static bool put_sections(struct output *o, const struct plan_writer *w) {
     struct table info = {(unsigned char *)&w->info, 1, 1, sizeof w->info};
     return put_tables(o, PLAN_SECTION_INFO, &info, 1) &&
            put_tables(o, PLAN_SECTION_STRINGS, &w->strings, 1) &&
-           put_tables(o, PLAN_SECTION_CACHES, &w->caches, 1) &&
+           put_tables(o, PLAN_SECTION_NOTES, &w->notes, 1) && put_programs(o, w) &&
+           put_parts(o, w, PLAN_SECTION_CACHES, caches_of, 1) &&
            put_tables(o, PLAN_SECTION_CONSTANTS, &w->constants, 1) &&
-           put_tables(o, PLAN_SECTION_BUFFERS, w->buffers, PLAN_VARIANTS) &&
+           put_parts(o, w, PLAN_SECTION_BUFFERS, buffers_of, PLAN_VARIANTS) &&
            put_tables(o, PLAN_SECTION_VIEWS, &w->views, 1) &&
-           put_tables(o, PLAN_SECTION_OPS, w->ops, PLAN_VARIANTS) &&
-           put_tables(o, PLAN_SECTION_SHAPES, &w->shapes, 1) && put_weights(o, w);
+           put_parts(o, w, PLAN_SECTION_OPS, ops_of, PLAN_VARIANTS) &&
+           put_parts(o, w, PLAN_SECTION_SHAPES, shapes_of, 1) && put_weights(o, w);
 }
 
 #if defined(__x86_64__)

@@ -13,20 +13,24 @@ typedef void plan_fill_fn(const void *context, uint64_t first, uint64_t count, f
 struct plan_writer; // lives in the arena given to plan_writer_new; nothing to free
 
 struct plan_writer *plan_writer_new(struct arena *arena);
-struct plan_info *
-plan_writer_info(struct plan_writer *w); // to be filled in; counts and weight_bytes are set on write
+struct plan_info *plan_writer_info(struct plan_writer *w); // to be filled in; weight_bytes is set on write
 
-// Each returns the index (or string offset) to use in other tables. Equal strings and equal views share one
-// entry.
+// Starts a program: caches, shapes, buffers and operators that are added from now on are its own. To be filled
+// in; indices and counts are set on write. NULL when the plan has PLAN_MAX_PROGRAMS.
+struct plan_program *plan_writer_add_program(struct plan_writer *w);
+struct plan_program *plan_writer_program(struct plan_writer *w); // the one started last
+
+// Each returns the index (or string offset) to use in other tables: of a cache within its program, of a buffer
+// within its variant. Equal strings and equal views share one entry.
 uint32_t plan_writer_string(struct plan_writer *w, const char *text);
 uint32_t plan_writer_cache(struct plan_writer *w, struct plan_cache cache);
 uint32_t plan_writer_view(struct plan_writer *w, struct plan_view view);
 uint32_t plan_writer_constant(struct plan_writer *w, const char *name, uint32_t count, plan_fill_fn *fill,
                               const void *context);
-// Buffers and operators of FIRST come before those of STEADY; the index is within the variant.
 uint32_t plan_writer_buffer(struct plan_writer *w, enum plan_variant v, struct plan_buffer buffer);
 uint32_t plan_writer_op(struct plan_writer *w, enum plan_variant v, struct plan_op op);
 void plan_writer_shape(struct plan_writer *w, struct plan_shape shape);
+void plan_writer_note(struct plan_writer *w, const char *text);
 
 // Writes PATH (beside it, then renamed). The written file is mapped and verified by plan_check before the
 // rename, so that a plan on disk is always one that the runtime accepts.

@@ -1,5 +1,5 @@
-// A session: memory, thread pool and prepared operators for one plan, and the loop over a variant's
-// operators.
+// A session: memory, thread pool and prepared operators for one program of a plan, and the loop over a
+// variant's operators.
 #define _GNU_SOURCE
 #include "runtime/session.h"
 
@@ -24,10 +24,10 @@ static float *view_base(const struct rt_session *s, enum plan_variant variant, c
     const struct plan *p = s->plan;
     switch (v->space) {
     case PLAN_ARENA: {
-        const struct plan_buffer *buffers = p->buffers + p->info->variant[variant].first_buffer;
+        const struct plan_buffer *buffers = p->buffers + s->program->variant[variant].first_buffer;
         return (float *)(s->arena.data + buffers[v->index].offset);
     }
-    case PLAN_CACHE: return (float *)(s->caches.data + p->caches[v->index].offset);
+    case PLAN_CACHE: return (float *)(s->caches.data + p->caches[s->program->first_cache + v->index].offset);
     case PLAN_INPUT: return (float *)s->input.data;
     default: return (float *)s->output.data;
     }
@@ -67,26 +67,30 @@ static bool describe(const struct rt_op *op, struct error *err) {
     return error_prefix(err, "operator %s (%s)", op->name, plan_op_name(op->plan->kind));
 }
 
+static struct rt_op *variant_ops(const struct rt_session *s, enum plan_variant variant) {
+    return s->ops + (variant == PLAN_FIRST ? 0 : s->program->variant[PLAN_FIRST].op_count);
+}
+
 static bool open_ops(struct rt_session *s, enum plan_variant variant, struct error *err) {
-    const struct plan_variant_info *info = &s->plan->info->variant[variant];
-    for (uint32_t i = info->first_op; i < info->first_op + info->op_count; i++) {
-        struct rt_op *op = &s->ops[i];
-        resolve(s, variant, &s->plan->ops[i], op);
+    const struct plan_variant_info *info = &s->program->variant[variant];
+    for (uint32_t i = 0; i < info->op_count; i++) {
+        struct rt_op *op = &variant_ops(s, variant)[i];
+        resolve(s, variant, &s->plan->ops[info->first_op + i], op);
         if (op->kernel->prepare != NULL && !op->kernel->prepare(s, op, err)) return describe(op, err);
     }
     return true;
 }
 
 static bool open_memory(struct rt_session *s, struct error *err) {
-    const struct plan_info *info = s->plan->info;
+    const struct plan_program *g = s->program;
     uint64_t arena = 0, frames = 0;
     for (int v = 0; v < PLAN_VARIANTS; v++) {
-        if (info->variant[v].arena_bytes > arena) arena = info->variant[v].arena_bytes;
-        if (info->variant[v].frames > frames) frames = info->variant[v].frames;
+        if (g->variant[v].arena_bytes > arena) arena = g->variant[v].arena_bytes;
+        if (g->variant[v].frames > frames) frames = g->variant[v].frames;
     }
-    uint64_t latent = sizeof(float) * info->latent_channels * info->latent_height * info->latent_width;
-    uint64_t frame = sizeof(float) * info->frame_channels * info->frame_height * info->frame_width;
-    return rt_block_new(&s->caches, info->cache_bytes, "caches", err) &&
+    uint64_t latent = sizeof(float) * g->latent_channels * g->latent_height * g->latent_width;
+    uint64_t frame = sizeof(float) * g->frame_channels * g->frame_height * g->frame_width;
+    return rt_block_new(&s->caches, g->cache_bytes, "caches", err) &&
            rt_block_new(&s->arena, arena, "scratch arena", err) &&
            rt_block_new(&s->input, latent, "latent frame", err) &&
            rt_block_new(&s->output, frames * frame, "video frames", err);
@@ -111,10 +115,12 @@ static bool open_pool(struct rt_session *s, unsigned threads, struct error *err)
     return s->pool != NULL || error_set(err, ERROR_MEMORY, "cannot start %u threads", threads);
 }
 
-bool rt_session_open(struct rt_session *s, const struct plan *plan, unsigned threads, struct error *err) {
-    *s = (struct rt_session){.plan = plan};
-    s->ops = calloc(plan->op_count, sizeof *s->ops);
-    if (s->ops == NULL) error_set(err, ERROR_MEMORY, "out of memory for %u operators", plan->op_count);
+bool rt_session_open(struct rt_session *s, const struct plan *plan, const struct plan_program *program,
+                     unsigned threads, struct error *err) {
+    *s = (struct rt_session){.plan = plan, .program = program};
+    uint32_t count = plan_program_ops(program);
+    s->ops = calloc(count, sizeof *s->ops);
+    if (s->ops == NULL) error_set(err, ERROR_MEMORY, "out of memory for %u operators", count);
     if (s->ops != NULL && open_pool(s, threads, err) && open_memory(s, err) && open_ops(s, PLAN_FIRST, err) &&
         open_ops(s, PLAN_STEADY, err) && rt_block_new(&s->workspace, s->workspace_bytes, "workspace", err)) {
         return true;
@@ -124,7 +130,7 @@ bool rt_session_open(struct rt_session *s, const struct plan *plan, unsigned thr
 }
 
 void rt_session_close(struct rt_session *s) {
-    for (uint32_t i = 0; s->ops != NULL && i < s->plan->op_count; i++) {
+    for (uint32_t i = 0; s->ops != NULL && i < plan_program_ops(s->program); i++) {
         struct rt_op *op = &s->ops[i];
         if (op->kernel != NULL && op->kernel->destroy != NULL) op->kernel->destroy(op);
     }
@@ -139,9 +145,8 @@ void rt_session_close(struct rt_session *s) {
 }
 
 bool rt_session_run(struct rt_session *s, enum plan_variant variant, struct error *err) {
-    const struct plan_variant_info *info = &s->plan->info->variant[variant];
-    for (uint32_t i = info->first_op; i < info->first_op + info->op_count; i++) {
-        struct rt_op *op = &s->ops[i];
+    for (uint32_t i = 0; i < s->program->variant[variant].op_count; i++) {
+        struct rt_op *op = &variant_ops(s, variant)[i];
         if (!op->kernel->run(s, op, err)) return describe(op, err);
     }
     return true;

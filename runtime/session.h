@@ -32,10 +32,11 @@ struct rt_op {
 
 struct rt_session {
     const struct plan *plan;
+    const struct plan_program *program; // of the plan
     pthreadpool_t pool;
     struct rt_block caches, arena, workspace, input, output;
     size_t workspace_bytes; // what the operators prepared so far ask for
-    struct rt_op *ops;      // as in the plan: FIRST, then STEADY
+    struct rt_op *ops;      // of the program: FIRST, then STEADY
 };
 
 // One row per plan_op_kind. `prepare` (may be NULL) makes op->state; `run` does one step's work; `destroy`
@@ -47,9 +48,10 @@ struct rt_kernel {
 };
 extern const struct rt_kernel rt_kernels[PLAN_OP_KINDS];
 
-bool rt_session_open(struct rt_session *s, const struct plan *plan, unsigned threads, struct error *err);
+bool rt_session_open(struct rt_session *s, const struct plan *plan, const struct plan_program *program,
+                     unsigned threads, struct error *err);
 void rt_session_close(struct rt_session *s);
-// Runs all operators of a variant.
+// Runs all operators of a variant, which must not be absent.
 bool rt_session_run(struct rt_session *s, enum plan_variant variant, struct error *err);
 
 // True for success; otherwise says which call of XNNPACK refused.

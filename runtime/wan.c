@@ -8,12 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert((int)WAN_MAX_SIZES == (int)PLAN_MAX_PROGRAMS, "public and file limits are the same");
+
 struct wan_plan {
     struct plan plan;
 };
 
 struct wan_session {
     struct rt_session rt;
+    bool all_frames;        // also those of the first step that are not video
     enum plan_variant next; // the variant of the next send
     uint32_t frames, taken; // of the last send
     bool failed;            // a step stopped half-way: the caches are not usable
@@ -64,30 +67,68 @@ void wan_plan_close(struct wan_plan *plan) {
     free(plan);
 }
 
-void wan_plan_get_params(const struct wan_plan *plan, struct wan_plan_params *params) {
-    const struct plan_info *i = plan->plan.info;
+int wan_plan_get_size(const struct wan_plan *plan, size_t index, struct wan_plan_params *params) {
+    if (index >= plan->plan.program_count) return 0;
+    const struct plan_program *g = &plan->plan.programs[index];
     struct plan_forecast forecast;
-    plan_forecast(&plan->plan, &forecast);
-    *params = (struct wan_plan_params){.latent_channels = i->latent_channels,
-                                       .latent_height = i->latent_height,
-                                       .latent_width = i->latent_width,
-                                       .frame_channels = i->frame_channels,
-                                       .frame_height = i->frame_height,
-                                       .frame_width = i->frame_width,
-                                       .first_frames = i->variant[PLAN_FIRST].frames,
-                                       .steady_frames = i->variant[PLAN_STEADY].frames,
+    plan_forecast(&plan->plan, g, &forecast);
+    *params = (struct wan_plan_params){.latent_channels = g->latent_channels,
+                                       .latent_height = g->latent_height,
+                                       .latent_width = g->latent_width,
+                                       .frame_channels = g->frame_channels,
+                                       .frame_height = g->frame_height,
+                                       .frame_width = g->frame_width,
+                                       .first_frames = g->variant[PLAN_FIRST].frames,
+                                       .first_kept = plan_first_kept(&plan->plan),
+                                       .steady_frames = g->variant[PLAN_STEADY].frames,
                                        .peak_bytes = forecast.total};
+    return 1;
+}
+
+void wan_plan_get_params(const struct wan_plan *plan, struct wan_plan_params *params) {
+    wan_plan_get_size(plan, 0, params); // every plan has one
+}
+
+const char *wan_plan_note(const struct wan_plan *plan, size_t index) {
+    const struct plan *p = &plan->plan;
+    return index < p->note_count ? plan_string(p, p->notes[index]) : NULL;
+}
+
+static const struct plan_program *find_program(const struct plan *p, const struct wan_session_params *params,
+                                               struct error *err) {
+    if (params->latent_height == 0 && params->latent_width == 0) return p->programs;
+    struct strbuf sizes = {0};
+    for (uint32_t i = 0; i < p->program_count; i++) {
+        const struct plan_program *g = &p->programs[i];
+        if (g->latent_height == params->latent_height && g->latent_width == params->latent_width) return g;
+    }
+    for (uint32_t i = 0; i < p->program_count; i++) {
+        strbuf_printf(&sizes, "%s%ux%u", i ? ", " : "", p->programs[i].latent_height,
+                      p->programs[i].latent_width);
+    }
+    error_set(err, ERROR_INPUT, "latents of %ux%u: the plan has %s", params->latent_height,
+              params->latent_width, strbuf_text(&sizes));
+    strbuf_free(&sizes);
+    return NULL;
+}
+
+static bool open_session(struct wan_session *s, const struct plan *p, const struct wan_session_params *params,
+                         struct error *err) {
+    const struct plan_program *g = find_program(p, params, err);
+    s->all_frames = params->all_frames != 0;
+    return g != NULL && rt_session_open(&s->rt, p, g, params->threads, err);
 }
 
 struct wan_session *wan_session_new(const struct wan_plan *plan, const struct wan_session_params *params,
                                     struct wan_error *error) {
+    static const struct wan_session_params defaults;
     struct error err = {0};
     struct wan_session *s = calloc(1, sizeof *s);
     if (s == NULL) {
         fail(error, WAN_ERROR_MEMORY, "out of memory");
         return NULL;
     }
-    if (rt_session_open(&s->rt, &plan->plan, params == NULL ? 0 : params->threads, &err)) return s;
+    if (open_session(s, &plan->plan, params == NULL ? &defaults : params, &err)) return s;
     report(error, &err);
     free(s);
     return NULL;
@@ -100,11 +141,11 @@ void wan_session_free(struct wan_session *session) {
 }
 
 // One NaN in a latent would spread over the caches and spoil all later frames.
-static bool check_latent(const struct plan_info *info, const float *latent, struct error *err) {
+static bool check_latent(const struct plan_program *g, const float *latent, struct error *err) {
     const float *v = latent;
-    for (uint32_t c = 0; c < info->latent_channels; c++) {
-        for (uint32_t y = 0; y < info->latent_height; y++) {
-            for (uint32_t x = 0; x < info->latent_width; x++, v++) {
+    for (uint32_t c = 0; c < g->latent_channels; c++) {
+        for (uint32_t y = 0; y < g->latent_height; y++) {
+            for (uint32_t x = 0; x < g->latent_width; x++, v++) {
                 if (isfinite(*v)) continue;
                 return error_set(err, ERROR_INPUT,
                                  "latent: %g at channel %u, row %u, column %u; expected a finite number",
@@ -117,10 +158,10 @@ static bool check_latent(const struct plan_info *info, const float *latent, stru
 
 // Finite latents can still overflow: such frames must not leave as if they were video.
 static bool check_frames(const struct wan_session *s, struct error *err) {
-    const struct plan_info *info = s->rt.plan->info;
-    size_t frame = (size_t)info->frame_channels * info->frame_height * info->frame_width;
+    const struct plan_program *g = s->rt.program;
+    size_t frame = (size_t)g->frame_channels * g->frame_height * g->frame_width;
     const float *v = (const float *)s->rt.output.data;
-    for (uint32_t t = 0; t < info->variant[s->next].frames; t++) {
+    for (uint32_t t = 0; t < g->variant[s->next].frames; t++) {
         float sum = 0; // NaN and infinity survive the multiplication by zero and the sum
         for (size_t i = 0; i < frame; i++) sum += 0.0f * v[t * frame + i];
         if (sum != 0 || isnan(sum)) {
@@ -134,9 +175,9 @@ static bool check_frames(const struct wan_session *s, struct error *err) {
 }
 
 static bool step(struct wan_session *s, const float *latent, struct error *err) {
-    const struct plan_info *info = s->rt.plan->info;
-    if (!check_latent(info, latent, err)) return false;
-    size_t count = (size_t)info->latent_channels * info->latent_height * info->latent_width;
+    const struct plan_program *g = s->rt.program;
+    if (!check_latent(g, latent, err)) return false;
+    size_t count = (size_t)g->latent_channels * g->latent_height * g->latent_width;
     memcpy(s->rt.input.data, latent, count * sizeof(float));
     s->failed = !rt_session_run(&s->rt, s->next, err) || !check_frames(s, err);
     return !s->failed;
@@ -148,17 +189,20 @@ wan_status wan_session_send(struct wan_session *s, const float *latent, struct w
     if (s->taken != s->frames) {
         return fail(error, WAN_ERROR_STATE, "frames of the previous latent were not received yet");
     }
+    if (s->next == PLAN_STEADY && !plan_has_steady(s->rt.program)) {
+        return fail(error, WAN_ERROR_STATE, "this plan decodes one latent frame");
+    }
     if (!step(s, latent, &err)) return report(error, &err);
-    s->frames = s->rt.plan->info->variant[s->next].frames;
-    s->taken = 0;
+    s->frames = s->rt.program->variant[s->next].frames;
+    s->taken = s->next == PLAN_FIRST && !s->all_frames ? s->frames - plan_first_kept(s->rt.plan) : 0;
     s->next = PLAN_STEADY;
     return WAN_OK;
 }
 
 const float *wan_session_receive(struct wan_session *s) {
     if (s->taken == s->frames) return NULL;
-    const struct plan_info *info = s->rt.plan->info;
-    size_t frame = (size_t)info->frame_channels * info->frame_height * info->frame_width;
+    const struct plan_program *g = s->rt.program;
+    size_t frame = (size_t)g->frame_channels * g->frame_height * g->frame_width;
     return (const float *)s->rt.output.data + frame * s->taken++;
 }
 

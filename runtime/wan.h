@@ -14,7 +14,14 @@
 //
 // The first latent frame of a video gives wan_plan_params.first_frames video frames (1 for Wan 2.1), every
 // later one steady_frames (4). A session keeps the decoder's caches between sends; its memory does not grow
-// with the video.
+// with the video. A plan for images has steady_frames 0 and decodes one latent frame. Some decoders emit more
+// frames in their first step than belong to the video: then first_kept is below first_frames, and a session
+// gives the last first_kept of them only, unless it was asked for all.
+//
+// A plan may be for several latent sizes; a session decodes one of them:
+//
+//     for (size_t i = 0; wan_plan_get_size(plan, i, &shape); i++) ...; // shape.latent_height x latent_width
+//     struct wan_session_params params = {.latent_height = 30, .latent_width = 52};
 //
 // Ownership: whoever opens closes. A plan must outlive its sessions. Plans are immutable and may be shared by
 // sessions in several threads; a session belongs to one thread at a time.
@@ -32,11 +39,11 @@ extern "C" {
 
 typedef enum wan_status {
     WAN_OK = 0,
-    WAN_ERROR_INPUT,       // the plan file is malformed, or a latent holds NaN or infinity
+    WAN_ERROR_INPUT, // the plan file is malformed or not for this size, or a latent holds NaN or infinity
     WAN_ERROR_UNSUPPORTED, // this machine or this XNNPACK cannot run the plan
     WAN_ERROR_IO,          // the plan cannot be opened, read or mapped
     WAN_ERROR_MEMORY,      // an allocation failed
-    WAN_ERROR_STATE,       // frames of the previous send were not received yet
+    WAN_ERROR_STATE,       // frames of the previous send were not received, or there is no later step
     WAN_ERROR_INTERNAL,    // a bug in libwan
 } wan_status;
 
@@ -48,22 +55,32 @@ struct wan_error {
 struct wan_plan;
 struct wan_session;
 
-// Shapes of a plan. Latents are [latent_channels][latent_height][latent_width] per frame, video frames are
+enum { WAN_MAX_SIZES = 64 }; // of one plan
+
+// Shapes of a plan at one of its sizes. Latents are [latent_channels][latent_height][latent_width] per frame, video frames are
 // [frame_channels][frame_height][frame_width].
 struct wan_plan_params {
     uint32_t latent_channels, latent_height, latent_width;
     uint32_t frame_channels, frame_height, frame_width;
-    uint32_t first_frames, steady_frames;
-    uint64_t peak_bytes; // resident memory that one session is expected to need
+    uint32_t first_frames, first_kept; // emitted by the first step, and those (the last) that are video
+    uint32_t steady_frames;            // 0: the plan decodes one latent frame
+    uint64_t peak_bytes;               // resident memory that one session is expected to need
 };
 
 struct wan_session_params {
     unsigned threads; // 0: one per core that the process may run on; at most 1024. More than cores is slow
+    uint32_t latent_height, latent_width; // a size of the plan; 0, 0: its first one
+    int all_frames;                       // not 0: all of the first step's frames, not the kept ones alone
 };
 
 struct wan_plan *wan_plan_open(const char *path, struct wan_error *error);
 void wan_plan_close(struct wan_plan *plan); // NULL is allowed
+// Of the plan's first size, which often is the only one. Sizes differ in heights, widths and memory.
 void wan_plan_get_params(const struct wan_plan *plan, struct wan_plan_params *params);
+// Of size `index`, counted from 0 in the order in which they were compiled. 0 past the last one, else 1.
+int wan_plan_get_size(const struct wan_plan *plan, size_t index, struct wan_plan_params *params);
+// What the compiler warned of, one line each, counted from 0; NULL past the last one. Owned by the plan.
+const char *wan_plan_note(const struct wan_plan *plan, size_t index);
 
 // Allocates the caches and the arena and packs the weights. `params` NULL means all defaults.
 struct wan_session *wan_session_new(const struct wan_plan *plan, const struct wan_session_params *params,
@@ -71,7 +88,8 @@ struct wan_session *wan_session_new(const struct wan_plan *plan, const struct wa
 void wan_session_free(struct wan_session *session); // NULL is allowed
 
 // Decodes one latent frame: float[latent_channels][latent_height][latent_width], copied before the call
-// returns. All frames of the previous send must have been received. A latent that is refused
+// returns. All frames of the previous send must have been received. Where the plan decodes one latent frame, a
+// second one is refused with WAN_ERROR_STATE until the session is reset. A latent that is refused
 // (WAN_ERROR_INPUT, WAN_ERROR_STATE) leaves the stream as it was; after any other error the session must be
 // reset.
 wan_status wan_session_send(struct wan_session *session, const float *latent, struct wan_error *error);

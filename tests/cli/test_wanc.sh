@@ -55,6 +55,37 @@ contains "inspect: frames of later steps" "later steps give: f32\[1,3,4," "$work
 run inspect "$first" "$steady"
 contains "inspect: a pair" "^form  *pair" "$work/stdout"
 
+# ---- several latent sizes in one plan
+
+fresh
+run compile "$full" $size --latent-size 2x2,5x1 -o many
+same "several sizes: silent" "0 many " "$status $(ls -A) $(cat "$work/stderr" "$work/stdout")"
+cp many "$work/many"
+run compile "$full" --latent-size 3x5,2x2,5x1 -o again
+same "several sizes: repeated or with commas, the same plan" same "$(cmp many again && echo same)"
+weights() { "$program" report "$1" | sed -n 's/^Memory of a run (weights in the plan: \(.*\))$/\1/p' | sort -u; }
+same "several sizes: the weights are in the plan once" "$(weights "$work/plan")" "$(weights many)"
+run report many
+same "report: a table of sizes" "3x5 2x2 5x1" "$(awk '/^  latent  frame/ { t = 1; next } /^$/ { t = 0 } t { print $1 }' "$work/stdout" | tr '\n' ' ' | sed 's/ $//')"
+contains "report: every size" "^---- 5x1" "$work/stdout"
+same "report: the details of each" 3 "$(grep -c "^Caches: 32" "$work/stdout")"
+run dump many
+same "dump: every size" "program 0: latent 16x3x5 program 2: latent 16x5x1" \
+    "$(sed -n 's/^\(program [02]: latent [0-9x]*\),.*/\1/p' "$work/stdout" | tr '\n' ' ' | sed 's/ $//')"
+same "dump: the constants once" 1 "$(grep -c "^constants:" "$work/stdout")"
+run compile "$full" --latent-size 3x5,2x2 --stop-after specialise
+same "--stop-after: each size, named" "# latent size 3x5 # latent size 2x2" "$(grep '^# latent' "$work/stdout" | tr '\n' ' ' | sed 's/ $//')"
+same "--stop-after: as for that size alone" same \
+    "$(sed '1,/^# latent size 2x2$/d' "$work/stdout" >"$work/two"; "$program" compile "$full" --latent-size 2x2 --stop-after specialise | cmp - "$work/two" && echo same)"
+run compile "$full" --latent-size 3x5,2x2 --print-after specialise -o plan
+same "--print-after: each size, named" 2 "$(grep -A 1 '^# latent size' "$work/stdout" | grep -c '^# after specialise')"
+refused "a size twice" 2 "latent-size: 3x5 is given twice" compile "$full" $size --latent-size 2x2,3x5 -o plan
+refused "an empty size" 2 "expected HxW with numbers from 1 to 4096, found ''" compile "$full" --latent-size 3x5, -o plan
+refused "no size between commas" 2 "found ''" compile "$full" --latent-size 3x5,,2x2 -o plan
+refused "something behind a size" 2 "found '3x5;2x2'" compile "$full" "--latent-size=3x5;2x2" -o plan
+refused "65 sizes" 2 "more than 64 sizes" compile "$full" --latent-size "$(seq -s, 1 65 | sed 's/[0-9]*/&x1/g')" -o plan
+refused "one size that the model does not have" 2 "their height cannot be 4" compile "$first" "$steady" --latent-size 3x5,4x4 -o plan
+
 run report "$work/plan"
 contains "report: shapes of both steps" "4x24x40x4" "$work/stdout"
 contains "report: the arena and its lower bound" "lower bound" "$work/stdout"

@@ -1,11 +1,11 @@
 #!/bin/sh
 # The command line of wanrun: every output format, every kind of bad input, full disks, signals, pipes.
 #
-#     test_wanrun.sh WANC WANRUN NPY_TOOL PROBE_VIDEO SOURCE
+#     test_wanrun.sh WANC WANRUN NPY_TOOL PROBE_VIDEO COMPILE_IR SOURCE
 #
 # Prints TAP. Decoders and latents are those of tests/data/tiny (frames of 24x40) and column (40x8).
 set -u
-wanc=$(realpath "$1") wanrun=$(realpath "$2") npy=$(realpath "$3") probe=$(realpath "$4") data=$(realpath "$5")/tests/data
+wanc=$(realpath "$1") wanrun=$(realpath "$2") npy=$(realpath "$3") probe=$(realpath "$4") compile_ir=$(realpath "$5") data=$(realpath "$6")/tests/data
 tool=wanrun program=$wanrun
 . "$(dirname "$0")/cases.sh"
 small_disk=$work/small-disk
@@ -114,6 +114,94 @@ run "$plan" "$work/one.npy" -o one.mp4
 same "1 latent frame: .mp4" "h264 40x24 1 frames" "$("$probe" one.mp4 2>&1 | cut -d' ' -f1-4)"
 run "$plan" "$work/one.npy" -o one.png
 same "1 latent frame: .png" "png 40x24 1 frames" "$("$probe" one.png 2>&1 | cut -d' ' -f1-4)"
+
+"$npy" make "$work/first.npy" '<f4' 4,16,3,5 7
+"$npy" transpose "$work/first.npy" "$work/second.npy"
+fresh
+run "$plan" "$work/first.npy" -o first.npy
+run "$plan" "$work/second.npy" -o second.npy
+same "[T,C,h,w] is read as [C,T,h,w]" "<f4 1,3,13,24,40 0" "$("$npy" shape first.npy) $(cmp first.npy second.npy >/dev/null 2>&1; echo $?)"
+"$npy" make "$work/first.npy" '<f2' 1,4,16,3,5 7
+"$npy" transpose "$work/first.npy" "$work/second.npy"
+run "$plan" "$work/first.npy" -o first.npy
+run "$plan" "$work/second.npy" -o second.npy
+same "[1,T,C,h,w] is read as [1,C,T,h,w]" "<f4 1,3,13,24,40 0" "$("$npy" shape first.npy) $(cmp first.npy second.npy >/dev/null 2>&1; echo $?)"
+"$npy" make "$work/square.npy" '<f4' 16,16,3,5 7
+"$npy" slice "$work/square.npy" "$work/sixteen.npy" 3
+run "$plan" "$work/square.npy" -o all.npy
+run "$plan" "$work/sixteen.npy" -o head.npy
+same "as many frames as channels: the channels come first" 0 "$("$npy" prefix head.npy all.npy >/dev/null; echo $?)"
+
+# ---- several latent sizes
+
+"$wanc" compile "$data/tiny/full.onnx" -o "$work/many.plan" --latent-size 5x1,3x5 2>"$work/stderr" ||
+    fail "compile several sizes" "wanc failed"
+"$wanc" compile "$data/tiny/full.onnx" -o "$work/tall.plan" --latent-size 5x1 2>"$work/stderr"
+fresh
+run "$work/many.plan" "$latents" -o out.npy
+same "several sizes: the latents choose" 0 "$(cmp out.npy "$work/frames.npy" >/dev/null 2>&1; echo $?)"
+run "$work/many.plan" "$data/column/latents.npy" -o out.npy
+run "$work/tall.plan" "$data/column/latents.npy" -o alone.npy
+same "several sizes: the same bits as alone" "<f4 1,3,9,40,8 0" "$("$npy" shape out.npy) $(cmp out.npy alone.npy >/dev/null 2>&1; echo $?)"
+refused "several sizes: none fits" 1 "expected latents of shape \[1, 16, T, h, w\] with h x w of 5x1 or 3x5 by the plan, found \[1, 16, 3, 1, 7\]" \
+    "$work/many.plan" "$data/row/latents.npy"
+
+# ---- one latent frame, kept frames, warnings: decoders written as IR
+
+cat >"$work/image.ir" <<'END'
+module "full" "image.onnx"
+const @w: f32[3,2,3,1,1] = [0,0,1,0,0,0,0,0,0,0,0,1,0,0,0.5,0,0,0.5]
+graph @first(%x: f32[1,2,1,4,5]) {
+  %y = conv %x, @w {pads=[2,0,0,0,0,0], strides=[1,1,1]} "conv"
+  return %y
+}
+END
+step='%x: f32[1,2,1,4,5]) {
+  %y = conv %x, @w {pads=[0,0,0,0,0,0], strides=[1,1,1]} "conv"
+  %f = rearrange %y {pattern="1 (a:2 b:3) 1 c d -> 1 b a c d"}
+  %z = conv %f, @v {pads=[0,0,0,0,0,0], strides=[1,1,1]} "out"
+  return %z
+}'
+cat >"$work/flagged.ir" <<END
+module "pair" "flagged.onnx"
+first_kept 1
+const @w: f32[6,2,1,1,1] = [1,0,0,1,1,1,2,0,0,2,2,2]
+const @v: f32[3,3,1,1,1] = [0.1,0,0,0,0.1,0,0,0,0.1]
+graph @first($step
+graph @steady($step
+END
+"$compile_ir" "$work/image.plan" "$work/image.ir" && "$compile_ir" "$work/flagged.plan" "$work/flagged.ir" &&
+    "$compile_ir" "$work/warned.plan" --note "warning: caches of other frames" "$work/image.ir" ||
+    fail "compile IR" "compile_ir failed"
+"$npy" make "$work/image.npy" '<f4' 1,2,1,4,5 1
+"$npy" make "$work/three.npy" '<f4' 1,2,3,4,5 1
+"$npy" make "$work/three_first.npy" '<f4' 3,2,4,5 1
+
+fresh
+run "$work/image.plan" "$work/image.npy" -o out.npy
+same "one latent frame" "0 <f4 1,3,1,4,5" "$status $("$npy" shape out.npy)"
+refused "one latent frame: more are given" 1 "three.npy: this plan decodes one latent frame, found 3" \
+    "$work/image.plan" "$work/three.npy" -o out.npy
+refused "one latent frame: more are given, frames in front" 1 "this plan decodes one latent frame, found 3" \
+    "$work/image.plan" "$work/three_first.npy" -o out.npy
+same "report: one latent frame" 1 "$("$wanc" report "$work/image.plan" | grep -c 'this plan decodes one latent frame')"
+
+fresh
+run "$work/flagged.plan" "$work/three.npy" -o kept.npy
+run "$work/flagged.plan" "$work/three.npy" -o all.npy --all-frames
+same "first_kept: one frame of the first step" "<f4 1,3,5,4,5" "$("$npy" shape kept.npy)"
+same "--all-frames: all of them" "<f4 1,3,6,4,5" "$("$npy" shape all.npy)"
+same "first_kept: the last ones are kept" 0 "$("$npy" slice all.npy tail.npy 5 1; "$npy" diff tail.npy kept.npy)"
+same "first_kept: report" 1 "$("$wanc" report "$work/flagged.plan" | grep -c "of the first step's 2 frames the last 1 belong")"
+run "$plan" "$latents" -o all.npy --all-frames
+same "--all-frames: no other frames where all are kept" 0 "$(cmp all.npy "$work/frames.npy" >/dev/null 2>&1; echo $?)"
+
+fresh
+run "$work/warned.plan" "$work/image.npy" -o out.npy
+same "warnings of the compiler: once" "wanrun: warning: caches of other frames" "$(sed '/frames of 4x5 in/d' "$work/stderr")"
+run "$work/warned.plan" "$work/image.npy" -o out.npy --quiet
+same "warnings of the compiler: --quiet" "" "$(cat "$work/stderr")"
+same "warnings of the compiler: report" 1 "$("$wanc" report "$work/warned.plan" | grep -c '^  warning: caches of other frames$')"
 
 accepted() { # NAME VERSION HEADER
     "$npy" raw "$work/header.npy" "$2" "$3" 960

@@ -39,6 +39,7 @@ static void test_everything(void **state) {
                      "symbol %conv3d_10 \"1x384x2T-1x60x104\"\n"
                      "cache @c0: f32[2,3,5,4] \"conv in\" at 64\n"
                      "cache @c1: f32[1,4,2,3,5] \"\"\n"
+                     "first_kept 1\n"
                      "caches 544\n"
                      "const @w: f32[4,4,3,1,1] = opaque\n"
                      "const @i: i64[3] = [1,-1,1|4]\n"
@@ -204,8 +205,13 @@ static void test_fresh_names(void **state) {
 static const struct {
     const char *text, *message;
 } errors[] = {
-    {"graf", "t:1: expected symbol, cache, caches, const or graph, found 'graf'"},
-    {"\n\n%x", "t:3: expected symbol, cache, caches, const or graph, found 'x'"},
+    {"graf", "t:1: expected symbol, cache, caches, first_kept, const or graph, found 'graf'"},
+    {"first_kept 0", "t:1: expected a number of frames, found '0'"},
+    {"first_kept 99999999999999999999", "t:1: expected a number of frames, found '99999999999999999999'"},
+    {"first_kept -1", "t:1: expected a number of frames, found '-1'"},
+    {"first_kept", "t:1: expected a number of frames, found 'end of file'"},
+    {"first_kept 1x", "t:1: expected an integer, found '1x'"},
+    {"\n\n%x", "t:3: expected symbol, cache, caches, first_kept, const or graph, found 'x'"},
     {"module full", "t:1: expected the form as a string, found 'full'"},
     {"module \"full\"", "t:1: expected the model's name as a string, found 'end of file'"},
     {"module \"full", "t:1: expected the end of a string, found 'full'"},

@@ -244,6 +244,21 @@ static void test_context(void **state) {
     strbuf_free(&context);
 }
 
+static void test_first_kept(void **state) {
+    (void)state;
+    struct fixture f = make();
+    const int bad[] = {-1, IR_MAX_FIRST_FRAMES + 1};
+    for (int i = 0; i < 2; i++) {
+        struct error err = {0};
+        f.m->first_kept = bad[i];
+        assert_false(ir_verify(f.m, NULL, &err));
+        assert_non_null(strstr(err.message, "invalid IR: first_kept is "));
+    }
+    f.m->first_kept = 1;
+    assert_true(ir_verify(f.m, NULL, NULL));
+    ir_module_free(f.m);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_use_before_definition), cmocka_unit_test(test_removed_definition),
@@ -254,6 +269,7 @@ int main(void) {
         cmocka_unit_test(test_arity),                 cmocka_unit_test(test_node_list),
         cmocka_unit_test(test_producer),              cmocka_unit_test(test_empty_graph),
         cmocka_unit_test(test_branches),              cmocka_unit_test(test_context),
+        cmocka_unit_test(test_first_kept),
     };
     return cmocka_run_group_tests_name("ir verify", tests, NULL, NULL);
 }

@@ -123,7 +123,7 @@ static void add_op(struct plan_writer *w, const struct op_case *c, const uint32_
         if (c->scratch.frames == 0) continue;
         uint64_t bytes = view_end(&c->scratch) * sizeof(float);
         plan_writer_buffer(w, v, (struct plan_buffer){.name = op.name, .bytes = bytes});
-        plan_writer_info(w)->variant[v].arena_bytes = size_align(bytes, PLAN_ALIGNMENT);
+        plan_writer_program(w)->variant[v].arena_bytes = size_align(bytes, PLAN_ALIGNMENT);
     }
 }
 
@@ -135,13 +135,13 @@ const char *write_case(const struct op_case *c, size_t input_count, size_t outpu
         constants[i] =
             plan_writer_constant(w, "constant", c->constant_count[i], fill_from_memory, c->constant[i]);
     }
-    *plan_writer_info(w) = (struct plan_info){.latent_channels = 1,
-                                              .latent_height = 1,
-                                              .latent_width = (uint32_t)input_count,
-                                              .frame_channels = 1,
-                                              .frame_height = 1,
-                                              .frame_width = (uint32_t)output_count,
-                                              .variant = {{.frames = 1}, {.frames = 1}}};
+    *plan_writer_add_program(w) = (struct plan_program){.latent_channels = 1,
+                                                        .latent_height = 1,
+                                                        .latent_width = (uint32_t)input_count,
+                                                        .frame_channels = 1,
+                                                        .frame_height = 1,
+                                                        .frame_width = (uint32_t)output_count,
+                                                        .variant = {{.frames = 1}, {.frames = 1}}};
     add_op(w, c, constants);
     const char *path = test_path();
     return plan_writer_save(w, path, err) ? path : NULL;
@@ -154,7 +154,8 @@ static void run_steps(const char *path, const float *input, unsigned threads, fl
     struct wan_error error = {0};
     struct wan_plan *plan = wan_plan_open(path, &error);
     if (plan == NULL) fail_msg("%s", error.message);
-    struct wan_session *session = wan_session_new(plan, &(struct wan_session_params){threads}, &error);
+    struct wan_session *session =
+        wan_session_new(plan, &(struct wan_session_params){.threads = threads}, &error);
     if (session == NULL) fail_msg("%s", error.message);
     float *const results[2] = {first, steady};
     for (int i = 0; i < 2; i++) {

@@ -108,7 +108,7 @@ static const char *compile(const struct strbuf *text) {
     m->form = "pair", m->model_name = "test";
     const char *path = test_path(), *passes = "assign_layout sink_rearranges fuse_silu fuse_clamp fuse_interleave "
                                               "fuse_upsample choose_convs schedule plan_caches plan_memory";
-    bool ok = pass_run_named(&m, passes, &options, &err) && emit_plan(m, path, &err);
+    bool ok = pass_run_named(&m, passes, &options, &err) && emit_plan(&m, 1, path, &err);
     if (!ok) fail_msg("%s\n%s", err.message, text->data);
     ir_module_free(m);
     return path;
@@ -146,7 +146,7 @@ static void check_plan(const char *path, const struct tensor *latent, const stru
     assert_int_equal(params.frame_channels, first->c);
     assert_int_equal(params.frame_height, first->h);
     assert_int_equal(params.frame_width, first->w);
-    struct wan_session *session = wan_session_new(plan, &(struct wan_session_params){2}, &error);
+    struct wan_session *session = wan_session_new(plan, &(struct wan_session_params){.threads = 2}, &error);
     if (session == NULL) fail_msg("%s", error.message);
     check_step(session, latent, first);
     check_step(session, latent, steady);

@@ -23,35 +23,53 @@ static struct plan_op add_op(uint32_t a, uint32_t b, uint32_t to) {
     return op;
 }
 
-// One frame in the first step, the latent; two in every later one, the latent and the sum with the previous
-// latent.
-static const char *write_plan(struct arena *a) {
-    struct plan_writer *w = plan_writer_new(a);
-    *plan_writer_info(w) = (struct plan_info){.latent_channels = CHANNELS,
-                                              .latent_height = 2,
-                                              .latent_width = 3,
-                                              .frame_channels = CHANNELS,
-                                              .frame_height = 2,
-                                              .frame_width = 3,
-                                              .variant = {{.frames = 1}, {.frames = 2}},
-                                              .cache_bytes = LATENT * sizeof(float)};
+struct options {
+    bool wide;     // the plan has a second size, 2x6
+    bool image;    // no later steps
+    uint32_t kept; // the first step gives two frames like the others, of which so many belong to the video
+};
+
+static void add_program(struct plan_writer *w, uint32_t width, const struct options *o) {
+    uint64_t count = CHANNELS * 2 * width;
+    struct plan_program *g = plan_writer_add_program(w);
+    *g = (struct plan_program){.latent_channels = CHANNELS,
+                               .latent_height = 2,
+                               .latent_width = width,
+                               .frame_channels = CHANNELS,
+                               .frame_height = 2,
+                               .frame_width = width,
+                               .variant = {{.frames = o->kept ? 2 : 1}, {.frames = o->image ? 0 : 2}},
+                               .cache_bytes = count * sizeof(float)};
     plan_writer_cache(
-        w, (struct plan_cache){
-               .frames = 1, .height = 2, .width = 3, .channels = CHANNELS, .bytes = LATENT * sizeof(float)});
-    struct plan_view input = planar_view(1, 2, 3, CHANNELS), frame = input, second = input,
-                     cache = dense_view(1, 2, 3, CHANNELS);
+        w,
+        (struct plan_cache){
+            .frames = 1, .height = 2, .width = width, .channels = CHANNELS, .bytes = count * sizeof(float)});
+    struct plan_view input = planar_view(1, 2, width, CHANNELS), frame = input, second = input,
+                     cache = dense_view(1, 2, width, CHANNELS);
     input.space = PLAN_INPUT;
     frame.space = second.space = PLAN_OUTPUT;
-    second.offset = LATENT;
+    second.offset = count;
     cache.space = PLAN_CACHE;
     uint32_t in = plan_writer_view(w, input), out = plan_writer_view(w, frame),
              kept = plan_writer_view(w, cache);
     uint32_t sum = plan_writer_view(w, second);
     plan_writer_op(w, PLAN_FIRST, copy_op(in, out));
+    if (o->kept) plan_writer_op(w, PLAN_FIRST, add_op(in, kept, sum));
     plan_writer_op(w, PLAN_FIRST, copy_op(in, kept));
+    if (o->image) return;
     plan_writer_op(w, PLAN_STEADY, copy_op(in, out));
     plan_writer_op(w, PLAN_STEADY, add_op(in, kept, sum));
     plan_writer_op(w, PLAN_STEADY, copy_op(in, kept));
+}
+
+// One frame in the first step, the latent; two in every later one, the latent and the sum with the previous
+// latent.
+static const char *write_plan(struct arena *a, const struct options *o) {
+    struct plan_writer *w = plan_writer_new(a);
+    add_program(w, 3, o);
+    if (o->wide) add_program(w, 6, o);
+    plan_writer_info(w)->first_kept = o->kept;
+    plan_writer_note(w, "warning: a note");
     struct error err = {0};
     const char *path = test_path();
     if (!plan_writer_save(w, path, &err)) fail_msg("%s", err.message);
@@ -68,7 +86,7 @@ static struct fixture fixture;
 static int open_session(void **state) {
     test_setup(state);
     struct wan_error error = {0};
-    fixture.plan = wan_plan_open(write_plan(&fixture.arena), &error);
+    fixture.plan = wan_plan_open(write_plan(&fixture.arena, &(struct options){0}), &error);
     assert_non_null(fixture.plan);
     fixture.session = wan_session_new(fixture.plan, NULL, &error);
     assert_non_null(fixture.session);
@@ -100,6 +118,7 @@ static void test_stream(void **state) {
     wan_plan_get_params(fixture.plan, &params);
     assert_int_equal(params.latent_width, 3);
     assert_int_equal(params.first_frames, 1);
+    assert_int_equal(params.first_kept, 1);
     assert_int_equal(params.steady_frames, 2);
     assert_true(params.peak_bytes > 0);
     assert_null(wan_session_receive(fixture.session));
@@ -177,10 +196,112 @@ static void test_sessions_share_a_plan(void **state) {
     wan_session_free(other);
 }
 
+// The fixture's plan and session in place of those that were opened.
+static void reopen(const struct options *options, const struct wan_session_params *params) {
+    struct wan_error error = {0};
+    wan_session_free(fixture.session);
+    wan_plan_close(fixture.plan);
+    fixture.session = NULL;
+    fixture.plan = wan_plan_open(write_plan(&fixture.arena, options), &error);
+    if (fixture.plan == NULL) fail_msg("%s", error.message);
+    fixture.session = wan_session_new(fixture.plan, params, &error);
+    if (fixture.session == NULL) fail_msg("%s", error.message);
+}
+
+static void test_sizes(void **state) {
+    (void)state;
+    reopen(&(struct options){.wide = true},
+           &(struct wan_session_params){.latent_height = 2, .latent_width = 6});
+    struct wan_plan_params params[2], none;
+    assert_int_equal(wan_plan_get_size(fixture.plan, 0, &params[0]), 1);
+    assert_int_equal(wan_plan_get_size(fixture.plan, 1, &params[1]), 1);
+    assert_int_equal(wan_plan_get_size(fixture.plan, 2, &none), 0);
+    assert_int_equal(params[0].latent_width, 3);
+    assert_int_equal(params[1].latent_width, 6);
+    assert_int_equal(params[1].frame_width, 6);
+    struct wan_session *narrow = wan_session_new(fixture.plan, NULL, NULL); // the first one
+    const float *small = test_random(LATENT), *next = test_random(LATENT);
+    float *a = test_random(2 * LATENT), *b = test_random(2 * LATENT);
+    send(a);
+    assert_memory_equal(wan_session_receive(fixture.session), a, 2 * LATENT * sizeof *a);
+    assert_int_equal(wan_session_send(narrow, small, NULL), WAN_OK);
+    assert_memory_equal(wan_session_receive(narrow), small, LATENT * sizeof *small);
+    send(b); // each has caches of its own
+    assert_int_equal(wan_session_send(narrow, next, NULL), WAN_OK);
+    assert_non_null(wan_session_receive(fixture.session));
+    assert_non_null(wan_session_receive(narrow));
+    const float *wide_sum = wan_session_receive(fixture.session), *narrow_sum = wan_session_receive(narrow);
+    for (int i = 0; i < 2 * LATENT; i++) assert_true(wide_sum[i] == a[i] + b[i]);
+    for (int i = 0; i < LATENT; i++) assert_true(narrow_sum[i] == small[i] + next[i]);
+    wan_session_free(narrow);
+}
+
+static void test_no_such_size(void **state) {
+    (void)state;
+    reopen(&(struct options){.wide = true}, NULL);
+    struct wan_error error = {0};
+    const struct wan_session_params wanted[] = {{.latent_height = 3, .latent_width = 2}, {.latent_width = 6}};
+    for (int i = 0; i < 2; i++) {
+        assert_null(wan_session_new(fixture.plan, &wanted[i], &error));
+        assert_int_equal(error.status, WAN_ERROR_INPUT);
+        assert_non_null(strstr(error.message, "the plan has 2x3, 2x6"));
+    }
+}
+
+static void test_one_latent_frame(void **state) {
+    (void)state;
+    reopen(&(struct options){.image = true}, NULL);
+    struct wan_plan_params params;
+    wan_plan_get_params(fixture.plan, &params);
+    assert_int_equal(params.first_frames, 1);
+    assert_int_equal(params.steady_frames, 0);
+    for (int image = 0; image < 2; image++) {
+        const float *latent = test_random(LATENT);
+        struct wan_error error = {0};
+        send(latent);
+        expect_frame(latent, NULL);
+        assert_null(wan_session_receive(fixture.session));
+        assert_int_equal(wan_session_send(fixture.session, latent, &error), WAN_ERROR_STATE);
+        assert_string_equal(error.message, "this plan decodes one latent frame");
+        assert_null(wan_session_receive(fixture.session));
+        wan_session_reset(fixture.session);
+    }
+}
+
+static void test_first_kept(void **state) {
+    (void)state;
+    for (int all = 0; all < 2; all++) {
+        reopen(&(struct options){.kept = 1}, &(struct wan_session_params){.all_frames = all});
+        struct wan_plan_params params;
+        wan_plan_get_params(fixture.plan, &params);
+        assert_int_equal(params.first_frames, 2);
+        assert_int_equal(params.first_kept, 1);
+        const float *latent = test_random(LATENT), *zeros = test_alloc(LATENT, sizeof(float));
+        for (int video = 0; video < 2; video++) {
+            send(latent);
+            if (all) expect_frame(latent, NULL);
+            expect_frame(latent, zeros); // the last one
+            assert_null(wan_session_receive(fixture.session));
+            send(latent);
+            expect_frame(latent, NULL);
+            expect_frame(latent, latent);
+            wan_session_reset(fixture.session);
+        }
+    }
+}
+
+static void test_notes(void **state) {
+    (void)state;
+    assert_string_equal(wan_plan_note(fixture.plan, 0), "warning: a note");
+    assert_null(wan_plan_note(fixture.plan, 1));
+}
+
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_session, close_session)
-    const struct CMUnitTest tests[] = {TEST(test_stream), TEST(test_frames_must_be_received),
-                                       TEST(test_bad_latents), TEST(test_open_errors),
-                                       TEST(test_sessions_share_a_plan)};
+    const struct CMUnitTest tests[] = {
+        TEST(test_stream),       TEST(test_frames_must_be_received), TEST(test_bad_latents),
+        TEST(test_open_errors),  TEST(test_sessions_share_a_plan),   TEST(test_sizes),
+        TEST(test_no_such_size), TEST(test_one_latent_frame),        TEST(test_first_kept),
+        TEST(test_notes)};
     return cmocka_run_group_tests_name("session", tests, NULL, NULL);
 }

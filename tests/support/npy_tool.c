@@ -1,14 +1,14 @@
 // Makes and compares .npy files for tests, so that a test run needs no Python.
 //
-//     npy_tool make OUT TYPE SHAPE SEED      pseudo-random numbers in [-2, 2]; TYPE <f2 or <f4, SHAPE
-//     1,16,3,5,7 npy_tool raw OUT VERSION HEADER BYTES  a header as given, and that many zero bytes: for
-//     malformed files npy_tool poke FILE INDEX VALUE         overwrites one number (flat index) of a <f4
-//     file: nan, inf, 0.5 npy_tool shape FILE                    prints the type and shape, "<f4 1,3,9,16,24"
-//     npy_tool diff A B [LIMIT]              prints the largest difference; fails above LIMIT or where shapes
-//     differ npy_tool slice IN OUT COUNT            the first COUNT frames of IN (third axis from the end)
-//     npy_tool prefix SHORT LONG             are SHORT's frames the first ones of LONG, bit for bit? (third
-//     axis
-//                                            from the end)
+//     npy_tool make OUT TYPE SHAPE SEED         pseudo-random numbers in [-2, 2]; TYPE <f2 or <f4, SHAPE 1,16,3,5,7
+//     npy_tool raw OUT VERSION HEADER BYTES     a header as given, and that many zero bytes: for malformed files
+//     npy_tool poke FILE INDEX VALUE            overwrites one number (flat index) of a <f4 file: nan, inf, 0.5
+//     npy_tool shape FILE                       prints the type and shape, "<f4 1,3,9,16,24"
+//     npy_tool diff A B [LIMIT]                 prints the largest difference; fails above LIMIT or where shapes differ
+//     npy_tool slice IN OUT COUNT [FROM]        COUNT frames of IN (third axis from the end)
+//     npy_tool transpose IN OUT                 exchanges the fourth and the third axis from the end
+//     npy_tool prefix SHORT LONG                are SHORT's frames (third axis from the end) the first ones of LONG,
+//                                               bit for bit?
 //
 // Exit status: 0 yes, 1 no, 2 a file or the command line is wrong.
 #include "tests/support/npy_array.h"
@@ -80,26 +80,52 @@ static int make(const char *path, const char *type, const char *shape, const cha
     return 0;
 }
 
-static void write_sliced(FILE *f, const struct npy_array *a, size_t count, const char *header) {
+static void write_sliced(FILE *f, const struct npy_array *a, size_t from, size_t count, const char *header) {
     size_t outer = 1, inner = a->element_size, axis = a->rank - 3;
     for (unsigned i = 0; i < axis; i++) outer *= a->shape[i];
     for (size_t i = axis + 1; i < a->rank; i++) inner *= a->shape[i];
     write_header(f, 1, header);
-    for (size_t i = 0; i < outer; i++) fwrite(a->bytes + i * a->shape[axis] * inner, inner, count, f);
+    for (size_t i = 0; i < outer; i++)
+        fwrite(a->bytes + (i * a->shape[axis] + from) * inner, inner, count, f);
 }
 
-static int slice(const char *from, const char *to, const char *count_text) {
-    struct npy_array a = npy_load(from);
-    size_t count = strtoull(count_text, NULL, 10);
-    if (a.rank < 3 || count > a.shape[a.rank - 3]) npy_die("%s: fewer frames", from);
+static void header_text(const struct npy_array *a, const size_t *shape, char text[256]) {
+    int n = snprintf(text, 256, "{'descr': '%s', 'fortran_order': False, 'shape': (", a->type);
+    for (unsigned i = 0; i < a->rank; i++) n += snprintf(text + n, 256 - (size_t)n, "%zu, ", shape[i]);
+    snprintf(text + n, 256 - (size_t)n, "), }");
+}
+
+static int slice(const char *path, const char *to, const char *count_text, const char *from_text) {
+    struct npy_array a = npy_load(path);
+    size_t count = strtoull(count_text, NULL, 10), from = strtoull(from_text, NULL, 10), shape[NPY_MAX_RANK];
+    if (a.rank < 3 || from + count > a.shape[a.rank - 3]) npy_die("%s: fewer frames", path);
     char text[256];
-    int n = snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (", a.type);
-    for (unsigned i = 0; i < a.rank; i++) {
-        n += snprintf(text + n, sizeof text - (size_t)n, "%zu, ", i == a.rank - 3 ? count : a.shape[i]);
-    }
-    snprintf(text + n, sizeof text - (size_t)n, "), }");
+    memcpy(shape, a.shape, sizeof shape);
+    shape[a.rank - 3] = count;
+    header_text(&a, shape, text);
     FILE *f = open_file(to, "wb");
-    write_sliced(f, &a, count, text);
+    write_sliced(f, &a, from, count, text);
+    close_file(f, to);
+    npy_free(&a);
+    return 0;
+}
+
+static int transpose(const char *path, const char *to) {
+    struct npy_array a = npy_load(path);
+    if (a.rank < 4) npy_die("%s: fewer axes", path);
+    size_t axis = a.rank - 4, rows = a.shape[axis], columns = a.shape[axis + 1], shape[NPY_MAX_RANK];
+    size_t inner = a.shape[axis + 2] * a.shape[axis + 3] * a.element_size;
+    char text[256];
+    memcpy(shape, a.shape, sizeof shape);
+    shape[axis] = columns, shape[axis + 1] = rows;
+    header_text(&a, shape, text);
+    FILE *f = open_file(to, "wb");
+    write_header(f, 1, text);
+    for (size_t i = 0; i < a.count * a.element_size / inner; i++) {
+        size_t outer = i / (rows * columns), rest = i % (rows * columns);
+        size_t from = (outer * rows + rest % rows) * columns + rest / rows;
+        fwrite(a.bytes + from * inner, inner, 1, f);
+    }
     close_file(f, to);
     npy_free(&a);
     return 0;
@@ -175,7 +201,9 @@ int main(int argc, char **argv) {
     if (strcmp(command, "poke") == 0 && argc == 5) return poke(argv[2], argv[3], argv[4]);
     if (strcmp(command, "shape") == 0 && argc == 3) return shape(argv[2]);
     if (strcmp(command, "diff") == 0 && (argc == 4 || argc == 5)) return diff(argv[2], argv[3], argv[4]);
-    if (strcmp(command, "slice") == 0 && argc == 5) return slice(argv[2], argv[3], argv[4]);
+    if (strcmp(command, "slice") == 0 && argc == 5) return slice(argv[2], argv[3], argv[4], "0");
+    if (strcmp(command, "slice") == 0 && argc == 6) return slice(argv[2], argv[3], argv[4], argv[5]);
+    if (strcmp(command, "transpose") == 0 && argc == 4) return transpose(argv[2], argv[3]);
     if (strcmp(command, "prefix") == 0 && argc == 4) return prefix(argv[2], argv[3]);
-    npy_die("expected one of: make raw poke shape diff slice prefix");
+    npy_die("expected one of: make raw poke shape diff slice transpose prefix");
 }

@@ -13,10 +13,12 @@
 #include <xxhash.h>
 
 enum { SECTIONS = PLAN_SECTION_KINDS - 1, CONV = 0, NORM = 1, ADD = 2, ATTENTION = 3, OUT = 4, OPS = 5 };
-enum { H = 4, W = 5, C = 6 };
+enum { H = 4, W = 5, C = 6 }; // of the first program
+enum { H2 = 2, W2 = 3 };      // of the second one, which has the same operators
 
 static struct arena arena;
-static unsigned char *good; // the bytes of a plan with one operator of most kinds
+static unsigned char
+    *good; // the bytes of a plan of two programs with one operator of most kinds in each variant
 static size_t good_size;
 
 static void fill(const void *context, uint64_t first, uint64_t count, float *out) {
@@ -51,16 +53,19 @@ static struct plan_op op(uint32_t kind, uint32_t in, uint32_t out) {
 
 // latent -> conv (over the cache's window) -> norm -> add -> attention -> planar frame
 static void add_variant(struct plan_writer *w, enum plan_variant v, uint32_t weight, uint32_t gamma) {
-    struct plan_view image = dense_view(1, H, W, C), scores = dense_view(1, 1, 7, H * W);
-    uint64_t bytes = sizeof(float) * H * W * C, end = 0;
+    const struct plan_program *g = plan_writer_program(w);
+    uint32_t height = g->latent_height, width = g->latent_width, block = height == H ? 7 : 1;
+    struct plan_view image = dense_view(1, height, width, C),
+                     scores = dense_view(1, 1, block, height * width);
+    uint64_t bytes = sizeof(float) * height * width * C, end = 0;
     uint32_t a = view(w, image, PLAN_ARENA, add_buffer(w, v, bytes, &end, CONV, ADD));
     uint32_t b = view(w, image, PLAN_ARENA, add_buffer(w, v, bytes, &end, NORM, ATTENTION));
-    uint32_t s =
-        view(w, scores, PLAN_ARENA, add_buffer(w, v, sizeof(float) * 7 * H * W, &end, ATTENTION, ATTENTION));
+    uint32_t s = view(w, scores, PLAN_ARENA,
+                      add_buffer(w, v, sizeof(float) * block * height * width, &end, ATTENTION, ATTENTION));
     uint32_t o = view(w, image, PLAN_ARENA, add_buffer(w, v, bytes, &end, ATTENTION, OUT));
-    plan_writer_info(w)->variant[v].arena_bytes = end;
+    plan_writer_program(w)->variant[v].arena_bytes = end;
 
-    struct plan_op conv = op(PLAN_OP_CONV, view(w, window_view(3, H, W, C, 0), PLAN_CACHE, 1), a);
+    struct plan_op conv = op(PLAN_OP_CONV, view(w, window_view(3, height, width, C, 0), PLAN_CACHE, 1), a);
     conv.constant[0] = weight;
     conv.params.conv =
         (struct plan_conv){3, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 4, -INFINITY, INFINITY, PLAN_CONV_DIRECT};
@@ -72,49 +77,65 @@ static void add_variant(struct plan_writer *w, enum plan_variant v, uint32_t wei
     struct plan_op attention = op(PLAN_OP_ATTENTION, b, o);
     attention.in[1] = attention.in[2] = b;
     attention.scratch = s;
-    attention.params.attention = (struct plan_attention){0.5f, 7};
-    struct plan_op out = op(PLAN_OP_COPY, o, view(w, planar_view(1, H, W, C), PLAN_OUTPUT, 0));
+    attention.params.attention = (struct plan_attention){0.5f, block};
+    struct plan_op out = op(PLAN_OP_COPY, o, view(w, planar_view(1, height, width, C), PLAN_OUTPUT, 0));
     const struct plan_op ops[OPS] = {conv, norm, add, attention, out};
     for (int i = 0; i < OPS; i++) plan_writer_op(w, v, ops[i]);
 }
 
-static struct plan_writer *make_plan(void) {
-    struct plan_writer *w = plan_writer_new(&arena);
-    uint64_t cache_bytes[2] = {sizeof(float) * 5, sizeof(float) * 3 * H * W * C};
-    *plan_writer_info(w) = (struct plan_info){.latent_channels = C,
-                                              .latent_height = H,
-                                              .latent_width = W,
-                                              .frame_channels = C,
-                                              .frame_height = H,
-                                              .frame_width = W,
-                                              .variant = {{.frames = 1}, {.frames = 1}},
-                                              .cache_bytes = 64 + cache_bytes[1],
-                                              .model_name = plan_writer_string(w, "model.onnx"),
-                                              .form = plan_writer_string(w, "full")};
+static void add_program(struct plan_writer *w, uint32_t height, uint32_t width, uint32_t weight,
+                        uint32_t gamma, bool has_steady) {
+    uint64_t cache_bytes[2] = {sizeof(float) * 5, sizeof(float) * 3 * height * width * C};
+    *plan_writer_add_program(w) = (struct plan_program){.latent_channels = C,
+                                                        .latent_height = height,
+                                                        .latent_width = width,
+                                                        .frame_channels = C,
+                                                        .frame_height = height,
+                                                        .frame_width = width,
+                                                        .variant = {{.frames = 1}, {.frames = has_steady}},
+                                                        .cache_bytes = 64 + cache_bytes[1]};
     uint32_t name = plan_writer_string(w, "c0");
     plan_writer_cache(w, (struct plan_cache){name, name, 1, 1, 1, 5, 0, cache_bytes[0]});
-    plan_writer_cache(w, (struct plan_cache){name, name, 3, H, W, C, 64, cache_bytes[1]});
+    plan_writer_cache(w, (struct plan_cache){name, name, 3, height, width, C, 64, cache_bytes[1]});
+    add_variant(w, PLAN_FIRST, weight, gamma);
+    if (has_steady) add_variant(w, PLAN_STEADY, weight, gamma);
+    uint32_t shape = plan_writer_string(w, height == H ? "1x6xTx4x5" : "1x6xTx2x3");
+    plan_writer_shape(w, (struct plan_shape){name, name, shape, shape, shape, shape, shape, PLAN_NONE});
+}
+
+static struct plan_writer *make_plan(int programs, bool has_steady) {
+    struct plan_writer *w = plan_writer_new(&arena);
+    plan_writer_info(w)->model_name = plan_writer_string(w, "model.onnx");
+    plan_writer_info(w)->form = plan_writer_string(w, "full");
     uint32_t weight = plan_writer_constant(w, "weight", C * 27 * C, fill, NULL);
     uint32_t gamma = plan_writer_constant(w, "gamma", C, fill, NULL);
-    add_variant(w, PLAN_FIRST, weight, gamma);
-    add_variant(w, PLAN_STEADY, weight, gamma);
-    uint32_t shape = plan_writer_string(w, "1x6xTx4x5");
-    plan_writer_shape(w, (struct plan_shape){name, name, shape, shape, shape, shape, shape, PLAN_NONE});
+    add_program(w, H, W, weight, gamma, has_steady);
+    if (programs > 1) add_program(w, H2, W2, weight, gamma, has_steady);
     return w;
+}
+
+// Writes a plan and takes its bytes back, in memory that `free` returns.
+static unsigned char *bytes_of(struct plan_writer *w, size_t *size) {
+    struct error err = {0};
+    const char *path = test_path();
+    if (!plan_writer_save(w, path, &err)) fail_msg("%s", err.message);
+    struct file_map map;
+    assert_true(file_map_open(&map, path, 0, &err));
+    unsigned char *data = malloc(map.size);
+    assert_non_null(data);
+    memcpy(data, map.data, *size = map.size);
+    file_map_close(&map);
+    return data;
 }
 
 static int setup(void **state) {
     test_setup(state);
-    struct error err = {0};
-    const char *path = test_path();
-    if (!plan_writer_save(make_plan(), path, &err)) fail_msg("%s", err.message);
-    struct file_map map;
-    assert_true(file_map_open(&map, path, 0, &err));
-    good_size = map.size;
-    good = malloc(good_size);
-    assert_non_null(good);
-    memcpy(good, map.data, good_size);
-    file_map_close(&map);
+    struct plan_writer *w = make_plan(2, true);
+    plan_writer_note(w, "warning: a note");
+    plan_writer_note(w, "warning: another note");
+    plan_writer_note(w, "warning: a note");
+    plan_writer_info(w)->first_kept = 1;
+    good = bytes_of(w, &good_size);
     return 0;
 }
 
@@ -129,16 +150,33 @@ static void test_round_trip(void **state) {
     struct plan p;
     struct error err = {0};
     if (!plan_check(&p, good, good_size, &err)) fail_msg("%s", err.message);
-    assert_int_equal(p.op_count, 2 * OPS);
-    assert_int_equal(p.info->variant[PLAN_STEADY].first_op, OPS);
-    assert_int_equal(p.cache_count, 2);
+    assert_int_equal(p.program_count, 2);
+    assert_int_equal(p.op_count, 4 * OPS);
+    assert_int_equal(p.programs[0].variant[PLAN_STEADY].first_op, OPS);
+    assert_int_equal(p.programs[1].variant[PLAN_FIRST].first_op, 2 * OPS);
+    assert_int_equal(p.programs[1].variant[PLAN_STEADY].first_op, 3 * OPS);
+    assert_int_equal(p.programs[1].first_cache, 2);
+    assert_int_equal(p.programs[1].first_shape, 1);
+    assert_int_equal(p.programs[1].latent_width, W2);
+    assert_int_equal(p.cache_count, 4);
+    assert_int_equal(p.constant_count, 2); // once for both programs
     assert_int_equal(p.info->weight_bytes, sizeof(float) * (C * 27 * C + C));
     assert_string_equal(plan_string(&p, p.info->model_name), "model.onnx");
     assert_string_equal(plan_string(&p, p.caches[1].name), "c0");
+    assert_int_equal(p.note_count, 2); // equal ones are said once
+    assert_string_equal(plan_string(&p, p.notes[1]), "warning: another note");
     const float *gamma = (const float *)(p.weights + p.constants[1].offset);
     assert_true(gamma[5] == 5 * 1e-3f);
-    assert_true(p.view_count < 2 * OPS); // both variants share equal views
+    assert_true(p.view_count < 4 * OPS); // variants share equal views
 }
+
+static void check_text(const char *text, int count, const char *const *expected) {
+    for (int i = 0; i < count; i++) {
+        if (strstr(text, expected[i]) == NULL) fail_msg("no \"%s\" in:\n%s", expected[i], text);
+    }
+}
+#define CHECK_TEXT(text, ...)                                                                                \
+    check_text(text, sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *), (const char *[]){__VA_ARGS__})
 
 static void test_texts(void **state) {
     (void)state;
@@ -146,13 +184,52 @@ static void test_texts(void **state) {
     struct strbuf text = {0};
     assert_true(plan_check(&p, good, good_size, NULL));
     plan_dump(&p, &text);
-    assert_non_null(strstr(strbuf_text(&text), "model model.onnx, form full"));
-    assert_non_null(strstr(strbuf_text(&text), "attention scale 0.5 query_block 7"));
+    CHECK_TEXT(strbuf_text(&text), "model model.onnx, form full", "attention scale 0.5 query_block 7",
+               "first_kept 1", "note warning: another note", "program 0: latent 6x4x5, frame 6x4x5",
+               "program 1: latent 6x2x3, frame 6x2x3");
     strbuf_free(&text);
     plan_report(&p, &text);
-    assert_non_null(strstr(strbuf_text(&text), "1x6xTx4x5"));
-    assert_non_null(strstr(strbuf_text(&text), "peak memory to expect"));
+    CHECK_TEXT(strbuf_text(&text), "1x6xTx4x5", "1x6xTx2x3", "peak memory to expect", "Sizes: 2", "  4x5  ",
+               "---- 2x3", "\n  warning: a note\n", "1 in every later one");
     strbuf_free(&text);
+}
+
+// One size: no table of sizes, no headings.
+static void test_one_program(void **state) {
+    (void)state;
+    struct plan p;
+    struct strbuf text = {0};
+    size_t size;
+    unsigned char *data = bytes_of(make_plan(1, true), &size);
+    assert_true(plan_check(&p, data, size, NULL));
+    assert_int_equal(p.program_count, 1);
+    assert_int_equal(plan_first_kept(&p), 1);
+    plan_report(&p, &text);
+    CHECK_TEXT(strbuf_text(&text), "latent 6x4x5 -> 1 frame in the first step, 1 in every later one");
+    assert_null(strstr(strbuf_text(&text), "Sizes"));
+    assert_null(strstr(strbuf_text(&text), "----"));
+    assert_null(strstr(strbuf_text(&text), "Notes"));
+    strbuf_free(&text);
+    free(data);
+}
+
+static void test_first_only(void **state) {
+    (void)state;
+    struct plan p;
+    struct strbuf text = {0};
+    size_t size;
+    unsigned char *data = bytes_of(make_plan(2, false), &size);
+    assert_true(plan_check(&p, data, size, NULL));
+    assert_false(plan_has_steady(&p.programs[0]) || plan_has_steady(&p.programs[1]));
+    assert_int_equal(plan_program_ops(&p.programs[1]), OPS);
+    plan_report(&p, &text);
+    CHECK_TEXT(strbuf_text(&text), "1 frame of 6x2x3; this plan decodes one latent frame");
+    assert_null(strstr(strbuf_text(&text), "\n  steady "));
+    strbuf_free(&text);
+    plan_dump(&p, &text);
+    assert_null(strstr(strbuf_text(&text), "\nsteady"));
+    strbuf_free(&text);
+    free(data);
 }
 
 static bool accepted(const unsigned char *data, size_t size, struct error *err) {
@@ -221,7 +298,21 @@ static void repair_checksums(unsigned char *data) {
     h->checksum = XXH3_64bits(data, sizeof *h + SECTIONS * sizeof(struct plan_section));
 }
 
-// Whatever is accepted must run: two steps, when they do not need much memory.
+static void run_size(const struct wan_plan *plan, const struct wan_plan_params *p) {
+    if (p->peak_bytes >= 256 << 20) return;
+    struct wan_session_params params = {
+        .threads = 1, .latent_height = p->latent_height, .latent_width = p->latent_width};
+    struct wan_session *s = wan_session_new(plan, &params, NULL);
+    float *latent = calloc((size_t)p->latent_channels * p->latent_height * p->latent_width, sizeof *latent);
+    for (int i = 0; i < 2 && s != NULL && latent != NULL; i++) {
+        wan_session_send(s, latent, NULL);
+        while (wan_session_receive(s) != NULL) continue;
+    }
+    free(latent);
+    wan_session_free(s);
+}
+
+// Whatever is accepted must run: two steps at each size, when they do not need much memory.
 static void run_accepted(const unsigned char *data) {
     const char *path = test_path();
     FILE *f = fopen(path, "wb");
@@ -229,16 +320,7 @@ static void run_accepted(const unsigned char *data) {
     struct wan_plan *plan = wan_plan_open(path, NULL);
     assert_non_null(plan);
     struct wan_plan_params p;
-    wan_plan_get_params(plan, &p);
-    struct wan_session *s = NULL;
-    if (p.peak_bytes < 256 << 20) s = wan_session_new(plan, &(struct wan_session_params){1}, NULL);
-    float *latent = calloc((size_t)p.latent_channels * p.latent_height * p.latent_width, sizeof *latent);
-    for (int i = 0; i < 2 && s != NULL && latent != NULL; i++) {
-        wan_session_send(s, latent, NULL);
-        while (wan_session_receive(s) != NULL) continue;
-    }
-    free(latent);
-    wan_session_free(s);
+    for (size_t i = 0; wan_plan_get_size(plan, i, &p); i++) run_size(plan, &p);
     wan_plan_close(plan);
 }
 
@@ -275,6 +357,9 @@ static void test_every_hostile_word(void **state) {
 }
 
 #define INFO(data) ((struct plan_info *)element(data, PLAN_SECTION_INFO, 0, 0))
+#define PROGRAM(data, i)                                                                                     \
+    ((struct plan_program *)element(data, PLAN_SECTION_PROGRAMS, sizeof(struct plan_program), i))
+#define NOTE(data, i) ((uint32_t *)element(data, PLAN_SECTION_NOTES, sizeof(uint32_t), i))
 #define CACHE(data, i) ((struct plan_cache *)element(data, PLAN_SECTION_CACHES, sizeof(struct plan_cache), i))
 #define CONSTANT(data, i)                                                                                    \
     ((struct plan_constant *)element(data, PLAN_SECTION_CONSTANTS, sizeof(struct plan_constant), i))
@@ -303,7 +388,8 @@ static void test_file_is_refused(void **state) {
     REFUSED("not a plan", data[0] = 'X');
     REFUSED("newer", ((struct plan_header *)data)->version = PLAN_VERSION + 1);
     REFUSED("compile the model again", ((struct plan_header *)data)->version = 0);
-    REFUSED("sections", ((struct plan_header *)data)->section_count = 8);
+    REFUSED("compile the model again", ((struct plan_header *)data)->version = 1);
+    REFUSED("sections", ((struct plan_header *)data)->section_count = 9);
     REFUSED("truncated", ((struct plan_header *)data)->file_size++);
     REFUSED("NUL", memset(((struct plan_header *)data)->build, 'x', 96));
     REFUSED("kind 3", section(data, 2)->kind = 3);
@@ -317,14 +403,10 @@ static void test_file_is_refused(void **state) {
 
 static void test_tables_are_refused(void **state) {
     (void)state;
-    REFUSED("latents", INFO(data)->latent_width = 0);
-    REFUSED("frames of", INFO(data)->frame_width = 1u << 30);
-    REFUSED("divide", INFO(data)->variant[0].op_count--);
-    REFUSED("divide", INFO(data)->variant[1].first_op--);
-    REFUSED("divide", INFO(data)->variant[1].buffer_count--);
-    REFUSED("arena", INFO(data)->variant[1].arena_bytes = UINT64_MAX);
     REFUSED("weights", INFO(data)->weight_bytes++);
-    REFUSED("string", INFO(data)->model_name = UINT32_MAX);
+    REFUSED("info 0: string", INFO(data)->model_name = UINT32_MAX);
+    REFUSED("keeps 2 of the 1", INFO(data)->first_kept = 2);
+    REFUSED("note 1: string", *NOTE(data, 1) = section(data, PLAN_SECTION_STRINGS)->count);
     REFUSED("cache 1", CACHE(data, 1)->bytes -= 4);
     REFUSED("cache 1", CACHE(data, 1)->offset = 0);
     REFUSED("cache 1", CACHE(data, 1)->offset = UINT64_MAX - 63);
@@ -337,9 +419,49 @@ static void test_tables_are_refused(void **state) {
     REFUSED("buffer 0", BUFFER(data, 0)->bytes = UINT64_MAX - 3);
     REFUSED("buffer 0", BUFFER(data, 0)->offset = UINT64_MAX - 63);
     REFUSED("buffers 0 and 1 share memory", BUFFER(data, 1)->offset = 0);
-    REFUSED("buffers 0 and 1 share memory", BUFFER(data, 5)->offset -= 64);
+    REFUSED("buffers 0 and 1 share memory", BUFFER(data, 9)->offset -= 64);
+    REFUSED("program 1: cache 1", CACHE(data, 3)->bytes -= 4);
+    REFUSED("program 1: variant 1: buffers 0 and 1", BUFFER(data, 13)->offset = 0);
     REFUSED("shape 0: cache", SHAPE(data, 0)->cache = 2);
+    REFUSED("program 1: shape 0: cache", SHAPE(data, 1)->cache = 2); // the section has four
     REFUSED("shape 0: string", SHAPE(data, 0)->steady = UINT32_MAX);
+}
+
+// Fields of the second program, so that no check stops at the first.
+static void test_programs_are_refused(void **state) {
+    (void)state;
+    struct plan_program *g;
+#define PROGRAM_REFUSED(text, change) REFUSED(text, g = PROGRAM(data, 1); change)
+    REFUSED("PROGRAMS: 0 elements", struct plan_section *s = section(data, PLAN_SECTION_PROGRAMS);
+            s->count = 0; s->size = 0);
+    REFUSED("do not divide", struct plan_section *s = section(data, PLAN_SECTION_PROGRAMS); s->count = 1;
+            s->size = sizeof(struct plan_program));
+    PROGRAM_REFUSED("program 1: latents of 6 x 2 x 0", g->latent_width = 0);
+    PROGRAM_REFUSED("latents of", g->latent_channels = g->latent_height = g->latent_width = 1 << 24);
+    PROGRAM_REFUSED("variant 0: frames of", g->frame_width = 1u << 30);
+    PROGRAM_REFUSED("program 1: latents of 4 x 5 again", g->latent_height = H; g->latent_width = W);
+    PROGRAM_REFUSED("other channels", g->latent_channels++);
+    PROGRAM_REFUSED("other channels", g->frame_channels++);
+    PROGRAM_REFUSED("numbers of frames", g->variant[PLAN_STEADY].frames = 2);
+    PROGRAM_REFUSED("caches of", g->cache_bytes = UINT64_MAX);
+    PROGRAM_REFUSED("do not begin", g->first_cache--);
+    PROGRAM_REFUSED("do not begin", g->first_shape = 0);
+    PROGRAM_REFUSED("do not begin", g->variant[PLAN_FIRST].first_op -= OPS);
+    PROGRAM_REFUSED("do not begin", g->variant[PLAN_FIRST].first_buffer = UINT32_MAX);
+    PROGRAM_REFUSED("do not begin", g->variant[PLAN_FIRST].op_count--);
+    PROGRAM_REFUSED("do not begin", g->variant[PLAN_FIRST].buffer_count++);
+    PROGRAM_REFUSED("do not divide", g->variant[PLAN_STEADY].op_count--);
+    PROGRAM_REFUSED("do not divide", g->variant[PLAN_STEADY].buffer_count--);
+    PROGRAM_REFUSED("do not divide", g->cache_count = UINT32_MAX);
+    PROGRAM_REFUSED("do not divide", g->shape_count = 0);
+    PROGRAM_REFUSED("operators", g->variant[PLAN_STEADY].op_count = 0);
+    PROGRAM_REFUSED("operators", g->variant[PLAN_FIRST].op_count = UINT32_MAX);
+    PROGRAM_REFUSED("arena", g->variant[PLAN_STEADY].arena_bytes = UINT64_MAX);
+    PROGRAM_REFUSED("lower bound", g->variant[PLAN_STEADY].lower_bound_bytes = UINT64_MAX);
+    PROGRAM_REFUSED("program 1: variant 0: operator 0", OP(data, 2 * OPS)->in[0] = OP(data, 0)->in[0]);
+    PROGRAM_REFUSED("input 0: view 10: no block 1 in space 1",
+                    struct plan_section *s = section(data, PLAN_SECTION_CACHES);
+                    s->count--; s->size -= sizeof(struct plan_cache); g->cache_count--);
 }
 
 static void test_views_are_refused(void **state) {
@@ -417,15 +539,15 @@ static void test_operators_are_refused(void **state) {
 
 static void test_writer_refuses_what_the_reader_would(void **state) {
     (void)state;
-    struct plan_writer *w = make_plan();
-    plan_writer_info(w)->cache_bytes = 0;
+    struct plan_writer *w = make_plan(2, true);
+    plan_writer_program(w)->cache_bytes = 0;
     struct error err = {0};
     const char *path = test_path();
     assert_false(plan_writer_save(w, path, &err));
     assert_int_equal(err.code, ERROR_INTERNAL);
     assert_null(fopen(path, "r")); // nothing is left behind
     err = (struct error){0};
-    assert_false(plan_writer_save(make_plan(), "/nonexistent/plan.bin", &err));
+    assert_false(plan_writer_save(make_plan(1, true), "/nonexistent/plan.bin", &err));
     assert_int_equal(err.code, ERROR_IO);
 }
 
@@ -434,11 +556,14 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_round_trip),
         TEST(test_texts),
+        TEST(test_one_program),
+        TEST(test_first_only),
         TEST(test_truncation),
         TEST(test_every_damaged_byte),
         TEST(test_every_hostile_word),
         TEST(test_file_is_refused),
         TEST(test_tables_are_refused),
+        TEST(test_programs_are_refused),
         TEST(test_views_are_refused),
         TEST(test_operators_are_refused),
         TEST(test_writer_refuses_what_the_reader_would),

@@ -91,19 +91,21 @@ static bool wrong_shape(const struct latents *l, const char *expected, struct er
     return false;
 }
 
-static bool derive_axes(struct latents *l, struct error *err) {
+// Where both readings fit, or none does, the channels come first.
+static bool derive_axes(struct latents *l, uint64_t channels, struct error *err) {
     bool batched = l->rank == 5 && l->shape[0] == 1;
     if (l->rank != 4 && !batched) {
         return wrong_shape(l,
                            "latents of shape [1, channels, frames, height, width] or "
-                           "[channels, frames, height, width]",
+                           "[channels, frames, height, width], or frames before channels",
                            err);
     }
     const uint64_t *s = l->shape + (batched ? 1 : 0);
     if (s[0] == 0 || s[1] == 0 || s[2] == 0 || s[3] == 0) {
         return wrong_shape(l, "at least one frame of latents and no dimension of size 0", err);
     }
-    l->channels = s[0], l->frames = s[1], l->height = s[2], l->width = s[3];
+    l->frames_first = s[0] != channels && s[1] == channels;
+    l->channels = s[l->frames_first], l->frames = s[!l->frames_first], l->height = s[2], l->width = s[3];
     return true;
 }
 
@@ -119,17 +121,17 @@ static bool check_size(const struct latents *l, struct error *err) {
                      (unsigned long long)found);
 }
 
-static bool open_checked(struct latents *l, struct error *err) {
-    if (!open_file(l, err) || !parse_header(l, err) || !derive_axes(l, err) || !check_size(l, err))
+static bool open_checked(struct latents *l, uint64_t channels, struct error *err) {
+    if (!open_file(l, err) || !parse_header(l, err) || !derive_axes(l, channels, err) || !check_size(l, err))
         return false;
     l->scratch = malloc((size_t)(l->height * l->width) * element_size(l)); // no larger than the file
     if (l->scratch == NULL) return error_set(err, ERROR_MEMORY, "%s: no memory for one plane", l->path);
     return true;
 }
 
-bool latents_open(struct latents *l, const char *path, struct error *err) {
+bool latents_open(struct latents *l, const char *path, uint64_t channels, struct error *err) {
     *l = (struct latents){.path = path, .fd = -1};
-    if (open_checked(l, err)) return true;
+    if (open_checked(l, channels, err)) return true;
     latents_close(l);
     return false;
 }
@@ -140,13 +142,18 @@ void latents_close(struct latents *l) {
     *l = (struct latents){.fd = -1};
 }
 
-bool latents_check_shape(const struct latents *l, uint64_t channels, uint64_t height, uint64_t width,
-                         struct error *err) {
-    if (l->channels == channels && l->height == height && l->width == width) return true;
+bool latents_refuse_shape(const struct latents *l, uint64_t channels, const struct latents_size *sizes,
+                          size_t count, struct error *err) {
     struct strbuf expected = {0};
-    strbuf_printf(&expected, "latents of shape [%s%llu, T, %llu, %llu] by the plan",
-                  l->rank == 5 ? "1, " : "", (unsigned long long)channels, (unsigned long long)height,
-                  (unsigned long long)width);
+    strbuf_printf(&expected, "latents of shape [%s", l->rank == 5 ? "1, " : "");
+    strbuf_printf(&expected, l->frames_first ? "T, %llu, " : "%llu, T, ", (unsigned long long)channels);
+    if (count > 1) strbuf_add(&expected, "h, w] with h x w of ");
+    for (size_t i = 0; i < count; i++) {
+        strbuf_printf(&expected, count == 1 ? "%llu, %llu]" : "%llux%llu",
+                      (unsigned long long)sizes[i].height, (unsigned long long)sizes[i].width);
+        if (i + 1 < count) strbuf_add(&expected, " or ");
+    }
+    strbuf_add(&expected, " by the plan");
     wrong_shape(l, strbuf_text(&expected), err);
     strbuf_free(&expected);
     return false;
@@ -164,11 +171,10 @@ static void convert_f32(float *out, const unsigned char *in, size_t n) {
     }
 }
 
-// One plane [height][width] of channel `c`, frame `t`.
-static bool read_plane(struct latents *l, uint64_t c, uint64_t t, float *out, struct error *err) {
+// Plane `i` of the file, [height][width].
+static bool read_plane(struct latents *l, uint64_t i, float *out, struct error *err) {
     size_t n = (size_t)(l->height * l->width), bytes = n * element_size(l);
-    if (!latents_read_bytes(l, l->data_offset + (c * l->frames + t) * bytes, l->scratch, bytes, err))
-        return false;
+    if (!latents_read_bytes(l, l->data_offset + i * bytes, l->scratch, bytes, err)) return false;
     if (l->type == LATENTS_F16) convert_f16(out, l->scratch, n);
     else convert_f32(out, l->scratch, n);
     return true;
@@ -176,26 +182,29 @@ static bool read_plane(struct latents *l, uint64_t c, uint64_t t, float *out, st
 
 bool latents_read_frame(struct latents *l, uint64_t t, float *out, struct error *err) {
     for (uint64_t c = 0; c < l->channels; c++) {
-        if (!read_plane(l, c, t, out + c * l->height * l->width, err)) return false;
+        uint64_t plane = l->frames_first ? t * l->channels + c : c * l->frames + t;
+        if (!read_plane(l, plane, out + c * l->height * l->width, err)) return false;
     }
     return true;
 }
 
-static bool not_finite(const struct latents *l, float x, uint64_t c, uint64_t t, uint64_t i,
-                       struct error *err) {
+// Element `i` of a plane, named as the file's shape has it.
+static bool not_finite(const struct latents *l, float x, uint64_t plane, uint64_t i, struct error *err) {
     const char *what = isnan(x) ? "NaN" : x < 0 ? "-infinity" : "infinity";
+    uint64_t second = l->frames_first ? l->channels : l->frames;
     return error_set(err, ERROR_INPUT, "%s: expected finite numbers, found %s at [%s%llu, %llu, %llu, %llu]",
-                     l->path, what, l->rank == 5 ? "0, " : "", (unsigned long long)c, (unsigned long long)t,
-                     (unsigned long long)(i / l->width), (unsigned long long)(i % l->width));
+                     l->path, what, l->rank == 5 ? "0, " : "", (unsigned long long)(plane / second),
+                     (unsigned long long)(plane % second), (unsigned long long)(i / l->width),
+                     (unsigned long long)(i % l->width));
 }
 
-static bool check_plane(struct latents *l, uint64_t c, uint64_t t, float *plane, struct error *err) {
-    if (!read_plane(l, c, t, plane, err)) return false;
+static bool check_plane(struct latents *l, uint64_t index, float *plane, struct error *err) {
+    if (!read_plane(l, index, plane, err)) return false;
     float sum = 0; // of zeros, unless something is not finite: a loop without branches
     uint64_t n = l->height * l->width;
     for (uint64_t i = 0; i < n; i++) sum += plane[i] * 0.0f;
     for (uint64_t i = 0; sum != 0 && i < n; i++) { // NaN compares unequal
-        if (!isfinite(plane[i])) return not_finite(l, plane[i], c, t, i, err);
+        if (!isfinite(plane[i])) return not_finite(l, plane[i], index, i, err);
     }
     return true;
 }
@@ -204,9 +213,7 @@ bool latents_check_finite(struct latents *l, struct error *err) {
     float *plane = malloc((size_t)(l->height * l->width) * sizeof *plane);
     if (plane == NULL) return error_set(err, ERROR_MEMORY, "%s: no memory for one plane", l->path);
     bool ok = true;
-    for (uint64_t c = 0; ok && c < l->channels; c++) {
-        for (uint64_t t = 0; ok && t < l->frames; t++) ok = check_plane(l, c, t, plane, err);
-    }
+    for (uint64_t i = 0; ok && i < l->channels * l->frames; i++) ok = check_plane(l, i, plane, err);
     free(plane);
     return ok;
 }

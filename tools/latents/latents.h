@@ -30,7 +30,9 @@ struct latents {
     uint64_t shape[LATENTS_MAX_RANK];
     uint64_t data_offset; // the numbers are everything from here to the end of the file
 
-    // Derived from the shape, which is [channels, frames, height, width] with or without a 1 in front.
+    // Derived from the shape, which is [channels, frames, height, width] or [frames, channels, height, width],
+    // with or without a 1 in front.
+    bool frames_first;
     uint64_t channels, frames, height, width;
     unsigned char *scratch; // one plane as it is in the file
 };
@@ -42,13 +44,17 @@ struct latents_reader {
     bool (*parse)(struct latents *l, struct error *err);
 };
 
-// Opens the file and checks that it is complete. Errors name the file; a failed open needs no close.
-bool latents_open(struct latents *l, const char *path, struct error *err);
+// Opens the file and checks that it is complete. Which axis is the channels' is told by their number: the first,
+// unless only the second has `channels`. Errors name the file; a failed open needs no close.
+bool latents_open(struct latents *l, const char *path, uint64_t channels, struct error *err);
 void latents_close(struct latents *l);
 
-// Checks the shape against what the plan decodes.
-bool latents_check_shape(const struct latents *l, uint64_t channels, uint64_t height, uint64_t width,
-                         struct error *err);
+// The shape is not what the plan decodes: says that `channels` and one of the sizes were expected.
+struct latents_size {
+    uint64_t height, width;
+};
+bool latents_refuse_shape(const struct latents *l, uint64_t channels, const struct latents_size *sizes,
+                          size_t count, struct error *err);
 // Reads the whole file once; the error names the position of the first NaN or infinity.
 bool latents_check_finite(struct latents *l, struct error *err);
 // Latent frame `t` as float[channels][height][width].

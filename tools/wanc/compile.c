@@ -33,8 +33,8 @@ static const char *file_name(const char *path) {
 }
 
 static struct ir_module *import(const struct wanc_options *o, const struct models *models,
-                                struct error *err) {
-    struct import_options options = {.latent_height = o->latent_height, .latent_width = o->latent_width};
+                                struct latent_size size, struct error *err) {
+    struct import_options options = {.latent_height = size.height, .latent_width = size.width};
     struct ir_module *m = ir_module_new();
     m->conv = o->conv;
     m->model_name = arena_strdup(&m->arena, file_name(o->files[0]));
@@ -44,33 +44,94 @@ static struct ir_module *import(const struct wanc_options *o, const struct model
     return NULL;
 }
 
-static void print_notes(const struct ir_module *m, FILE *out) { fputs(strbuf_text(&m->notes), out); }
+// ---- compile: one module for each latent size, all from the same open files
 
-static bool write_module(struct ir_module *m, const struct wanc_options *o, struct error *err) {
+struct compilation {
+    const struct wanc_options *o;
+    struct models models;
+    struct ir_module *modules[PLAN_MAX_PROGRAMS];
+    int count;
+};
+
+static bool has_line(const struct ir_module *m, const char *line, size_t length) {
+    for (const char *at = strbuf_text(&m->notes); *at != 0; at += strcspn(at, "\n") + 1) {
+        if (strncmp(at, line, length) == 0) return true;
+    }
+    return false;
+}
+
+// What the modules before it have not said yet.
+static void print_notes(const struct compilation *c, int index, FILE *out) {
+    for (const char *line = strbuf_text(&c->modules[index]->notes); *line != 0;) {
+        size_t length = strcspn(line, "\n") + 1; // every note ends its line
+        bool said = false;
+        for (int i = 0; i < index && !said; i++) said = has_line(c->modules[i], line, length);
+        if (!said) fwrite(line, 1, length, out);
+        line += length;
+    }
+}
+
+// Which size the text behind it is of, where there are several.
+static const char *size_comment(const struct wanc_options *o, int index, char text[64]) {
+    text[0] = 0;
+    if (o->size_count > 1)
+        snprintf(text, 64, "# latent size %dx%d\n", (int)o->sizes[index].height, (int)o->sizes[index].width);
+    return text;
+}
+
+static bool write_modules(const struct compilation *c, struct error *err) {
     struct strbuf text = {0};
-    if (o->canonical) ir_canonical(m);
-    ir_print(m, &text);
-    bool ok = write_text(o, strbuf_text(&text), err);
+    char comment[64];
+    for (int i = 0; i < c->count; i++) {
+        strbuf_add(&text, size_comment(c->o, i, comment));
+        if (c->o->canonical) ir_canonical(c->modules[i]);
+        ir_print(c->modules[i], &text);
+    }
+    bool ok = write_text(c->o, strbuf_text(&text), err);
     strbuf_free(&text);
     return ok;
+}
+
+static bool compile_size(struct compilation *c, int index, struct error *err) {
+    const struct wanc_options *o = c->o;
+    char comment[64];
+    struct ir_module *m = import(o, &c->models, o->sizes[index], err);
+    if (m == NULL) return false;
+    c->modules[c->count++] = m;
+    if (o->passes.print_after != NULL || o->passes.timings)
+        fputs(size_comment(o, index, comment), o->passes.out);
+    if (!pass_run_all(&c->modules[index], &o->passes, err)) return false;
+    if (!o->quiet) print_notes(c, index, stderr);
+    return true;
+}
+
+static bool names_the_file(const struct wanc_options *o, const struct error *err) {
+    return strncmp(err->message, o->files[0], strlen(o->files[0])) == 0;
+}
+
+static bool compile_sizes(struct compilation *c, struct error *err) {
+    const struct wanc_options *o = c->o;
+    for (int i = 0; i == 0 || i < o->size_count; i++) { // none given: the model's own
+        if (compile_size(c, i, err)) continue;
+        if (o->size_count > 1 && !names_the_file(o, err))
+            error_prefix(err, "latent size %dx%d", (int)o->sizes[i].height, (int)o->sizes[i].width);
+        return false;
+    }
+    return true;
 }
 
 bool wanc_compile(const struct wanc_options *o, struct error *err) {
     if (o->output == NULL && o->passes.stop_after == NULL)
         return error_set(err, ERROR_USAGE, "compile: -o PLAN is missing");
-    struct models models = {0};
-    struct ir_module *m = NULL;
-    bool ok = open_models(o, &models, err) && (m = import(o, &models, err)) != NULL &&
-              pass_run_all(&m, &o->passes, err);
-    if (ok && !o->quiet) print_notes(m, stderr);
-    if (ok && o->passes.stop_after != NULL) ok = write_module(m, o, err);
-    else if (ok) ok = emit_plan(m, o->output, err);
-    if (!ok && strncmp(err->message, o->files[0], strlen(o->files[0])) != 0 && err->code != ERROR_USAGE &&
-        err->code != ERROR_IO) {
+    struct compilation c = {.o = o};
+    bool ok = open_models(o, &c.models, err) && compile_sizes(&c, err);
+    if (ok && o->passes.stop_after != NULL) ok = write_modules(&c, err);
+    else if (ok) ok = emit_plan(c.modules, c.count, o->output, err);
+    if (!ok && !names_the_file(o, err) && err->code != ERROR_USAGE && err->code != ERROR_IO) {
         error_prefix(err, "%s", o->files[0]);
     }
-    ir_module_free(m);
-    close_models(&models);
+    for (int i = 0; i < c.count; i++) ir_module_free(c.modules[i]);
+    close_models(&c.models);
     return ok;
 }
 
@@ -97,20 +158,20 @@ static void print_stream(const struct ir_module *m) {
 
 // What the compiler makes of the graph: its form and its stream, or why it has none.
 static bool inspect_stream(const struct wanc_options *o, const struct models *models, struct error *err) {
-    struct wanc_options with_size = *o; // any size shows the structure
+    const struct latent_size example = {4, 6}; // any size shows the structure
+    struct latent_size none = {0}, given = o->sizes[0];
     struct pass_options passes = {.stop_after = "specialise"};
-    if (o->latent_height == 0) with_size.latent_height = 4, with_size.latent_width = 6;
     struct error retry = {0};
-    struct ir_module *m = import(&with_size, models, &retry);
-    if (m == NULL && o->latent_height == 0) m = import(o, models, err); // the model's size is fixed
+    struct ir_module *m = import(o, models, o->size_count ? given : example, &retry);
+    if (m == NULL && o->size_count == 0) m = import(o, models, none, err); // the model's size is fixed
     else if (m == NULL) *err = retry;
     bool ok = m != NULL && pass_run_all(&m, &passes, err);
     if (ok) {
-        const struct ir_type *latents = &ir_graph_find(m, "steady")->inputs[0]->type;
+        const struct ir_type *latents = &ir_graph_find(m, "first")->inputs[0]->type;
         printf("form        %s\n", m->form);
-        print_type(o->latent_height ? "stream      of latents" : "stream      for example of latents", "",
+        print_type(o->size_count ? "stream      of latents" : "stream      for example of latents", "",
                    latents);
-        print_notes(m, stdout);
+        fputs(strbuf_text(&m->notes), stdout);
         print_stream(m);
     } else printf("not streamed: %s\n", err->message);
     ir_module_free(m);

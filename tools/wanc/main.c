@@ -24,7 +24,9 @@ static const char usage[] =
     "\n"
     "options:\n"
     "  -o, --output FILE          where to write (report, dump, opt: standard output)\n"
-    "      --latent-size HxW      height and width of the latents, where the model leaves them open\n"
+    "      --latent-size HxW,..   height and width of the latents, where the model leaves them open; "
+    "compile:\n"
+    "                             one plan for several sizes, also by giving the option again\n"
     "      --conv ALGORITHM       compile: direct (default), winograd2, winograd4 or auto: how convolutions "
     "are computed\n"
     "      --first RULE           compile, of a step alone: reference (default), its first step leaves out the\n"
@@ -84,15 +86,37 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
-static bool parse_size(const char *text, struct wanc_options *o, struct error *err) {
+static bool parse_size(const char *text, int length, struct latent_size *size, struct error *err) {
     char *end;
-    o->latent_height = strtoll(text, &end, 10);
-    if (*end == 'x') o->latent_width = strtoll(end + 1, &end, 10);
-    if (*end == 0 && o->latent_height > 0 && o->latent_width > 0 && o->latent_height <= 4096 &&
-        o->latent_width <= 4096)
+    *size = (struct latent_size){.height = strtoll(text, &end, 10)};
+    if (*end == 'x') size->width = strtoll(end + 1, &end, 10);
+    if (end == text + length && size->height > 0 && size->width > 0 && size->height <= 4096 &&
+        size->width <= 4096)
         return true;
-    return error_set(err, ERROR_USAGE, "--latent-size: expected HxW with numbers from 1 to 4096, found '%s'",
-                     text);
+    return error_set(err, ERROR_USAGE,
+                     "--latent-size: expected HxW with numbers from 1 to 4096, found '%.*s'", length, text);
+}
+
+static bool add_size(struct wanc_options *o, struct latent_size size, struct error *err) {
+    for (int i = 0; i < o->size_count; i++) {
+        if (o->sizes[i].height != size.height || o->sizes[i].width != size.width) continue;
+        return error_set(err, ERROR_USAGE, "--latent-size: %dx%d is given twice", (int)size.height,
+                         (int)size.width);
+    }
+    if (o->size_count == PLAN_MAX_PROGRAMS)
+        return error_set(err, ERROR_USAGE, "--latent-size: more than %d sizes", PLAN_MAX_PROGRAMS);
+    o->sizes[o->size_count++] = size;
+    return true;
+}
+
+static bool parse_sizes(const char *text, struct wanc_options *o, struct error *err) {
+    for (;; text++) {
+        struct latent_size size;
+        int length = (int)strcspn(text, ",");
+        if (!parse_size(text, length, &size, err) || !add_size(o, size, err)) return false;
+        text += length;
+        if (*text == 0) return true;
+    }
 }
 
 static bool parse_conv(const char *text, struct wanc_options *o, struct error *err) {
@@ -120,7 +144,7 @@ static int parse_options(int argc, char **argv, struct wanc_options *o, struct e
         case 'h': fputs(usage, stdout); return 1;
         case OPT_VERSION: puts("wanc " WAN_VERSION); return 1;
         case OPT_LATENT_SIZE:
-            if (!parse_size(optarg, o, err)) return -1;
+            if (!parse_sizes(optarg, o, err)) return -1;
             break;
         case OPT_CONV:
             if (!parse_conv(optarg, o, err)) return -1;

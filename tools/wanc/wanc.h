@@ -5,20 +5,26 @@
 #include "base/error.h"
 #include "ir/ir.h"
 #include "passes/pass.h"
+#include "plan/plan.h"
 
 #include <stdint.h>
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
+struct latent_size {
+    int64_t height, width; // 0: not given
+};
+
 // Options that several commands share.
 struct wanc_options {
     const char *output;
-    int64_t latent_height, latent_width; // 0: not given
+    struct latent_size sizes[PLAN_MAX_PROGRAMS]; // of --latent-size, all different
+    int size_count;
     struct pass_options passes;
     const char *pass_list; // of `wanc opt`
-    const char *conv; // of `wanc compile`; NULL: the default
-    bool first_as_is;     // of `wanc compile`: the first step of a step alone is the step itself, on caches of zeros
-    bool canonical;       // of `wanc compile --stop-after`: the IR with names and order that no file chose
+    const char *conv;      // of `wanc compile`; NULL: the default
+    bool first_as_is;      // of `wanc compile`: the first step of a step alone is the step itself, on caches of zeros
+    bool canonical;        // of `wanc compile --stop-after`: the IR with names and order that no file chose
     bool quiet;
     const char *files[2];
     int file_count;

@@ -49,21 +49,43 @@ static bool open_plan(struct decode *d, struct error *err) {
     return true;
 }
 
-static bool open_latents(struct decode *d, struct error *err) {
+// The latents choose among the sizes of the plan.
+static bool choose_size(struct decode *d, struct error *err) {
+    struct latents_size sizes[WAN_MAX_SIZES];
+    const struct latents *l = &d->latents;
+    size_t count = 0;
+    for (; wan_plan_get_size(d->plan, count, &d->shape); count++) {
+        const struct wan_plan_params *s = &d->shape;
+        sizes[count] = (struct latents_size){s->latent_height, s->latent_width};
+        if (l->channels == s->latent_channels && l->height == s->latent_height && l->width == s->latent_width)
+            return true;
+    }
+    return latents_refuse_shape(l, d->shape.latent_channels, sizes, count, err);
+}
+
+static bool count_frames(struct decode *d, struct error *err) {
     const struct wan_plan_params *s = &d->shape;
-    if (!latents_open(&d->latents, d->params->latents, err)) return false;
-    if (!latents_check_shape(&d->latents, s->latent_channels, s->latent_height, s->latent_width, err))
+    if (s->steady_frames == 0 && d->latents.frames > 1)
+        return error_set(err, ERROR_INPUT, "%s: this plan decodes one latent frame, found %" PRIu64,
+                         d->latents.path, d->latents.frames);
+    uint64_t first = d->params->all_frames ? s->first_frames : s->first_kept;
+    if (size_mul(d->latents.frames - 1, s->steady_frames, &d->frames) &&
+        size_add(d->frames, first, &d->frames) && d->frames > 0)
+        return true;
+    return error_set(err, ERROR_INPUT,
+                     "%s: expected a number of latent frames that gives 1 to 2^64 video frames, "
+                     "found %" PRIu64,
+                     d->latents.path, d->latents.frames);
+}
+
+static bool open_latents(struct decode *d, struct error *err) {
+    if (!latents_open(&d->latents, d->params->latents, d->shape.latent_channels, err) ||
+        !choose_size(d, err) || !count_frames(d, err))
         return false;
+    const struct wan_plan_params *s = &d->shape;
     d->latent = malloc((size_t)s->latent_channels * s->latent_height * s->latent_width * sizeof *d->latent);
     if (d->latent == NULL)
         return error_set(err, ERROR_MEMORY, "%s: no memory for one frame", d->latents.path);
-    if (!size_mul(d->latents.frames - 1, s->steady_frames, &d->frames) ||
-        !size_add(d->frames, s->first_frames, &d->frames) || d->frames == 0) {
-        return error_set(err, ERROR_INPUT,
-                         "%s: expected a number of latent frames that gives 1 to 2^64 video frames, "
-                         "found %" PRIu64,
-                         d->latents.path, d->latents.frames);
-    }
     return latents_check_finite(&d->latents, err);
 }
 
@@ -87,7 +109,10 @@ static bool open_output(struct decode *d, struct error *err) {
 // Last, because it takes long and much memory: everything that can be wrong with files is known by then.
 static bool open_session(struct decode *d, struct error *err) {
     struct wan_error error = {0};
-    struct wan_session_params params = {.threads = d->params->threads};
+    struct wan_session_params params = {.threads = d->params->threads,
+                                        .latent_height = d->shape.latent_height,
+                                        .latent_width = d->shape.latent_width,
+                                        .all_frames = d->params->all_frames};
     d->session = wan_session_new(d->plan, &params, &error);
     return d->session != NULL || wan_failed(d->params->plan, &error, err);
 }
@@ -124,6 +149,17 @@ static bool cancelled(struct decode *d, struct error *err) {
                      d->output.written, d->frames);
 }
 
+// What the compiler warned of; one line each, whatever the names in them hold.
+static void print_notes(const struct decode *d) {
+    const char *note;
+    for (size_t i = 0; (note = wan_plan_note(d->plan, i)) != NULL; i++) {
+        fputs("wanrun: ", stderr);
+        for (const char *c = note; *c != 0; c++)
+            fputc((unsigned char)*c < ' ' || *c == 127 ? '?' : *c, stderr);
+        fputc('\n', stderr);
+    }
+}
+
 static bool decode_steps(struct decode *d, struct error *err) {
     if (!progress_init(&d->progress, d->params->quiet, d->frames, d->latents.frames)) {
         return error_set(err, ERROR_MEMORY, "%s: out of memory", d->latents.path);
@@ -156,8 +192,9 @@ static void close_all(struct decode *d) {
 
 bool decode(const struct decode_params *params, struct error *err) {
     struct decode d = {.params = params, .latents = {.fd = -1}};
-    bool ok = open_plan(&d, err) && open_latents(&d, err) && open_output(&d, err) && open_session(&d, err) &&
-              decode_steps(&d, err);
+    bool ok = open_plan(&d, err) && open_latents(&d, err) && open_output(&d, err) && open_session(&d, err);
+    if (ok && !params->quiet) print_notes(&d);
+    ok = ok && decode_steps(&d, err);
     progress_clear(&d.progress);
     if (ok) report(&d);
     close_all(&d);

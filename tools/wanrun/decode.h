@@ -11,6 +11,7 @@ struct decode_params {
     unsigned threads; // 0: one per online core
     unsigned fps;
     bool quiet, timings;
+    bool all_frames; // of the first step, not only those that belong to the video
 };
 
 // Decodes a whole video and says so on stderr. ERROR_CANCELLED if a signal stopped it early.

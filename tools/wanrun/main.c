@@ -15,12 +15,13 @@
 #include <unistd.h>
 
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2, MAX_THREADS = 1024, MAX_FPS = 1000, DEFAULT_FPS = 16 };
-enum { OPTION_FPS = 256, OPTION_THREADS, OPTION_TIMINGS, OPTION_VERSION };
+enum { OPTION_FPS = 256, OPTION_THREADS, OPTION_ALL_FRAMES, OPTION_TIMINGS, OPTION_VERSION };
 
 static const struct option long_options[] = {
     {"output", required_argument, NULL, 'o'},
     {"threads", required_argument, NULL, OPTION_THREADS},
     {"fps", required_argument, NULL, OPTION_FPS},
+    {"all-frames", no_argument, NULL, OPTION_ALL_FRAMES},
     {"timings", no_argument, NULL, OPTION_TIMINGS},
     {"quiet", no_argument, NULL, 'q'},
     {"help", no_argument, NULL, 'h'},
@@ -35,7 +36,8 @@ static const char help_before_formats[] =
     "\n"
     "  PLAN     the plan\n"
     "  LATENTS  a .npy file, float16 or float32, [1, channels, frames, height, width] or\n"
-    "           [channels, frames, height, width]\n"
+    "           [channels, frames, height, width]; also with frames before channels, where the plan's\n"
+    "           number of channels tells them apart. Height and width choose the plan's size\n"
     "\n"
     "  -o, --output OUT  what to write; the suffix chooses the format (default: the name of LATENTS\n"
     "                    with .mp4, in the working directory)\n";
@@ -43,8 +45,9 @@ static const char help_before_formats[] =
 static const char help_after_formats[] =
     "      --threads N   threads that decode (default: one per core that it may run on)\n"
     "      --fps N       frames per second of .mp4 and .y4m (default: 16)\n"
+    "      --all-frames  write all frames of the first step, where only the last belong to the video\n"
     "      --timings     print the seconds of each step and the peak memory\n"
-    "  -q, --quiet       print nothing but errors\n"
+    "  -q, --quiet       print nothing but errors (no warnings of the compiler either)\n"
     "  -h, --help        print this help\n"
     "      --version     print the version\n"
     "\n"
@@ -121,6 +124,7 @@ static bool parse_option(struct decode_params *p, int c, char **argv, int *statu
     case 'o': p->output = optarg; return true;
     case 'q': p->quiet = true; return true;
     case 'h': *status = print_help(); return true;
+    case OPTION_ALL_FRAMES: p->all_frames = true; return true;
     case OPTION_TIMINGS: p->timings = true; return true;
     case OPTION_THREADS: return parse_number("--threads", optarg, MAX_THREADS, &p->threads, err);
     case OPTION_FPS: return parse_number("--fps", optarg, MAX_FPS, &p->fps, err);

@@ -1,0 +1,44 @@
+// Textual IR to a plan, for decoders that are easier to write than to export: one file for each latent size.
+//
+//     compile_ir PLAN [--note TEXT] FILE.ir...
+#include "base/file.h"
+#include "passes/emit.h"
+#include "passes/pass.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_FILES = 8 };
+
+static struct ir_module *compile(const char *path, const char *note, struct error *err) {
+    struct file_map map;
+    struct strbuf text = {0};
+    struct pass_options options = {.verify_each = true};
+    if (!file_map_open(&map, path, 0, err)) return NULL;
+    strbuf_printf(&text, "%.*s", (int)map.size, (const char *)map.data);
+    file_map_close(&map);
+    struct ir_module *m = ir_parse(strbuf_text(&text), path, NULL, err);
+    strbuf_free(&text);
+    if (m == NULL) return NULL;
+    if (note != NULL) ir_note(m, "%s", note);
+    if (pass_run_all(&m, &options, err)) return m;
+    ir_module_free(m);
+    return NULL;
+}
+
+int main(int argc, char **argv) {
+    struct ir_module *modules[MAX_FILES] = {0};
+    struct error err = {0};
+    const char *note = argc > 3 && strcmp(argv[2], "--note") == 0 ? argv[3] : NULL;
+    int count = 0;
+    bool ok = argc > 2;
+    for (int i = note ? 4 : 2; ok && i < argc && count < MAX_FILES; i++) {
+        modules[count] = compile(argv[i], note, &err);
+        ok = modules[count] != NULL;
+        count += ok;
+    }
+    ok = ok && emit_plan(modules, count, argv[1], &err);
+    if (!ok) fprintf(stderr, "compile_ir: %s\n", err.message);
+    while (count > 0) ir_module_free(modules[--count]);
+    return !ok;
+}
