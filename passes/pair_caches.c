@@ -217,7 +217,8 @@ static void keep_result(struct ir_graph *g, int which) {
 static void keep_last_frame(struct pairing *p, int first_frames, int steady_frames) {
     const struct ir_type *t = &ir_in(ir_return_of(p->first), first_frames)->type;
     bool same = ir_type_equal(t, &ir_in(ir_return_of(p->steady), steady_frames)->type);
-    if (p->one_file && same) p->steady->module->first_kept = 1;
+    bool several = t->rank == 5 ? !dim_is(t->dims[1], 1) && !dim_is(t->dims[2], 1) : t->rank == 4 && !dim_is(t->dims[0], 1);
+    if (p->one_file && same && several) p->steady->module->first_kept = 1;
 }
 
 static void note_first_frames(struct pairing *p) {
