@@ -170,7 +170,9 @@ const @v: f32[3,3,1,1,1] = [0.1,0,0,0,0.1,0,0,0,0.1]
 graph @first($step
 graph @steady($step
 END
-"$compile_ir" "$work/image.plan" "$work/image.ir" && "$compile_ir" "$work/flagged.plan" "$work/flagged.ir" &&
+sed 's/@first/@full/; s/1,2,1,4,5/1,2,1|1,4,5/' "$work/image.ir" >"$work/video.ir"
+"$compile_ir" "$work/image.plan" "$work/image.ir" && "$compile_ir" "$work/video.plan" "$work/video.ir" &&
+    "$compile_ir" "$work/flagged.plan" "$work/flagged.ir" &&
     "$compile_ir" "$work/warned.plan" --note "warning: caches of other frames" "$work/image.ir" ||
     fail "compile IR" "compile_ir failed"
 "$npy" make "$work/image.npy" '<f4' 1,2,1,4,5 1
@@ -180,6 +182,8 @@ END
 fresh
 run "$work/image.plan" "$work/image.npy" -o out.npy
 same "one latent frame" "0 <f4 1,3,1,4,5" "$status $("$npy" shape out.npy)"
+run "$work/video.plan" "$work/image.npy" -o video.npy
+same "one latent frame: as the first one of a video" 0 "$(cmp out.npy video.npy >/dev/null 2>&1; echo $?)"
 refused "one latent frame: more are given" 1 "three.npy: this plan decodes one latent frame, found 3" \
     "$work/image.plan" "$work/three.npy" -o out.npy
 refused "one latent frame: more are given, frames in front" 1 "this plan decodes one latent frame, found 3" \
