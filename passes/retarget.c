@@ -32,6 +32,9 @@ static bool refuse(struct retarget *r, const struct ir_node *n, const char *why)
                      n->name[0] || n->output_count == 0 ? n->name : n->outputs[0]->name, ir_info(n)->name, why);
 }
 
+// An old length: of a time axis, that for a video of three latent frames, where no two lengths in use are alike.
+static int64_t old_of(struct ir_dim d) { return d.first + 2 * d.steady; }
+
 static bool same_length(const struct factor *f) { return dim_is(f->now, f->old); }
 
 static void set_axis(struct shape *s, int axis, int64_t old, struct ir_dim now) {
@@ -41,7 +44,7 @@ static void set_axis(struct shape *s, int axis, int64_t old, struct ir_dim now) 
 
 static void set_shape(struct shape *s, const struct ir_type *old, const struct ir_type *now) {
     s->rank = old->rank;
-    for (int i = 0; i < old->rank; i++) set_axis(s, i, old->dims[i].first, now->dims[i]);
+    for (int i = 0; i < old->rank; i++) set_axis(s, i, old_of(old->dims[i]), now->dims[i]);
 }
 
 static int64_t old_length(const struct shape *s, int axis) {
@@ -74,7 +77,7 @@ static bool match_atoms(const struct ir_rearrange *p, int first, int atoms, cons
     int n = in->count[axis];
     for (int i = 0; i < n; i++) left[i] = in->at[axis][i];
     for (int a = first + atoms - 1; a >= first; a--) {
-        int64_t size = p->size[a].first;
+        int64_t size = old_of(p->size[a]);
         int k = 0;
         struct factor found[MAX_FACTORS];
         while (size > 1 || (n > 0 && left[n - 1].old == 1)) {
@@ -147,8 +150,9 @@ static bool retarget_rearrange(struct retarget *r, struct ir_node *n, struct sha
 static bool retarget_slice(struct retarget *r, struct ir_node *n, struct shape *out) {
     const struct shape *in = shape_of(r, ir_in(n, 0));
     int axis = (int)ir_attr_int(n, IR_KEY_AXIS, 0);
-    int64_t start = ir_attr_int(n, IR_KEY_START, 0), end = ir_attr_int(n, IR_KEY_END, 0), old = old_length(in, axis);
-    struct ir_dim length = ir_in(n, 0)->type.dims[axis], now = dim_const(end);
+    struct ir_dim length = ir_in(n, 0)->type.dims[axis],
+                  now = {ir_attr_int(n, IR_KEY_END, 0), ir_attr_int(n, IR_KEY_STEADY_END, 0)};
+    int64_t start = ir_attr_int(n, IR_KEY_START, 0), end = old_of(now), old = old_length(in, axis);
     bool frames = ir_in(n, 0)->type.time_axis == axis || r->rule == RETARGET_LAST_FRAMES;
     *out = *in;
     if (axis_changes(in, axis)) {
@@ -197,7 +201,7 @@ static bool retarget_concat(struct retarget *r, struct ir_node *n, struct shape 
     struct ir_dim now = dim_const(0);
     for (int i = 0; i < n->input_count; i++) {
         const struct ir_value *v = ir_in(n, i);
-        old += v->constant ? v->type.dims[axis].first : old_length(shape_of(r, v), axis);
+        old += v->constant ? old_of(v->type.dims[axis]) : old_length(shape_of(r, v), axis);
         if (!dim_add(now, v->type.dims[axis], &now)) return refuse(r, n, "the length overflows");
     }
     set_axis(out, axis, old, now);
@@ -209,7 +213,7 @@ static void infer_axes(const struct shape *in, const struct ir_type *old, const 
     set_shape(out, old, now);
     for (int i = 0; i < out->rank && in->rank == out->rank; i++) {
         struct ir_dim length = dim_const(1);
-        bool known = old_length(in, i) == old->dims[i].first;
+        bool known = old_length(in, i) == old_of(old->dims[i]);
         for (int k = 0; known && k < in->count[i]; k++) known = dim_mul(length, in->at[i][k].now, &length);
         if (known && dim_equal(length, now->dims[i])) copy_axis(out, i, in, i);
     }
@@ -218,7 +222,7 @@ static void infer_axes(const struct shape *in, const struct ir_type *old, const 
 // A rearrangement that has been replaced by another (see derive_first) still had the length that later nodes know.
 static void keep_old_lengths(struct shape *s, const struct ir_type *old, const struct ir_type *now) {
     for (int i = 0; i < s->rank; i++) {
-        if (old_length(s, i) != old->dims[i].first) set_axis(s, i, old->dims[i].first, now->dims[i]);
+        if (old_length(s, i) != old_of(old->dims[i])) set_axis(s, i, old_of(old->dims[i]), now->dims[i]);
     }
 }
 
