@@ -1,9 +1,13 @@
-// What derive_caches and pair_caches share.
+// Convolutions over time, and what they become: what derive_caches, pair_caches and reroll share.
 #ifndef WANC_PASSES_CAUSAL_CONV_H
 #define WANC_PASSES_CAUSAL_CONV_H
 
 #include "ir/ir.h"
 
+// The length of the kernel in time.
+int64_t conv_kernel_frames(const struct ir_node *conv);
+// A 3D convolution whose constant kernel has more than one frame.
+bool is_time_conv(const struct ir_node *n);
 // Replaces `conv`, a 3D convolution, by a causal convolution of x with that cache. Its padding in time is
 // dropped.
 struct ir_node *causal_conv_new(struct ir_node *conv, struct ir_value *x, struct ir_cache *cache);

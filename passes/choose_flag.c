@@ -11,6 +11,7 @@
 // step 0 there is nothing, so they are zeros.
 //
 //     %w = concat %cache, %x {axis=2}          %w = pad %x {pads=[0,0,2,0,0,0,0,0,0,0]}
+#include "passes/causal_conv.h"
 #include "passes/match.h"
 #include "passes/pass.h"
 
@@ -25,7 +26,7 @@ struct traits {
 static struct traits traits_of(const struct ir_graph *g) {
     struct traits t = {0};
     for (const struct ir_node *n = g->body.head; n != NULL; n = n->next) {
-        t.time_convs += n->op == IR_CONV && ir_in(n, 0)->type.rank == 5 && ir_in(n, 1)->type.dims[2].first > 1;
+        t.time_convs += is_time_conv(n);
     }
     for (int i = 1; i < g->input_count; i++) t.caches += g->inputs[i]->uses != NULL;
     return t;

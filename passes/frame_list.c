@@ -100,6 +100,15 @@ void frame_list_keep_last(struct frame_list *f, int64_t count) {
     f->count = (int)count;
 }
 
+struct ir_value *frame_list_rest(const struct frame_list *f, int64_t kept) {
+    struct ir_value *x = f->count > kept ? (struct ir_value *)f->at[f->count - 1].value : NULL;
+    if (x == NULL || x->type.rank != 5 || !dim_is(x->type.dims[FRAME_AXIS], f->count - kept)) return NULL;
+    for (int64_t i = kept; i < f->count; i++) {
+        if (f->at[i].value != x || f->at[i].index != i - kept) return NULL;
+    }
+    return x;
+}
+
 bool frame_list_equal(const struct frame_list *a, const struct frame_list *b) {
     if (a->count != b->count || a->count < 0) return false;
     for (int i = 0; i < a->count; i++) {

@@ -23,6 +23,8 @@ void frame_list_of_conv(const struct ir_node *conv, struct frame_list *f);
 // `count` zeros in front of the list.
 void frame_list_pad(struct frame_list *f, int64_t count);
 void frame_list_keep_last(struct frame_list *f, int64_t count);
+// The value whose frames, all of them, follow the first `kept` in the list; NULL if there is none.
+struct ir_value *frame_list_rest(const struct frame_list *f, int64_t kept);
 bool frame_list_equal(const struct frame_list *a, const struct frame_list *b);
 bool frame_list_is_zero(const struct frame_list *f);
 

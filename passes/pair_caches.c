@@ -66,22 +66,6 @@ struct pairing {
     struct error *err;
 };
 
-static int64_t kernel_frames(const struct ir_node *conv) { return ir_in(conv, 1)->type.dims[2].first; }
-
-static bool is_time_conv(const struct ir_node *n) {
-    return n->op == IR_CONV && ir_in(n, 0)->type.rank == 5 && ir_in(n, 1)->constant && kernel_frames(n) > 1;
-}
-
-// The value whose frames, all of them, follow the first `kept` in the list; NULL if there is none.
-static struct ir_value *new_frames(const struct frame_list *f, int64_t kept) {
-    struct ir_value *x = f->count > kept ? (struct ir_value *)f->at[f->count - 1].value : NULL;
-    if (x == NULL || x->type.rank != 5 || !dim_is(x->type.dims[TIME], f->count - kept)) return NULL;
-    for (int64_t i = kept; i < f->count; i++) {
-        if (f->at[i].value != x || f->at[i].index != i - kept) return NULL;
-    }
-    return x;
-}
-
 static bool steps_of_one(const struct ir_node *conv) {
     int count;
     return ir_attr_ints(conv, IR_KEY_STRIDES, &count)[0] == 1;
@@ -113,10 +97,10 @@ static bool match_next_cache(struct pairing *p, struct conv *c, struct frame_lis
 
 // conv(concat(cache, x)) of the steady graph, and the result that is its next cache.
 static bool match_steady(struct pairing *p, struct ir_node *n, struct conv *c) {
-    int64_t kept = kernel_frames(n) - 1;
+    int64_t kept = conv_kernel_frames(n) - 1;
     struct frame_list read;
     frame_list_of_conv(n, &read);
-    *c = (struct conv){.node = n, .cache_in = cache_frames(&read, kept), .x = new_frames(&read, kept)};
+    *c = (struct conv){.node = n, .cache_in = cache_frames(&read, kept), .x = frame_list_rest(&read, kept)};
     if (c->cache_in == NULL || c->x == NULL || !steps_of_one(n)) {
         return error_set(p->err, ERROR_UNSUPPORTED,
                          "steady graph: node '%s' must convolve concat(cache, x) over time with a "
@@ -158,7 +142,7 @@ static struct conv *partner(struct pairing *p, const struct ir_node *n) {
 
 static bool match_first(struct pairing *p, struct ir_node *n) {
     struct conv *c = partner(p, n);
-    int64_t kept = kernel_frames(n) - 1;
+    int64_t kept = conv_kernel_frames(n) - 1;
     struct frame_list read, zeros;
     if (c == NULL)
         return error_set(
@@ -166,7 +150,7 @@ static bool match_first(struct pairing *p, struct ir_node *n) {
             "first graph: not exactly one convolution of the steady graph has the weights of node '%s'",
             n->name);
     frame_list_of_conv(n, &read);
-    c->first_x = new_frames(&read, kept);
+    c->first_x = frame_list_rest(&read, kept);
     zeros = read;
     if (zeros.count > kept) zeros.count = (int)kept;
     if (c->first_x == NULL || !frame_list_is_zero(&zeros) || !steps_of_one(n)) {
@@ -241,7 +225,7 @@ static void note_dropped(const struct conv *c, const struct ir_node *conv) {
     ir_note(conv->block->graph->module,
             "warning: cache '%s' keeps %lld of the %lld frames that the reference decoder keeps, and zeros for the "
             "others: node '%s' forgets what came before, in every step",
-            c->cache_in->name, (long long)(kernel_frames(conv) - 1 - c->dropped), (long long)(kernel_frames(conv) - 1),
+            c->cache_in->name, (long long)(conv_kernel_frames(conv) - 1 - c->dropped), (long long)(conv_kernel_frames(conv) - 1),
             conv->name);
 }
 
@@ -249,7 +233,7 @@ static void note_dropped(const struct conv *c, const struct ir_node *conv) {
 static struct ir_node *stream(struct ir_node *conv, struct ir_cache *cache) {
     struct frame_list read;
     frame_list_of_conv(conv, &read);
-    return causal_conv_new(conv, new_frames(&read, kernel_frames(conv) - 1), cache);
+    return causal_conv_new(conv, frame_list_rest(&read, conv_kernel_frames(conv) - 1), cache);
 }
 
 // Everything is proven: declare the caches and rewrite both graphs.
@@ -261,13 +245,13 @@ static void rewrite(struct pairing *p, int latents, int first_frames, int steady
     }
     for (int i = 0; i < p->count; i++) {
         struct conv *c = &p->convs[i];
-        c->cache = causal_cache_new(m, c->cache_in->type, kernel_frames(c->node) - 1, c->node->name);
+        c->cache = causal_cache_new(m, c->cache_in->type, conv_kernel_frames(c->node) - 1, c->node->name);
         c->cache->input = c->cache_in->name;
         c->cache->output = p->steady->result_names ? p->steady->result_names[c->result] : NULL;
         c->cache->first = c->first ? c->first->name : NULL;
         struct ir_node *conv = stream(c->node, c->cache);
         if (c->dropped > 0) {
-            ir_attr_set_int(conv, IR_KEY_TAPS, kernel_frames(conv) - c->dropped);
+            ir_attr_set_int(conv, IR_KEY_TAPS, conv_kernel_frames(conv) - c->dropped);
             note_dropped(c, conv);
         }
         if (c->first != NULL) stream(c->first, c->cache);

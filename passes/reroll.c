@@ -64,12 +64,6 @@ static bool refuse(struct roll *r, const struct ir_node *n, int step, const char
                      ir_info(n)->name, step, why);
 }
 
-static int64_t kernel_frames(const struct ir_node *conv) { return ir_in(conv, 1)->type.dims[2].first; }
-
-static bool is_time_conv(const struct ir_node *n) {
-    return n->op == IR_CONV && ir_in(n, 0)->type.rank == 5 && ir_in(n, 1)->constant && kernel_frames(n) > 1;
-}
-
 // ---- 1. cut
 
 // Pulls slices of latent frames up through what stands in front of the loop. False: z is not read frame by frame.
@@ -217,18 +211,8 @@ static void push(struct roll *r, struct work *w, struct ir_value *a, struct ir_v
 static struct ir_value *new_frames(struct roll *r, struct ir_node *conv, int step) {
     struct frame_list f;
     frame_list_of_conv(conv, &f);
-    if (f.count <= 0) {
-        refuse(r, conv, step, "the frames that it reads cannot be followed");
-        return NULL;
-    }
-    struct ir_value *x = (struct ir_value *)f.at[f.count - 1].value;
-    int64_t n = x ? x->type.dims[FRAME_AXIS].first : 0;
-    bool all = x != NULL && f.count == n + kernel_frames(conv) - 1;
-    for (int64_t i = 0; all && i < n; i++) {
-        const struct frame *at = &f.at[f.count - n + i];
-        all = at->value == x && at->index == i;
-    }
-    if (all && label_of(r, x) == step) return x;
+    struct ir_value *x = frame_list_rest(&f, conv_kernel_frames(conv) - 1);
+    if (x != NULL && label_of(r, x) == step) return x;
     refuse(r, conv, step, "it does not read kernel - 1 earlier frames and then the new ones of this step");
     return NULL;
 }
@@ -350,7 +334,7 @@ static bool collect_streams(struct roll *r) {
 
 // The frames before the new ones, in each step, are the last of those that were new before.
 static bool check_cache(struct roll *r, const struct stream *s) {
-    int64_t kept = kernel_frames(s->conv[r->steps - 1]) - 1;
+    int64_t kept = conv_kernel_frames(s->conv[r->steps - 1]) - 1;
     struct frame_list cache = {0}, read, fresh;
     frame_list_pad(&cache, kept);
     for (int step = 0; step < r->steps; step++) {
@@ -378,7 +362,7 @@ static struct stream *stream_of(struct roll *r, const struct ir_node *conv, int 
 static void copy_conv(struct roll *r, struct ir_node *n, int step, struct ir_graph *to) {
     struct ir_value *x = new_frames(r, n, step)->map, *read = ir_in(n, 0), *map = read->map;
     struct stream *s = stream_of(r, n, step);
-    if (s->cache == NULL) s->cache = causal_cache_new(to->module, x->type, kernel_frames(n) - 1, n->name);
+    if (s->cache == NULL) s->cache = causal_cache_new(to->module, x->type, conv_kernel_frames(n) - 1, n->name);
     if (step == 0) s->cache->first = n->name;
     read->map = x;
     struct ir_node *conv = causal_conv_new(ir_node_clone(n, &to->body), x, s->cache);
