@@ -164,6 +164,7 @@ static bool lower_clip(struct ir_node *n, struct error *err) {
         return lower_refuse(n, err, "the lower bound is not a constant");
     if (ir_in(n, 2) && !match_splat(ir_in(n, 2), &high))
         return lower_refuse(n, err, "the upper bound is not a constant");
+    if (low > high) return lower_refuse(n, err, "its bounds are empty: from %g to %g", low, high);
     struct ir_value *x = ir_in(n, 0);
     struct ir_node *c = ir_insert(n, IR_CLAMP, 1, &x);
     ir_attr_set_float(c, IR_KEY_MIN, low);
