@@ -247,19 +247,19 @@ static struct ir_tensor eval_rearrange(const struct ir_eval_call *c) {
 
 static ir_eval_fn *function_of(enum ir_op op) {
     switch (op) {
-    case IR_MATMUL: return eval_matmul;
+    case IR_MATMUL: return ir_eval_matmul;
     case IR_CONCAT: return eval_concat;
     case IR_SLICE: return eval_slice;
     case IR_PAD: return eval_pad;
     case IR_REARRANGE: return eval_rearrange;
     case IR_REDUCE_L2:
     case IR_REDUCE_SUM:
-    case IR_REDUCE_MEAN: return eval_reduce;
-    case IR_SOFTMAX: return eval_softmax;
-    case IR_CONV: return eval_conv;
-    case IR_CAUSAL_CONV: return eval_causal_conv;
-    case IR_RMS_NORM: return eval_rms_norm;
-    case IR_ATTENTION: return eval_attention;
+    case IR_REDUCE_MEAN: return ir_eval_reduce;
+    case IR_SOFTMAX: return ir_eval_softmax;
+    case IR_CONV: return ir_eval_conv;
+    case IR_CAUSAL_CONV: return ir_eval_causal_conv;
+    case IR_RMS_NORM: return ir_eval_rms_norm;
+    case IR_ATTENTION: return ir_eval_attention;
     default: return ir_op_info[op].flags & IR_ELEMENTWISE ? eval_elementwise : NULL;
     }
 }

@@ -45,7 +45,7 @@ static void multiply(const double *a, const double *b, double *out, int64_t rows
     }
 }
 
-struct ir_tensor eval_matmul(const struct ir_eval_call *c) {
+struct ir_tensor ir_eval_matmul(const struct ir_eval_call *c) {
     const struct ir_tensor *a = c->in[0], *b = c->in[1];
     int64_t dims[IR_MAX_RANK], index[IR_MAX_RANK] = {0};
     int rank;
@@ -101,13 +101,13 @@ static void softmax_along(const struct ir_tensor *in, struct ir_tensor *out, int
     }
 }
 
-struct ir_tensor eval_softmax(const struct ir_eval_call *c) {
+struct ir_tensor ir_eval_softmax(const struct ir_eval_call *c) {
     struct ir_tensor t = like(c, c->in[0]);
     softmax_along(c->in[0], &t, (int)ir_attr_int(c->node, IR_KEY_AXIS, 0));
     return t;
 }
 
-struct ir_tensor eval_rms_norm(const struct ir_eval_call *c) {
+struct ir_tensor ir_eval_rms_norm(const struct ir_eval_call *c) {
     int axis = (int)ir_attr_int(c->node, IR_KEY_AXIS, 0);
     double epsilon = ir_attr_float(c->node, IR_KEY_EPSILON, 0),
            scale = ir_attr_float(c->node, IR_KEY_SCALE, 1);
@@ -127,7 +127,7 @@ struct ir_tensor eval_rms_norm(const struct ir_eval_call *c) {
     return t;
 }
 
-struct ir_tensor eval_reduce(const struct ir_eval_call *c) {
+struct ir_tensor ir_eval_reduce(const struct ir_eval_call *c) {
     const struct ir_tensor *in = c->in[0];
     int count;
     const int64_t *axes = ir_attr_ints(c->node, IR_KEY_AXES, &count);
@@ -150,11 +150,11 @@ struct ir_tensor eval_reduce(const struct ir_eval_call *c) {
     return t;
 }
 
-struct ir_tensor eval_attention(const struct ir_eval_call *c) {
+struct ir_tensor ir_eval_attention(const struct ir_eval_call *c) {
     struct ir_tensor kt = transpose_last(c->arena, c->in[1]);
     const struct ir_tensor *product[] = {c->in[0], &kt}, *sum[2];
     struct ir_eval_call call = {.eval = c->eval, .arena = c->arena, .node = c->node, .in = product};
-    struct ir_tensor scores = eval_matmul(&call);
+    struct ir_tensor scores = ir_eval_matmul(&call);
     if (scores.rank < 0) return scores;
     for (size_t i = 0; i < scores.count; i++) scores.data[i] *= ir_attr_float(c->node, IR_KEY_SCALE, 1);
     struct ir_tensor weights = like(c, &scores);
@@ -162,7 +162,7 @@ struct ir_tensor eval_attention(const struct ir_eval_call *c) {
     sum[0] = &weights;
     sum[1] = c->in[2];
     call.in = sum;
-    return eval_matmul(&call);
+    return ir_eval_matmul(&call);
 }
 
 // ---- convolutions
@@ -215,7 +215,7 @@ static struct ir_tensor convolve(const struct ir_eval_call *c, const struct wind
     return t;
 }
 
-struct ir_tensor eval_conv(const struct ir_eval_call *c) {
+struct ir_tensor ir_eval_conv(const struct ir_eval_call *c) {
     struct window w = {.x = c->in[0], .w = c->in[1], .spatial = c->in[0]->rank - 2};
     int count;
     const int64_t *pads = ir_attr_ints(c->node, IR_KEY_PADS, &count),
@@ -250,7 +250,7 @@ static void keep_last_frames(struct ir_tensor *cache, const struct ir_tensor *al
 }
 
 // The attribute `taps` only says which products are zeros: here all are computed.
-struct ir_tensor eval_causal_conv(const struct ir_eval_call *c) {
+struct ir_tensor ir_eval_causal_conv(const struct ir_eval_call *c) {
     int count;
     const int64_t *pads = ir_attr_ints(c->node, IR_KEY_PADS, &count),
                   *strides = ir_attr_ints(c->node, IR_KEY_STRIDES, &count);

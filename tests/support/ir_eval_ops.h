@@ -14,7 +14,8 @@ struct ir_eval_call {
 };
 
 typedef struct ir_tensor ir_eval_fn(const struct ir_eval_call *c);
-ir_eval_fn eval_matmul, eval_reduce, eval_softmax, eval_conv, eval_causal_conv, eval_rms_norm, eval_attention;
+ir_eval_fn ir_eval_matmul, ir_eval_reduce, ir_eval_softmax, ir_eval_conv, ir_eval_causal_conv,
+    ir_eval_rms_norm, ir_eval_attention;
 
 static inline struct ir_tensor ir_eval_unfit(void) { return (struct ir_tensor){.rank = -1}; }
 
