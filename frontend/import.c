@@ -66,6 +66,29 @@ static void add_declared(struct importer *im, size_t count, Onnx__ValueInfoProto
     }
 }
 
+// ---- inputs that the caller has bound
+
+// Those that are listed as inputs are constants that could be overridden.
+static bool is_initializer(const struct scope *s, const char *name) {
+    const struct binding *b = name_map_find(&s->bindings, name);
+    return b != NULL && b->tensor != NULL;
+}
+
+static bool bind_given(struct scope *s) {
+    struct importer *im = s->im;
+    size_t next = 0;
+    for (size_t i = 0; i < s->graph->n_input; i++) {
+        const char *name = s->graph->input[i]->name;
+        if (is_initializer(s, name)) continue;
+        if (next == im->given_count) return error_set(im->err, ERROR_USAGE, "no input '%.100s' is given", name);
+        const struct import_input *in = &im->given[next++];
+        struct ir_value *v = in->constant;
+        if (v == NULL) v = ir_graph_add_input(im->graph, unique_name(&im->value_names, name), in->type);
+        if (!scope_define(s, name, v)) return false;
+    }
+    return true;
+}
+
 // ---- nodes
 
 static bool define_output(struct scope *s, const char *name, struct ir_value *value) {
@@ -137,7 +160,7 @@ bool import_block(struct scope *s) {
     }
     size_t *order = arena_array(&im->scratch, g->n_node + 1, sizeof *order);
     if (!order_nodes(g, &im->scratch, order, im->err)) return false;
-    if (s->outer == NULL && !import_inputs(s, order)) return false;
+    if (s->outer == NULL && !(im->given ? bind_given(s) : import_inputs(s, order))) return false;
     for (size_t i = 0; i < g->n_node; i++) {
         if (!import_node(s, g->node[order[i]])) return false;
     }
@@ -178,18 +201,31 @@ static bool fail(const struct onnx_model *model, struct error *err) {
     return false;
 }
 
+static bool import_main(struct importer *im, const char *graph_name, struct ir_graph **out) {
+    *out = NULL;
+    if (!check_supported(im->model, im->err)) return fail(im->model, im->err);
+    init(im);
+    im->graph = ir_graph_new(im->module, graph_name);
+    struct scope s = {.im = im, .graph = im->model->proto->graph, .block = &im->graph->body};
+    bool ok = import_block(&s);
+    if (ok) *out = im->graph;
+    else ir_graph_remove(im->graph);
+    arena_free(&im->scratch);
+    return ok || fail(im->model, im->err);
+}
+
 bool import_graph(struct ir_module *m, const struct onnx_model *model, const char *graph_name,
                   const struct import_options *opt, struct ir_graph **out, struct error *err) {
     struct importer im = {.module = m, .model = model, .err = err};
     if (opt != NULL) im.opt = *opt;
-    *out = NULL;
-    if (!check_supported(model, err)) return fail(model, err);
-    init(&im);
-    im.graph = ir_graph_new(m, graph_name);
-    struct scope s = {.im = &im, .graph = model->proto->graph, .block = &im.graph->body};
-    bool ok = import_block(&s);
-    if (ok) *out = im.graph;
-    else ir_graph_remove(im.graph);
-    arena_free(&im.scratch);
-    return ok || fail(model, err);
+    return import_main(&im, graph_name, out);
+}
+
+bool import_graph_with_inputs(struct ir_module *m, const struct onnx_model *model, const char *graph_name,
+                              size_t count, const struct import_input *inputs, struct ir_graph **out,
+                              struct error *err) {
+    static const struct import_input none; // a graph without inputs has a list, too
+    struct importer im = {.module = m, .model = model, .err = err, .given_count = count};
+    im.given = inputs != NULL ? inputs : &none;
+    return import_main(&im, graph_name, out);
 }

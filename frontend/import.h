@@ -29,4 +29,16 @@ bool import_ports_of(const struct onnx_model *model, struct import_ports *ports,
 bool import_graph(struct ir_module *m, const struct onnx_model *model, const char *graph_name,
                   const struct import_options *opt, struct ir_graph **out, struct error *err);
 
+// An input of the graph as the caller wants it, instead of by the rules for latents and caches.
+struct import_input {
+    struct ir_type type;
+    struct ir_value *constant; // of the module, stands for the input; NULL: an input of this type
+};
+
+// The same for a graph of any kind: inputs that are not initializers are taken from `inputs`, in the order of
+// the file. For tests of single operators.
+bool import_graph_with_inputs(struct ir_module *m, const struct onnx_model *model, const char *graph_name,
+                              size_t count, const struct import_input *inputs, struct ir_graph **out,
+                              struct error *err);
+
 #endif

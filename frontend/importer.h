@@ -11,6 +11,8 @@ struct importer {
     struct ir_graph *graph;
     const struct onnx_model *model;
     struct import_options opt;
+    const struct import_input *given; // the graph's inputs, if the caller has bound them
+    size_t given_count;
     struct arena scratch;
     struct name_map value_names, node_names; // taken
     struct name_map declared;                // names to Onnx__ValueInfoProto

@@ -1,5 +1,6 @@
 #include "frontend/onnx_load.h"
 
+#include "frontend/functions.h"
 #include "frontend/names.h"
 #include "frontend/onnx_model.h"
 #include "frontend/wire.h"
@@ -140,7 +141,7 @@ static bool check_model(struct onnx_model *model, struct error *err) {
     }
     if (!check_opset(model, err)) return false;
     if (p->graph->n_output == 0) return error_set(err, ERROR_INPUT, "its graph has no outputs");
-    return check_graph(model, p->graph, "", err);
+    return functions_inline(model, err) && check_graph(model, p->graph, "", err);
 }
 
 // ---- opening

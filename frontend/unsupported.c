@@ -23,23 +23,10 @@ struct listing {
     size_t count, capacity;
 };
 
-static bool is_function(const struct onnx_model *model, const Onnx__NodeProto *n) {
-    const char *domain = n->domain ? n->domain : "";
-    for (size_t i = 0; i < model->proto->n_functions; i++) {
-        const Onnx__FunctionProto *f = model->proto->functions[i];
-        if (f->name != NULL && strcmp(f->name, n->op_type) == 0 &&
-            strcmp(f->domain ? f->domain : "", domain) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static const char *full_type(struct listing *l, const Onnx__NodeProto *n) {
     bool standard = n->domain == NULL || n->domain[0] == '\0' || strcmp(n->domain, "ai.onnx") == 0;
-    const char *suffix = is_function(l->model, n) ? " (a function: export with functions inlined)" : "";
-    if (standard) return arena_printf(&l->arena, "%.60s%s", n->op_type, suffix);
-    return arena_printf(&l->arena, "%.60s::%.60s%s", n->domain, n->op_type, suffix);
+    if (standard) return arena_printf(&l->arena, "%.60s", n->op_type);
+    return arena_printf(&l->arena, "%.60s::%.60s", n->domain, n->op_type);
 }
 
 static const char *what_it_feeds(const struct listing *l, const Onnx__NodeProto *n) {

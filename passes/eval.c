@@ -94,6 +94,7 @@ static bool eval_size(struct eval *e) {
 static bool eval_constant_of_shape(struct eval *e, struct eval_tensor *out) {
     const struct ir_attr *value = ir_attr_find(e->n, IR_KEY_VALUE);
     bool integer = value != NULL && value->kind == IR_ATTR_INT; // ONNX's default is the float 0
+    enum ir_dtype type = (enum ir_dtype)ir_attr_int(e->n, IR_KEY_TO, IR_I64);
     if (!eval_const_list(&e->in[0], out->dims, IR_MAX_RANK)) return false;
     out->rank = (int)e->in[0].count;
     out->count = eval_count(out->rank, out->dims);
@@ -104,7 +105,7 @@ static bool eval_constant_of_shape(struct eval *e, struct eval_tensor *out) {
         if (integer) ints[i] = dim_const(value->i);
         else floats[i] = value ? value->f : 0;
     }
-    out->dtype = integer ? IR_I64 : IR_F32;
+    out->dtype = integer ? type : IR_F32;
     if (integer) out->ints = ints;
     else out->floats = floats;
     return true;
@@ -142,207 +143,123 @@ static bool eval_range(struct eval *e, struct eval_tensor *out) {
     if (n > EVAL_MAX_ELEMENTS) return false;
     struct ir_dim *ints = arena_array(e->scratch, (size_t)n + 1, sizeof *ints);
     for (int64_t i = 0; i < n; i++) ints[i] = dim_const(v[0] + i * v[2]);
-    *out = (struct eval_tensor){.rank = 1, .dims = {n}, .count = (size_t)n, .dtype = IR_I64, .ints = ints};
+    *out = (struct eval_tensor){
+        .rank = 1, .dims = {n}, .count = (size_t)n, .dtype = e->in[0].dtype, .ints = ints};
     return true;
+}
+
+// An integer as one of another type: what does not fit keeps its low bits, as in ONNX.
+static bool cast_int(struct ir_dim x, enum ir_dtype to, struct ir_dim *out) {
+    *out = x;
+    if (to == IR_BOOL) {
+        int zero = dim_is(x, 0), more = dim_less(dim_const(0), x), less = dim_less(x, dim_const(0));
+        *out = dim_const(!zero);
+        return zero || more == 1 || less == 1;
+    }
+    if (eval_fits(x, to) || !dim_is_const(x)) return true;
+    int64_t n = x.first;
+    *out = dim_const(to == IR_I32 ? (int32_t)n : to == IR_U8 ? (uint8_t)n : to == IR_I8 ? (int8_t)n : n);
+    return true;
+}
+
+static bool cast_float(double x, enum ir_dtype to, struct ir_dim *out) {
+    if (to == IR_BOOL) {
+        *out = dim_const(x != 0);
+        return true;
+    }
+    if (!(fabs(x) < 9e18)) return false;
+    *out = dim_const((int64_t)x);
+    return eval_fits(*out, to);
 }
 
 static bool eval_cast(struct eval *e, struct eval_tensor *out) {
     const struct eval_tensor *in = &e->in[0];
-    int64_t to = ir_attr_int(e->n, IR_KEY_TO, IR_F32);
     *out = *in;
-    out->dtype = (enum ir_dtype)to;
+    out->dtype = (enum ir_dtype)ir_attr_int(e->n, IR_KEY_TO, IR_F32);
     bool to_float = ir_dtype_is_float(out->dtype);
-    if (to_float == (in->floats != NULL)) return true;
+    if (to_float && in->floats != NULL) return true;
     struct ir_dim *ints = arena_array(e->scratch, in->count + 1, sizeof *ints);
     double *floats = arena_array(e->scratch, in->count + 1, sizeof *floats);
     for (size_t i = 0; i < in->count; i++) {
         if (to_float && !dim_is_const(in->ints[i])) return false;
         if (to_float) floats[i] = (double)in->ints[i].first;
-        else if (!(fabs(in->floats[i]) < 9e18)) return false;
-        else ints[i] = dim_const(to == IR_BOOL ? in->floats[i] != 0 : (int64_t)in->floats[i]);
+        else if (in->ints != NULL ? !cast_int(in->ints[i], out->dtype, &ints[i])
+                                  : !cast_float(in->floats[i], out->dtype, &ints[i]))
+            return false;
     }
     out->ints = to_float ? NULL : ints;
     out->floats = to_float ? floats : NULL;
     return true;
 }
 
-// ---- elementwise
-
-static bool int_op(enum ir_op op, struct ir_dim a, struct ir_dim b, struct ir_dim *r) {
-    int less = dim_less(a, b), more = dim_less(b, a);
-    switch (op) {
-    case IR_ADD: return dim_add(a, b, r);
-    case IR_SUB: return dim_sub(a, b, r);
-    case IR_MUL: return dim_mul(a, b, r);
-    case IR_DIV: return dim_div(a, b, r);
-    case IR_NEG: return dim_sub(dim_const(0), a, r);
-    case IR_ABS:
-        if (!dim_is_const(a) || a.first == INT64_MIN) return false;
-        *r = dim_const(llabs(a.first));
-        return true;
-    case IR_ONNX_MOD:
-        if (!dim_is_const(a) || !dim_is_const(b) || b.first == 0 || b.first == -1) return false;
-        *r = dim_const((a.first % b.first + b.first) % b.first);
-        return true;
-    case IR_ONNX_EQUAL: *r = dim_const(dim_equal(a, b)); return dim_equal(a, b) || less == 1 || more == 1;
-    case IR_ONNX_LESS: *r = dim_const(less == 1); return less >= 0;
-    case IR_ONNX_GREATER_EQUAL: *r = dim_const(less == 0); return less >= 0;
-    case IR_ONNX_GREATER: *r = dim_const(more == 1); return more >= 0;
-    case IR_ONNX_LESS_EQUAL: *r = dim_const(more == 0); return more >= 0;
-    case IR_ONNX_MIN: *r = less == 1 ? a : b; return less >= 0;
-    case IR_ONNX_MAX: *r = less == 1 ? b : a; return less >= 0;
-    case IR_ONNX_AND: *r = dim_const(a.first && b.first); return dim_is_const(a) && dim_is_const(b);
-    case IR_ONNX_OR: *r = dim_const(a.first || b.first); return dim_is_const(a) && dim_is_const(b);
-    case IR_ONNX_NOT: *r = dim_const(!a.first); return dim_is_const(a);
-    default: return false;
-    }
-}
-
-// Results of comparisons go to *truth, others to *r.
-static bool float_op(enum ir_op op, double a, double b, double *r, struct ir_dim *truth) {
-    switch (op) {
-    case IR_ADD: *r = a + b; return true;
-    case IR_SUB: *r = a - b; return true;
-    case IR_MUL: *r = a * b; return true;
-    case IR_DIV: *r = a / b; return true;
-    case IR_POW: *r = pow(a, b); return true;
-    case IR_SQRT: *r = sqrt(a); return true;
-    case IR_NEG: *r = -a; return true;
-    case IR_ABS: *r = fabs(a); return true;
-    case IR_ONNX_FLOOR: *r = floor(a); return true;
-    case IR_ONNX_CEIL: *r = ceil(a); return true;
-    case IR_ONNX_MIN: *r = fmin(a, b); return true;
-    case IR_ONNX_MAX: *r = fmax(a, b); return true;
-    case IR_ONNX_EQUAL: *truth = dim_const(a == b); return true;
-    case IR_ONNX_LESS: *truth = dim_const(a < b); return true;
-    case IR_ONNX_LESS_EQUAL: *truth = dim_const(a <= b); return true;
-    case IR_ONNX_GREATER: *truth = dim_const(a > b); return true;
-    case IR_ONNX_GREATER_EQUAL: *truth = dim_const(a >= b); return true;
-    default: return false;
-    }
-}
-
-static bool is_comparison(enum ir_op op) {
-    return op == IR_ONNX_EQUAL || op == IR_ONNX_LESS || op == IR_ONNX_LESS_EQUAL || op == IR_ONNX_GREATER ||
-           op == IR_ONNX_GREATER_EQUAL;
-}
-
-// Index of the element of `t` that meets output index x of a shape of rank `rank`.
-static size_t broadcast_index(const struct eval_tensor *t, int rank, const int64_t *x) {
-    size_t at = 0;
-    for (int i = 0; i < t->rank; i++) {
-        int64_t k = t->dims[i] == 1 ? 0 : x[i + rank - t->rank];
-        at = at * (size_t)t->dims[i] + (size_t)k;
-    }
-    return at;
-}
-
-static bool broadcast_shape(const struct eval *e, struct eval_tensor *out) {
-    out->rank = 0;
-    for (int i = 0; i < e->in_count; i++) out->rank = e->in[i].rank > out->rank ? e->in[i].rank : out->rank;
-    for (int d = 0; d < out->rank; d++) {
-        out->dims[d] = 1;
-        for (int i = 0; i < e->in_count; i++) {
-            int k = d - (out->rank - e->in[i].rank);
-            int64_t n = k < 0 ? 1 : e->in[i].dims[k];
-            if (n != 1 && out->dims[d] != 1 && n != out->dims[d]) return false;
-            if (n != 1) out->dims[d] = n;
-        }
-    }
-    out->count = eval_count(out->rank, out->dims);
-    return out->count <= EVAL_MAX_ELEMENTS;
-}
-
-static bool eval_elementwise(struct eval *e, struct eval_tensor *out) {
-    enum ir_op op = e->n->op;
-    const struct eval_tensor *a = &e->in[0], *b = &e->in[e->in_count > 1 ? 1 : 0];
-    bool ints = a->ints != NULL, where = op == IR_ONNX_WHERE;
-    if (where) a = &e->in[1], b = &e->in[2], ints = a->ints != NULL;
-    if ((b->ints != NULL) != ints || e->in_count > 2 + where || (where && e->in[0].ints == NULL) ||
-        !broadcast_shape(e, out))
-        return false;
-    struct ir_dim *r = arena_array(e->scratch, out->count + 1, sizeof *r);
-    double *f = arena_array(e->scratch, out->count + 1, sizeof *f);
-    int64_t x[IR_MAX_RANK] = {0};
-    for (size_t i = 0; i < out->count; i++) {
-        size_t ia = broadcast_index(a, out->rank, x), ib = broadcast_index(b, out->rank, x);
-        if (where) {
-            struct ir_dim c = e->in[0].ints[broadcast_index(&e->in[0], out->rank, x)];
-            if (ints) r[i] = c.first ? a->ints[ia] : b->ints[ib];
-            else f[i] = c.first ? a->floats[ia] : b->floats[ib];
-        } else if (ints ? !int_op(op, a->ints[ia], b->ints[ib], &r[i])
-                        : !float_op(op, a->floats[ia], b->floats[ib], &f[i], &r[i]))
-            return false;
-        for (int d = out->rank - 1; d >= 0 && ++x[d] == out->dims[d]; d--) x[d] = 0;
-    }
-    bool truth = is_comparison(op);
-    out->dtype = truth ? IR_BOOL : a->dtype;
-    if (ints || truth) out->ints = r;
-    else out->floats = f;
-    return true;
-}
-
-// Reductions of a whole integer list: the number of elements of a shape, mostly.
-static bool eval_reduce(struct eval *e, struct eval_tensor *out) {
-    const struct eval_tensor *in = &e->in[0];
-    const char *kind = ir_attr_string(e->n, IR_KEY_KIND, "");
-    if (in->ints == NULL || in->rank > 1 || in->count == 0) return false;
-    enum ir_op op = strcmp(kind, "prod") == 0  ? IR_MUL
-                    : strcmp(kind, "sum") == 0 ? IR_ADD
-                    : strcmp(kind, "max") == 0 ? IR_ONNX_MAX
-                    : strcmp(kind, "min") == 0 ? IR_ONNX_MIN
-                                               : IR_RETURN;
-    struct ir_dim *r = arena_alloc(e->scratch, sizeof *r);
-    *r = in->ints[0];
-    for (size_t i = 1; i < in->count; i++) {
-        if (!int_op(op, *r, in->ints[i], r)) return false;
-    }
-    if (op == IR_RETURN) return false;
-    *out = (struct eval_tensor){.rank = (int)ir_attr_int(e->n, IR_KEY_KEEPDIMS, 1) && in->rank,
-                                .dims = {1},
-                                .count = 1,
-                                .dtype = in->dtype,
-                                .ints = r};
-    return true;
-}
-
 // ---- dispatch
+
+// Operators with operands that may be absent in front of others.
+static bool may_be_absent(enum ir_op op, int index) {
+    return index > 0 && (op == IR_ONNX_CLIP || op == IR_ONNX_PAD || op == IR_ONNX_SLICE);
+}
 
 static bool compute(struct eval *e, struct eval_tensor *out) {
     switch (e->n->op) {
     case IR_ONNX_TRANSPOSE: return eval_transpose(e, out);
     case IR_ONNX_SLICE: return eval_slice(e, out);
     case IR_ONNX_GATHER: return eval_gather(e, out);
+    case IR_ONNX_GATHER_ELEMENTS: return eval_gather_elements(e, out);
+    case IR_ONNX_GATHER_ND: return eval_gather_nd(e, out);
+    case IR_ONNX_SCATTER_ND: return eval_scatter_nd(e, out);
     case IR_ONNX_RESHAPE: return eval_reshape(e, out);
+    case IR_ONNX_FLATTEN: return eval_flatten(e, out);
     case IR_ONNX_SQUEEZE: return eval_squeeze(e, out);
     case IR_ONNX_UNSQUEEZE: return eval_unsqueeze(e, out);
     case IR_ONNX_EXPAND: return eval_expand(e, out);
+    case IR_ONNX_TILE: return eval_tile(e, out);
+    case IR_ONNX_PAD: return eval_pad(e, out);
     case IR_CONCAT: return eval_concat(e, out);
     case IR_ONNX_CONSTANT_OF_SHAPE: return eval_constant_of_shape(e, out);
     case IR_ONNX_RANGE: return eval_range(e, out);
     case IR_ONNX_CAST: return eval_cast(e, out);
     case IR_ONNX_REDUCE: return eval_reduce(e, out);
+    case IR_ONNX_CLIP: return eval_clip(e, out);
+    case IR_ONNX_WHERE: return eval_where(e, out);
+    case IR_POW: return eval_pow(e, out);
     case IR_ONNX_IDENTITY: *out = e->in[0]; return true;
     default: return eval_elementwise(e, out);
     }
 }
 
+// The parts of a Split: slices, each with its own output.
+static bool compute_parts(struct eval *e) {
+    struct eval_tensor *parts = arena_array(e->scratch, (size_t)e->n->output_count, sizeof *parts);
+    if (!eval_split(e, parts)) return false;
+    for (int i = 0; i < e->n->output_count; i++) store(e, i, &parts[i]);
+    return true;
+}
+
+static bool compute_one(struct eval *e) {
+    struct eval_tensor out = {0};
+    if (e->n->output_count != 1 || !compute(e, &out)) return false;
+    store(e, 0, &out);
+    return true;
+}
+
+static bool load_all(struct eval *e) {
+    e->in = arena_array(e->scratch, (size_t)e->n->input_count + 1, sizeof *e->in);
+    for (int i = 0; i < e->n->input_count; i++) {
+        const struct ir_value *v = ir_in(e->n, i);
+        bool absent = v == NULL && may_be_absent(e->n->op, i);
+        if (!absent && (v == NULL || !load(e, v, &e->in[i]))) return false;
+        e->in_count++;
+    }
+    return e->in_count >= 1;
+}
+
 bool eval_node(struct ir_node *n) {
     struct arena scratch = {0};
     struct eval e = {.n = n, .scratch = &scratch};
-    bool ok = n->output_count == 1 && n->op != IR_RETURN;
+    bool ok = n->op != IR_RETURN && n->output_count > 0;
     if (ok && n->op == IR_ONNX_SHAPE) ok = eval_shape(&e);
     else if (ok && n->op == IR_ONNX_SIZE) ok = eval_size(&e);
-    else if (ok) {
-        struct eval_tensor out = {0};
-        ok = n->input_count >= 1;
-        e.in = arena_array(&scratch, (size_t)n->input_count + 1, sizeof *e.in);
-        for (int i = 0; ok && i < n->input_count; i++) {
-            ok = ir_in(n, i) != NULL && load(&e, ir_in(n, i), &e.in[e.in_count++]);
-        }
-        ok = ok && compute(&e, &out);
-        if (ok) store(&e, 0, &out);
-    }
+    else if (ok) ok = load_all(&e) && (n->op == IR_ONNX_SPLIT ? compute_parts(&e) : compute_one(&e));
     arena_free(&scratch);
     return ok;
 }

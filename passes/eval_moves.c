@@ -1,11 +1,11 @@
 // The operators on constants that only move elements.
 #include "passes/eval_tensor.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 // Collects out[i] = in[source[i]].
-static bool gather_elements(struct eval *e, const struct eval_tensor *in, const size_t *source,
-                            struct eval_tensor *out) {
+bool eval_pick(struct eval *e, const struct eval_tensor *in, const size_t *source, struct eval_tensor *out) {
     out->dtype = in->dtype;
     out->count = eval_count(out->rank, out->dims);
     if (out->count > EVAL_MAX_ELEMENTS) return false;
@@ -43,7 +43,7 @@ static bool strided(struct eval *e, const struct eval_tensor *in, struct eval_te
         source[i] = (size_t)at;
         for (int d = out->rank - 1; d >= 0 && ++x[d] == out->dims[d]; d--) x[d] = 0;
     }
-    return gather_elements(e, in, source, out);
+    return eval_pick(e, in, source, out);
 }
 
 bool eval_transpose(struct eval *e, struct eval_tensor *out) {
@@ -98,31 +98,6 @@ bool eval_slice(struct eval *e, struct eval_tensor *out) {
     return strided(e, in, out, base, step);
 }
 
-bool eval_gather(struct eval *e, struct eval_tensor *out) {
-    const struct eval_tensor *in = &e->in[0], *index = &e->in[1];
-    int64_t axis = ir_attr_int(e->n, IR_KEY_AXIS, 0), list[64];
-    if (axis < 0) axis += in->rank;
-    if (axis < 0 || axis >= in->rank || !eval_const_list(index, list, 64) ||
-        in->rank - 1 + index->rank > IR_MAX_RANK)
-        return false;
-    out->rank = 0;
-    for (int i = 0; i < axis; i++) out->dims[out->rank++] = in->dims[i];
-    for (int i = 0; i < index->rank; i++) out->dims[out->rank++] = index->dims[i];
-    for (int i = (int)axis + 1; i < in->rank; i++) out->dims[out->rank++] = in->dims[i];
-    size_t outer = eval_count((int)axis, in->dims), n = 0, length = (size_t)in->dims[axis];
-    size_t inner = eval_count(in->rank - (int)axis - 1, in->dims + axis + 1);
-    if (eval_count(out->rank, out->dims) > EVAL_MAX_ELEMENTS) return false;
-    size_t *source = arena_array(e->scratch, outer * index->count * inner + 1, sizeof *source);
-    for (size_t o = 0; o < outer; o++) {
-        for (size_t k = 0; k < index->count; k++) {
-            int64_t at = list[k] < 0 ? list[k] + in->dims[axis] : list[k];
-            if (at < 0 || at >= in->dims[axis]) return false;
-            for (size_t i = 0; i < inner; i++) source[n++] = (o * length + (size_t)at) * inner + i;
-        }
-    }
-    return gather_elements(e, in, source, out);
-}
-
 bool eval_reshape(struct eval *e, struct eval_tensor *out) {
     const struct eval_tensor *in = &e->in[0];
     int64_t shape[IR_MAX_RANK];
@@ -137,7 +112,7 @@ bool eval_reshape(struct eval *e, struct eval_tensor *out) {
         else known *= (size_t)out->dims[i];
     }
     if (unknown >= 0) out->dims[unknown] = known ? (int64_t)(in->count / known) : 0;
-    return eval_count(out->rank, out->dims) == in->count && gather_elements(e, in, NULL, out);
+    return eval_count(out->rank, out->dims) == in->count && eval_pick(e, in, NULL, out);
 }
 
 // Squeeze and unsqueeze: a mask of unit axes, counted in the longer of the two shapes.
@@ -170,7 +145,7 @@ static bool eval_unit_axes(struct eval *e, struct eval_tensor *out, bool insert)
         if (insert) out->dims[out->rank++] = unit ? 1 : in->dims[k++];
         else if (!unit) out->dims[out->rank++] = in->dims[i];
     }
-    return gather_elements(e, in, NULL, out);
+    return eval_pick(e, in, NULL, out);
 }
 
 bool eval_expand(struct eval *e, struct eval_tensor *out) {
@@ -225,3 +200,107 @@ bool eval_concat(struct eval *e, struct eval_tensor *out) {
 
 bool eval_squeeze(struct eval *e, struct eval_tensor *out) { return eval_unit_axes(e, out, false); }
 bool eval_unsqueeze(struct eval *e, struct eval_tensor *out) { return eval_unit_axes(e, out, true); }
+
+bool eval_flatten(struct eval *e, struct eval_tensor *out) {
+    const struct eval_tensor *in = &e->in[0];
+    int64_t axis = ir_attr_int(e->n, IR_KEY_AXIS, 1);
+    if (axis < 0) axis += in->rank;
+    if (axis < 0 || axis > in->rank) return false;
+    out->rank = 2;
+    out->dims[0] = out->dims[1] = 1;
+    for (int i = 0; i < in->rank; i++) out->dims[i >= axis] *= in->dims[i];
+    return eval_pick(e, in, NULL, out);
+}
+
+bool eval_tile(struct eval *e, struct eval_tensor *out) {
+    const struct eval_tensor *in = &e->in[0];
+    int64_t repeats[IR_MAX_RANK], x[IR_MAX_RANK] = {0};
+    size_t strides[IR_MAX_RANK];
+    if (!eval_const_list(&e->in[1], repeats, IR_MAX_RANK) || (int)e->in[1].count != in->rank) return false;
+    strides_of(in, strides);
+    out->rank = in->rank;
+    for (int i = 0; i < in->rank; i++) {
+        if (__builtin_mul_overflow(in->dims[i], repeats[i], &out->dims[i])) return false;
+    }
+    size_t count = eval_count(out->rank, out->dims);
+    if (count > EVAL_MAX_ELEMENTS) return false;
+    size_t *source = arena_array(e->scratch, count + 1, sizeof *source);
+    for (size_t i = 0; i < count; i++) {
+        for (int d = 0; d < out->rank; d++) source[i] += (size_t)(x[d] % in->dims[d]) * strides[d];
+        for (int d = out->rank - 1; d >= 0 && ++x[d] == out->dims[d]; d--) x[d] = 0;
+    }
+    return eval_pick(e, in, source, out);
+}
+
+// Of each axis, how much is added in front; the output's lengths. Negative pads cut off.
+static bool read_pads(const struct eval *e, int64_t *begins, struct eval_tensor *out) {
+    const struct eval_tensor *in = &e->in[0], *given = e->in_count > 3 ? &e->in[3] : NULL;
+    int64_t pads[IR_MAX_RANK * 2], axes[IR_MAX_RANK] = {0, 1, 2, 3, 4, 5, 6, 7};
+    int count = in->rank;
+    if (e->in_count < 2 || !eval_const_list(&e->in[1], pads, IR_MAX_RANK * 2)) return false;
+    if (given != NULL && given->ints != NULL) {
+        if (!eval_const_list(given, axes, IR_MAX_RANK)) return false;
+        count = (int)given->count;
+    }
+    *out = *in;
+    if (e->in[1].count != 2 * (size_t)count) return false;
+    for (int i = 0; i < count; i++) {
+        int64_t a = axes[i] < 0 ? axes[i] + in->rank : axes[i], end = pads[i + count];
+        if (a < 0 || a >= in->rank || llabs(pads[i]) > EVAL_MAX_ELEMENTS || llabs(end) > EVAL_MAX_ELEMENTS)
+            return false;
+        begins[a] = pads[i];
+        out->dims[a] = in->dims[a] + pads[i] + end;
+    }
+    out->count = eval_count(out->rank, out->dims);
+    return out->count <= EVAL_MAX_ELEMENTS;
+}
+
+bool eval_pad(struct eval *e, struct eval_tensor *out) {
+    const struct eval_tensor *in = &e->in[0], *value = e->in_count > 2 ? &e->in[2] : NULL;
+    int64_t begins[IR_MAX_RANK] = {0}, x[IR_MAX_RANK] = {0};
+    if (strcmp(ir_attr_string(e->n, IR_KEY_MODE, "constant"), "constant") != 0 || !read_pads(e, begins, out))
+        return false;
+    bool has_value = value != NULL && (value->ints != NULL || value->floats != NULL);
+    if (has_value && (value->count != 1 || (value->ints != NULL) != (in->ints != NULL))) return false;
+    struct ir_dim *ints = in->ints ? arena_array(e->scratch, out->count + 1, sizeof *ints) : NULL;
+    double *floats = in->ints ? NULL : arena_array(e->scratch, out->count + 1, sizeof *floats);
+    for (size_t i = 0; i < out->count; i++) {
+        size_t at = 0;
+        bool inside = true;
+        for (int d = 0; d < in->rank; d++) {
+            int64_t k = x[d] - begins[d];
+            inside = inside && k >= 0 && k < in->dims[d];
+            at = at * (size_t)in->dims[d] + (size_t)k;
+        }
+        if (ints != NULL) ints[i] = inside ? in->ints[at] : has_value ? value->ints[0] : dim_const(0);
+        else floats[i] = inside ? in->floats[at] : has_value ? value->floats[0] : 0;
+        for (int d = out->rank - 1; d >= 0 && ++x[d] == out->dims[d]; d--) x[d] = 0;
+    }
+    out->ints = ints;
+    out->floats = floats;
+    return true;
+}
+
+bool eval_split(struct eval *e, struct eval_tensor *out) {
+    const struct eval_tensor *in = &e->in[0];
+    int64_t axis = ir_attr_int(e->n, IR_KEY_AXIS, 0), sizes[64], at = 0;
+    int count = e->n->output_count;
+    if (axis < 0) axis += in->rank;
+    if (axis < 0 || axis >= in->rank || count > 64) return false;
+    bool given = e->in_count > 1;
+    if (given && (!eval_const_list(&e->in[1], sizes, 64) || e->in[1].count != (size_t)count)) return false;
+    int64_t length = in->dims[axis], even = (length + count - 1) / count;
+    size_t strides[IR_MAX_RANK];
+    ptrdiff_t step[IR_MAX_RANK];
+    strides_of(in, strides);
+    for (int i = 0; i < in->rank; i++) step[i] = (ptrdiff_t)strides[i];
+    for (int i = 0; i < count; i++) {
+        int64_t size = given ? sizes[i] : length - at < even ? length - at : even;
+        if (size < 0 || size > length - at) return false;
+        out[i] = *in;
+        out[i].dims[axis] = size;
+        if (!strided(e, in, &out[i], (ptrdiff_t)at * step[axis], step)) return false;
+        at += size;
+    }
+    return at == length;
+}

@@ -1,4 +1,4 @@
-// What the two halves of the interpreter share (eval.c, eval_moves.c).
+// What the parts of the interpreter share (eval*.c).
 #ifndef WANC_PASSES_EVAL_TENSOR_H
 #define WANC_PASSES_EVAL_TENSOR_H
 
@@ -24,8 +24,22 @@ struct eval {
 
 // Operators that move elements: each output element names its source element (eval_moves.c). False: not one we evaluate.
 typedef bool eval_fn(struct eval *e, struct eval_tensor *out);
-eval_fn eval_transpose, eval_slice, eval_gather, eval_reshape, eval_squeeze, eval_unsqueeze, eval_expand,
-    eval_concat;
+eval_fn eval_transpose, eval_slice, eval_reshape, eval_flatten, eval_squeeze, eval_unsqueeze, eval_expand,
+    eval_tile, eval_pad, eval_concat;
+// All outputs of a Split; `out` has one tensor for each.
+eval_fn eval_split;
+// By indices (eval_gather.c).
+eval_fn eval_gather, eval_gather_elements, eval_gather_nd, eval_scatter_nd;
+// Elementwise (eval_elementwise.c), and reductions (eval_reduce.c).
+eval_fn eval_elementwise, eval_where, eval_clip, eval_pow, eval_reduce;
+
+// What two integers give under an elementwise operator (or one, twice); `n` has its attributes. False when the
+// result is not known for all T, or overflows.
+bool eval_int_op(const struct ir_node *n, enum ir_op op, struct ir_dim a, struct ir_dim b, struct ir_dim *r);
+// Whether an integer is one of this type.
+bool eval_fits(struct ir_dim x, enum ir_dtype dtype);
+// out[i] = in[source[i]] for the shape in `out`; source NULL: i.
+bool eval_pick(struct eval *e, const struct eval_tensor *in, const size_t *source, struct eval_tensor *out);
 
 // The number of elements; more than EVAL_MAX_ELEMENTS if that is too many or a dimension is negative.
 size_t eval_count(int rank, const int64_t *dims);

@@ -10,6 +10,11 @@ typedef bool lower_fn(struct ir_node *n, struct error *err);
 lower_fn lower_reshape, lower_flatten, lower_squeeze, lower_unsqueeze, lower_transpose, lower_expand,
     lower_tile, lower_constant_of_shape, lower_resize, lower_slice, lower_split, lower_gather,
     lower_gather_nd;
+// Blocks of pixels to channels and back (lower_space.c).
+lower_fn lower_depth_to_space, lower_space_to_depth;
+// Operators that become several, or one in a special case (lower_compute.c, lower_einsum.c). lower_pow and lower_matmul take
+// canonical nodes, whose operands ONNX allows to be more than the IR does; they may leave them as they are.
+lower_fn lower_min_max, lower_where, lower_pow, lower_matmul, lower_attention, lower_rms_norm, lower_einsum;
 
 // An error that names the node. Always false.
 bool lower_refuse(const struct ir_node *n, struct error *err, const char *format, ...)
@@ -25,5 +30,11 @@ bool lower_one_axis(const struct ir_node *n, int64_t otherwise, int rank, int *a
 // Replaces the node by x reshaped.
 bool lower_reshape_to(struct ir_node *n, struct ir_value *x, int rank, const struct ir_dim *dims,
                       struct error *err);
+// Replaces the node by x, broadcast to at least these dims.
+bool lower_expand_to(struct ir_node *n, struct ir_value *x, int count, const struct ir_dim *shape,
+                     struct error *err);
+// x reshaped or transposed by a rearrangement in front of the node (x itself where nothing changes); NULL if there is none.
+struct ir_value *lower_reshaped(struct ir_node *at, struct ir_value *x, int rank, const struct ir_dim *dims);
+struct ir_value *lower_transposed(struct ir_node *at, struct ir_value *x, const int64_t *perm);
 
 #endif

@@ -50,6 +50,7 @@ bool lower_flatten(struct ir_node *n, struct error *err) {
     int64_t axis = ir_attr_int(n, IR_KEY_AXIS, 1);
     struct ir_dim dims[2] = {dim_const(1), dim_const(1)};
     if (axis < 0) axis += t->rank;
+    if (axis < 0 || axis > t->rank) return lower_refuse(n, err, "axis %lld does not exist", (long long)axis);
     for (int i = 0; i < t->rank; i++) {
         if (!dim_mul(dims[i >= axis], t->dims[i], &dims[i >= axis]))
             return lower_refuse(n, err, "the shape overflows");
@@ -125,18 +126,15 @@ static bool repeat_axes(struct ir_node *n, struct ir_value *x, const int64_t *fa
     return true;
 }
 
-bool lower_expand(struct ir_node *n, struct error *err) {
-    const struct ir_value *shape = ir_in(n, 1);
-    struct ir_value *x = ir_in(n, 0);
-    if (!ir_is_int_constant(shape) || shape->constant->count > IR_MAX_RANK)
-        return lower_refuse(n, err, "the shape is not known");
-    int wanted = (int)shape->constant->count, rank = wanted > x->type.rank ? wanted : x->type.rank;
+bool lower_expand_to(struct ir_node *n, struct ir_value *x, int wanted, const struct ir_dim *shape,
+                     struct error *err) {
+    int rank = wanted > x->type.rank ? wanted : x->type.rank;
     struct ir_dim dims[IR_MAX_RANK];
     int64_t factors[IR_MAX_RANK];
     for (int i = 0; i < rank; i++) {
         int a = i - (rank - x->type.rank), b = i - (rank - wanted);
         dims[i] = a >= 0 ? x->type.dims[a] : dim_const(1);
-        struct ir_dim want = b >= 0 ? shape->constant->ints[b] : dim_const(1);
+        struct ir_dim want = b >= 0 ? shape[b] : dim_const(1);
         bool grow = dim_is(dims[i], 1) && !dim_is(want, 1);
         if (!grow && !dim_equal(want, dims[i]) && !dim_is(want, 1))
             return lower_refuse(n, err, "axis %d does not broadcast", i);
@@ -148,6 +146,13 @@ bool lower_expand(struct ir_node *n, struct error *err) {
         return lower_refuse(n, err, "the shape does not broadcast");
     if (!rearrange_is_identity(&r)) x = match_rearrange(n, x, &r);
     return repeat_axes(n, x, factors, false, err);
+}
+
+bool lower_expand(struct ir_node *n, struct error *err) {
+    const struct ir_value *shape = ir_in(n, 1);
+    if (!ir_is_int_constant(shape) || shape->constant->count > IR_MAX_RANK)
+        return lower_refuse(n, err, "the shape is not known");
+    return lower_expand_to(n, ir_in(n, 0), (int)shape->constant->count, shape->constant->ints, err);
 }
 
 // Too large to be written out (eval.c does the small ones): one element, repeated.
@@ -193,15 +198,31 @@ static int64_t nearest_source(const struct ir_node *n, int64_t i, int64_t in, in
     return x < 0 ? 0 : x > (double)(in - 1) ? in - 1 : (int64_t)x;
 }
 
+// Where axis i stands in the list of axes that are resized: itself where there is no list; -1 if it stays.
+static int resize_entry(const struct ir_node *n, int i) {
+    int count;
+    const int64_t *axes = ir_attr_ints(n, IR_KEY_AXES, &count);
+    for (int k = 0; k < count; k++) {
+        if (axes[k] == i || axes[k] + ir_in(n, 0)->type.rank == i) return k;
+    }
+    return axes == NULL ? i : -1;
+}
+
 // The whole factor by which Resize enlarges axis i, from `scales` or `sizes`; 0 if it is not whole.
 static int64_t resize_factor(const struct ir_node *n, int i) {
     const struct ir_value *x = ir_in(n, 0), *scales = ir_in(n, 2), *sizes = ir_in(n, 3);
-    struct ir_dim d;
-    if (sizes && ir_is_int_constant(sizes) && (int)sizes->constant->count == x->type.rank) {
-        return dim_div(sizes->constant->ints[i], x->type.dims[i], &d) && dim_is_const(d) ? d.first : 0;
+    int count, entry = resize_entry(n, i);
+    struct ir_dim d, product;
+    if (ir_attr_ints(n, IR_KEY_AXES, &count) == NULL) count = x->type.rank;
+    if (entry < 0) return 1;
+    if (sizes && ir_is_int_constant(sizes) && (int)sizes->constant->count == count) {
+        struct ir_dim size = sizes->constant->ints[entry];
+        bool whole = dim_div(size, x->type.dims[i], &d) && dim_is_const(d) &&
+                     dim_mul(d, x->type.dims[i], &product) && dim_equal(product, size);
+        return whole ? d.first : 0;
     }
-    if (!ir_is_float_constant(scales) || (int)scales->constant->count != x->type.rank) return 0;
-    double s = ir_constant_float(scales->constant, (size_t)i);
+    if (!ir_is_float_constant(scales) || (int)scales->constant->count != count) return 0;
+    double s = ir_constant_float(scales->constant, (size_t)entry);
     return s >= 1 && s < 1024 && s == floor(s) ? (int64_t)s : 0;
 }
 
@@ -261,6 +282,7 @@ bool lower_slice(struct ir_node *n, struct error *err) {
         !lower_int_list(n, 4, steps, &step_count, err))
         return false;
     int count = (int)starts->constant->count;
+    unsigned seen = 0;
     if ((axis_count >= 0 && axis_count != count) || (step_count >= 0 && step_count != count) ||
         count > x->type.rank) {
         return lower_refuse(n, err, "starts, ends, axes and steps differ in length");
@@ -268,6 +290,8 @@ bool lower_slice(struct ir_node *n, struct error *err) {
     for (int i = 0; i < count; i++) {
         int axis = axis_count < 0 ? i : (int)axes[i];
         struct ir_dim d = x->type.dims[axis], start, end;
+        if (seen >> axis & 1) return lower_refuse(n, err, "axis %d is sliced twice", axis);
+        seen |= 1u << axis;
         if (step_count >= 0 && steps[i] != 1)
             return lower_refuse(n, err, "step %lld is not supported", (long long)steps[i]);
         if (!slice_bound(starts->constant->ints[i], d, &start) ||

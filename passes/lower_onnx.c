@@ -5,8 +5,7 @@
 //     %y = onnx.reshape %x, @shape          ->  %y = rearrange %x {pattern="a b c -> a (b c)"}
 //     %y = onnx.slice %x, @1, @max, @2, @1  ->  %y = slice %x {axis=2, start=1, end=1, steady_end=1}
 //
-// What is left: operators that only matter for shape arithmetic on real tensors (Where, Equal, ...): no
-// decoder has them.
+// What is left: operators that only matter for shape arithmetic on real tensors (Equal, And, ...): no decoder has them.
 #include "passes/lower_onnx.h"
 
 #include "passes/lower.h"
@@ -76,6 +75,18 @@ bool lower_one_axis(const struct ir_node *n, int64_t otherwise, int rank, int *a
     if (a < 0) a += rank;
     *axis = (int)a;
     return (a >= 0 && a < rank) || lower_refuse(n, err, "axis %lld does not exist", (long long)a);
+}
+
+struct ir_value *lower_reshaped(struct ir_node *at, struct ir_value *x, int rank, const struct ir_dim *dims) {
+    struct ir_rearrange r;
+    if (!rearrange_reshape(&x->type, rank, dims, &r)) return NULL;
+    return rearrange_is_identity(&r) ? x : match_rearrange(at, x, &r);
+}
+
+struct ir_value *lower_transposed(struct ir_node *at, struct ir_value *x, const int64_t *perm) {
+    struct ir_rearrange r;
+    if (!rearrange_transpose(&x->type, perm, &r)) return NULL;
+    return rearrange_is_identity(&r) ? x : match_rearrange(at, x, &r);
 }
 
 bool lower_reshape_to(struct ir_node *n, struct ir_value *x, int rank, const struct ir_dim *dims,
@@ -164,8 +175,9 @@ static bool lower_clip(struct ir_node *n, struct error *err) {
         return lower_refuse(n, err, "the lower bound is not a constant");
     if (ir_in(n, 2) && !match_splat(ir_in(n, 2), &high))
         return lower_refuse(n, err, "the upper bound is not a constant");
-    if (low > high) return lower_refuse(n, err, "its bounds are empty: from %g to %g", low, high);
+    if (low > high) low = high; // as ONNX has it
     struct ir_value *x = ir_in(n, 0);
+    if (!ir_dtype_is_float(x->type.dtype)) return lower_refuse(n, err, "a tensor of integers is clipped");
     struct ir_node *c = ir_insert(n, IR_CLAMP, 1, &x);
     ir_attr_set_float(c, IR_KEY_MIN, low);
     ir_attr_set_float(c, IR_KEY_MAX, high);
@@ -174,21 +186,51 @@ static bool lower_clip(struct ir_node *n, struct error *err) {
     return true;
 }
 
+// x as what the reduction adds up: itself, its squares or its absolute values.
+static struct ir_value *summand(struct ir_node *n, struct ir_value *x, bool square, bool absolute) {
+    struct ir_value *inputs[] = {x, x};
+    if (!square && !absolute) return x;
+    struct ir_node *s = ir_insert(n, square ? IR_MUL : IR_ABS, square ? 2 : 1, inputs);
+    return ir_infer_node(s, NULL) ? ir_out(s) : x;
+}
+
+// The axes that are reduced, all of them where none are named.
+static bool reduced_axes(const struct ir_node *n, int64_t *axes, int *count, struct error *err) {
+    int rank = ir_in(n, 0)->type.rank;
+    if (!lower_axes_list(n, 1, rank, axes, count, err)) return false;
+    if (*count > 0 || ir_attr_int(n, IR_KEY_NOOP_WITH_EMPTY_AXES, 0)) return true;
+    for (*count = 0; *count < rank; ++*count) axes[*count] = *count;
+    return true;
+}
+
 static bool lower_reduce(struct ir_node *n, struct error *err) {
     static const struct {
         const char *kind;
         enum ir_op op;
-    } kinds[] = {{"l2", IR_REDUCE_L2}, {"sum", IR_REDUCE_SUM}, {"mean", IR_REDUCE_MEAN}};
+        bool square, absolute;
+    } kinds[] = {{"l2", IR_REDUCE_L2, false, false},
+                 {"sum", IR_REDUCE_SUM, false, false},
+                 {"mean", IR_REDUCE_MEAN, false, false},
+                 {"sum_square", IR_REDUCE_SUM, true, false},
+                 {"l1", IR_REDUCE_SUM, false, true}};
+    enum { KINDS = sizeof kinds / sizeof *kinds };
     const char *kind = ir_attr_string(n, IR_KEY_KIND, "");
     struct ir_value *x = ir_in(n, 0);
     int64_t axes[IR_MAX_RANK * 2];
     int count, which = 0;
-    while (which < 3 && strcmp(kinds[which].kind, kind) != 0) which++;
-    if (which == 3) return lower_refuse(n, err, "reduction '%s' of a tensor is not supported", kind);
-    if (!lower_axes_list(n, 1, x->type.rank, axes, &count, err)) return false;
-    if (count <= 0) return lower_refuse(n, err, "a reduction over all axes is not supported");
-    struct ir_node *r = ir_insert(n, kinds[which].op, 1, &x);
-    ir_attr_set_ints(r, IR_KEY_AXES, count, axes);
+    while (which < KINDS && strcmp(kinds[which].kind, kind) != 0) which++;
+    if (which == KINDS) return lower_refuse(n, err, "reduction '%s' of a tensor is not supported", kind);
+    if (!ir_dtype_is_float(x->type.dtype)) return lower_refuse(n, err, "a tensor of integers is reduced");
+    if (!reduced_axes(n, axes, &count, err)) return false;
+    if (count <= 0 && x->type.rank > 0) { // no axes, and the node says that this means none
+        if (kinds[which].square || kinds[which].absolute || kinds[which].op == IR_REDUCE_L2)
+            return lower_refuse(n, err, "a reduction over no axes");
+        ir_node_replace(n, x);
+        return true;
+    }
+    struct ir_value *summed = summand(n, x, kinds[which].square, kinds[which].absolute);
+    struct ir_node *r = ir_insert(n, kinds[which].op, 1, &summed);
+    ir_attr_set_ints(r, IR_KEY_AXES, count > 0 ? count : 0, axes);
     if (!ir_infer_node(r, err)) return false;
     if (ir_attr_int(n, IR_KEY_KEEPDIMS, 1)) {
         lower_replace(n, ir_out(r));
@@ -239,29 +281,52 @@ static bool lower_cast(struct ir_node *n, struct error *err) {
 }
 
 bool lower_onnx_node(struct ir_node *n, struct error *err) {
-    if (ir_in(n, 0) == NULL || ir_in(n, 0)->type.rank < 0)
-        return lower_refuse(n, err, "the shape of its input is not known");
+    for (int i = 0; i < n->input_count; i++) {
+        if (i < ir_info(n)->min_in && (ir_in(n, i) == NULL || ir_in(n, i)->type.rank < 0))
+            return lower_refuse(n, err, "the shape of its input %d is not known", i);
+    }
     switch (n->op) {
+    case IR_ONNX_ATTENTION: return lower_attention(n, err);
     case IR_ONNX_CAST: return lower_cast(n, err);
     case IR_ONNX_CLIP: return lower_clip(n, err);
     case IR_ONNX_CONSTANT_OF_SHAPE: return lower_constant_of_shape(n, err);
     case IR_ONNX_CONV: return lower_conv(n, err);
+    case IR_ONNX_DEPTH_TO_SPACE: return lower_depth_to_space(n, err);
+    case IR_ONNX_EINSUM: return lower_einsum(n, err);
     case IR_ONNX_EXPAND: return lower_expand(n, err);
     case IR_ONNX_FLATTEN: return lower_flatten(n, err);
     case IR_ONNX_GATHER: return lower_gather(n, err);
     case IR_ONNX_GATHER_ND: return lower_gather_nd(n, err);
     case IR_ONNX_IDENTITY: ir_node_replace(n, ir_in(n, 0)); return true;
+    case IR_ONNX_MAX:
+    case IR_ONNX_MIN: return lower_min_max(n, err);
+    case IR_ONNX_FLOOR: return lower_round(n, "floor", err);
+    case IR_ONNX_CEIL: return lower_round(n, "ceil", err);
+    case IR_ONNX_ROUND: return lower_round(n, "even", err);
     case IR_ONNX_PAD: return lower_pad(n, err);
     case IR_ONNX_REDUCE: return lower_reduce(n, err);
     case IR_ONNX_RESHAPE: return lower_reshape(n, err);
     case IR_ONNX_RESIZE: return lower_resize(n, err);
+    case IR_ONNX_RMS_NORM: return lower_rms_norm(n, err);
     case IR_ONNX_SLICE: return lower_slice(n, err);
     case IR_ONNX_SOFTMAX: return lower_softmax(n, err);
+    case IR_ONNX_SPACE_TO_DEPTH: return lower_space_to_depth(n, err);
     case IR_ONNX_SPLIT: return lower_split(n, err);
     case IR_ONNX_SQUEEZE: return lower_squeeze(n, err);
     case IR_ONNX_TILE: return lower_tile(n, err);
     case IR_ONNX_TRANSPOSE: return lower_transpose(n, err);
     case IR_ONNX_UNSQUEEZE: return lower_unsqueeze(n, err);
+    case IR_ONNX_WHERE: return lower_where(n, err);
     default: return lower_refuse(n, err, "it computes on tensors, where only shape arithmetic was expected");
     }
+}
+
+// Canonical operators that ONNX gives operands which the IR does not take.
+bool lower_canonical_node(struct ir_node *n, struct error *err) {
+    for (int i = 0; i < n->input_count; i++) {
+        if (ir_in(n, i) == NULL || ir_in(n, i)->type.rank < 0) return ir_infer_node(n, err); // which says so
+    }
+    if (n->op == IR_POW) return lower_pow(n, err);
+    if (n->op == IR_MATMUL) return lower_matmul(n, err);
+    return ir_infer_node(n, err);
 }

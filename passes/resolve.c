@@ -100,7 +100,7 @@ static bool resolve_node(struct ir_node *n, struct error *err) {
         return true;
     }
     if (ir_info(n)->level == IR_LEVEL_ONNX) return lower_onnx_node(n, err);
-    return ir_infer_node(n, err);
+    return lower_canonical_node(n, err);
 }
 
 static bool resolve_block(struct ir_block *b, struct error *err) {

@@ -207,6 +207,38 @@ static void external_data(void **state) {
     }
 }
 
+// Each tensor has a file and an offset of its own; files are mapped once.
+static void external_data_in_several_files(void **state) {
+    (void)state;
+    const int64_t two[] = {2};
+    const float values[] = {1, 2, 3, 4, 5, 6};
+    const char *files[] = {"one.data", "two.data", "one.data"}, *offsets[] = {"0", "8", "16"};
+    const float expected[] = {1, 3, 5};
+    struct fixture f;
+    assert_true(write_bytes(test_path("one.data"), values, sizeof values));
+    assert_true(write_bytes(test_path("two.data"), values, sizeof values));
+    start(&f);
+    for (int i = 0; i < 3; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "w%d", i);
+        Onnx__TensorProto *t = build_tensor(&f.b, name, ONNX_FLOAT, 1, two);
+        build_external(&f.b, t, "location", files[i]);
+        build_external(&f.b, t, "offset", offsets[i]);
+        build_external(&f.b, t, "length", "8");
+        build_initializer(&f.b, f.b.graph, t);
+    }
+    if (!fixture_open(&f)) fail_msg("%s", f.err.message);
+    const Onnx__GraphProto *g = f.model->proto->graph;
+    for (size_t i = 0; i < 3; i++) {
+        struct onnx_tensor t = onnx_tensor_of(g->initializer[g->n_initializer - 3 + i]);
+        assert_true(t.external && ((const float *)t.data)[0] == expected[i]);
+    }
+    assert_non_null(f.model->external);
+    assert_non_null(f.model->external->next);
+    assert_null(f.model->external->next->next);
+    fixture_free(&f);
+}
+
 static void bad_external_data(void **state) {
     (void)state;
     struct fixture f;
@@ -359,6 +391,7 @@ int main(void) {
         cmocka_unit_test(wrong_tensors_are_refused),
         cmocka_unit_test(huge_shapes_are_refused),
         cmocka_unit_test(external_data),
+        cmocka_unit_test(external_data_in_several_files),
         cmocka_unit_test(bad_external_data),
         cmocka_unit_test(external_paths_stay_below_the_model),
         cmocka_unit_test(files_that_are_not_onnx),

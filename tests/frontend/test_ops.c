@@ -62,7 +62,8 @@ static void reductions(void **state) {
     } cases[] = {{"ReduceSum", "sum", 11, false},   {"ReduceSum", "sum", 13, true},
                  {"ReduceL2", "l2", 17, false},     {"ReduceL2", "l2", 18, true},
                  {"ReduceMean", "mean", 17, false}, {"ReduceMax", "max", 18, true},
-                 {"ReduceMin", "min", 17, false},   {"ReduceProd", "prod", 18, true}};
+                 {"ReduceMin", "min", 17, false},   {"ReduceProd", "prod", 18, true},
+                 {"ReduceL1", "l1", 18, true},      {"ReduceSumSquare", "sum_square", 13, false}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct fixture f;
         start(&f, cases[i].opset);
@@ -262,6 +263,136 @@ static void dropout(void **state) {
     fixture_free(&f);
 }
 
+// ---- operators that are made of others
+
+static void sums(void **state) {
+    (void)state;
+    struct fixture f;
+    start(&f, 24);
+    add(&f, "Sum", "x,x,x");
+    const struct ir_node *n = imported(&f, IR_ADD);
+    assert_int_equal(ir_in(n, 0)->def->op, IR_ADD);
+    assert_ptr_equal(ir_in(n, 1), f.graph->inputs[0]);
+    fixture_free(&f);
+    start(&f, 24);
+    add(&f, "Sum", "x");
+    assert_int_equal(imported(&f, IR_ONNX_IDENTITY)->input_count, 1);
+    fixture_free(&f);
+    start(&f, 24);
+    add(&f, "Mean", "x,x,x");
+    n = imported(&f, IR_DIV);
+    assert_int_equal(ir_in(n, 0)->def->op, IR_ADD);
+    assert_true(ir_constant_float(ir_in(n, 1)->constant, 0) == 3);
+    fixture_free(&f);
+    start(&f, 24);
+    add(&f, "Sum", "x,,x");
+    assert_false(fixture_import(&f));
+    expect_error(&f.err, ERROR_INPUT, "node 'y' (Sum)", "operand 1 is absent", NULL);
+    fixture_free(&f);
+}
+
+static void with_a_constant(void **state) {
+    (void)state;
+    struct fixture f;
+    start(&f, 24);
+    add(&f, "Reciprocal", "x");
+    assert_true(ir_constant_float(ir_in(imported(&f, IR_DIV), 0)->constant, 0) == 1);
+    fixture_free(&f);
+    start(&f, 24);
+    add(&f, "Relu", "x");
+    assert_true(ir_constant_float(ir_in(imported(&f, IR_ONNX_MAX), 1)->constant, 0) == 0);
+    fixture_free(&f);
+    start(&f, 24);
+    build_attr_float(&f.b, add(&f, "Swish", "x"), "alpha", 1.5f);
+    const struct ir_node *n = imported(&f, IR_MUL), *gate = ir_in(n, 1)->def;
+    assert_int_equal(gate->op, IR_SIGMOID);
+    assert_true(ir_constant_float(ir_in(ir_in(gate, 0)->def, 1)->constant, 0) == 1.5);
+    fixture_free(&f);
+}
+
+static void gemm(void **state) {
+    (void)state;
+    struct fixture f;
+    start(&f, 13);
+    Onnx__NodeProto *node = add(&f, "Gemm", "x,x,x");
+    build_attr_float(&f.b, node, "alpha", 0.5f);
+    build_attr_float(&f.b, node, "beta", 2);
+    build_attr_int(&f.b, node, "transB", 1);
+    const struct ir_node *sum = imported(&f, IR_ADD), *left = ir_in(sum, 0)->def, *right = ir_in(sum, 1)->def;
+    assert_true(left->op == IR_MUL && ir_constant_float(ir_in(left, 1)->constant, 0) == 0.5);
+    assert_true(right->op == IR_MUL && ir_constant_float(ir_in(right, 1)->constant, 0) == 2);
+    const struct ir_node *product = ir_in(left, 0)->def;
+    assert_int_equal(product->op, IR_MATMUL);
+    assert_ptr_equal(ir_in(product, 0), f.graph->inputs[0]);
+    assert_int_equal(ir_in(product, 1)->def->op, IR_ONNX_TRANSPOSE);
+    fixture_free(&f);
+    start(&f, 13);
+    build_attr_float(&f.b, add(&f, "Gemm", "x,x,x"), "beta", 0);
+    assert_int_equal(imported(&f, IR_MATMUL)->input_count, 2);
+    fixture_free(&f);
+}
+
+static void norms(void **state) {
+    (void)state;
+    const struct {
+        int64_t p;
+        const char *kind;
+    } cases[] = {{1, "l1"}, {2, "l2"}};
+    for (int i = 0; i < 2; i++) {
+        struct fixture f;
+        start(&f, 22);
+        Onnx__NodeProto *n = add(&f, "LpNormalization", "x");
+        build_attr_int(&f.b, n, "p", cases[i].p);
+        build_attr_int(&f.b, n, "axis", 1);
+        const struct ir_node *clip = ir_in(imported(&f, IR_DIV), 1)->def, *reduce = ir_in(clip, 0)->def;
+        assert_int_equal(clip->op, IR_ONNX_CLIP);
+        assert_string_equal(ir_attr_string(reduce, IR_KEY_KIND, ""), cases[i].kind);
+        expect_int_operand(reduce, 1, 1, (int64_t[]){1});
+        fixture_free(&f);
+    }
+    struct fixture f;
+    start(&f, 22);
+    build_attr_int(&f.b, add(&f, "LpNormalization", "x"), "p", 3);
+    assert_false(fixture_import(&f));
+    expect_error(&f.err, ERROR_UNSUPPORTED, "node 'y' (LpNormalization)", "p is 3, not 1 or 2", NULL);
+    fixture_free(&f);
+    start(&f, 23);
+    add(&f, "RMSNormalization", "x,x");
+    assert_true(ir_attr_float(imported(&f, IR_ONNX_RMS_NORM), IR_KEY_EPSILON, 0) == (double)1e-5f);
+    fixture_free(&f);
+}
+
+static void attention(void **state) {
+    (void)state;
+    struct fixture f;
+    start(&f, 23);
+    Onnx__NodeProto *node = add(&f, "Attention", "x,x,x");
+    build_attr_int(&f.b, node, "q_num_heads", 4);
+    build_attr_int(&f.b, node, "kv_num_heads", 2);
+    build_attr_float(&f.b, node, "scale", 0.5f);
+    build_attr_int(&f.b, node, "is_causal", 0);
+    const struct ir_node *n = imported(&f, IR_ONNX_ATTENTION);
+    assert_int_equal(ir_attr_int(n, IR_KEY_HEADS, 0), 4);
+    assert_int_equal(ir_attr_int(n, IR_KEY_KV_HEADS, 0), 2);
+    assert_true(ir_attr_float(n, IR_KEY_SCALE, 0) == 0.5);
+    fixture_free(&f);
+    const struct {
+        const char *operands, *attribute, *message;
+    } cases[] = {{"x,x,x,x", NULL, "attention with a mask is not supported"},
+                 {"x,x,x,,x,x", NULL, "attention with earlier keys or values is not supported"},
+                 {"x,x,x", "is_causal", "'is_causal' is 1, supported is 0"},
+                 {"x,x", NULL, "it has 2 operands"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        start(&f, 24);
+        node = add(&f, "Attention", cases[i].operands);
+        if (cases[i].attribute) build_attr_int(&f.b, node, cases[i].attribute, 1);
+        assert_false(fixture_import(&f));
+        expect_error(&f.err, i < 3 ? ERROR_UNSUPPORTED : ERROR_INPUT, "node 'y' (Attention)",
+                     cases[i].message, NULL);
+        fixture_free(&f);
+    }
+}
+
 // Operators that are taken as they are: type, operands, and what they become.
 static void plain_operators(void **state) {
     (void)state;
@@ -277,7 +408,18 @@ static void plain_operators(void **state) {
         {"Equal", "x,x", IR_ONNX_EQUAL},
         {"Expand", "x,p", IR_ONNX_EXPAND},
         {"Flatten", "x", IR_ONNX_FLATTEN},
+        {"Erf", "x", IR_ONNX_ERF},
+        {"Exp", "x", IR_ONNX_EXP},
         {"Floor", "x", IR_ONNX_FLOOR},
+        {"GatherElements", "x,p", IR_ONNX_GATHER_ELEMENTS},
+        {"IsInf", "x", IR_ONNX_IS_INF},
+        {"IsNaN", "x", IR_ONNX_IS_NAN},
+        {"Log", "x", IR_ONNX_LOG},
+        {"Round", "x", IR_ONNX_ROUND},
+        {"ScatterND", "x,p,x", IR_ONNX_SCATTER_ND},
+        {"Sign", "x", IR_ONNX_SIGN},
+        {"Tanh", "x", IR_ONNX_TANH},
+        {"Xor", "x,x", IR_ONNX_XOR},
         {"Gather", "x,p", IR_ONNX_GATHER},
         {"GatherND", "x,p", IR_ONNX_GATHER_ND},
         {"Greater", "x,x", IR_ONNX_GREATER},
@@ -352,6 +494,11 @@ int main(void) {
         cmocka_unit_test(casts),
         cmocka_unit_test(constant_of_shape),
         cmocka_unit_test(dropout),
+        cmocka_unit_test(sums),
+        cmocka_unit_test(with_a_constant),
+        cmocka_unit_test(gemm),
+        cmocka_unit_test(norms),
+        cmocka_unit_test(attention),
         cmocka_unit_test(plain_operators),
         cmocka_unit_test(defaults_are_spelled_out),
     };

@@ -18,6 +18,7 @@ static void *init_message(struct arena *a, size_t size, void (*init)(void *)) {
 INIT(ModelProto, model_proto)
 INIT(GraphProto, graph_proto)
 INIT(NodeProto, node_proto)
+INIT(FunctionProto, function_proto)
 INIT(TensorProto, tensor_proto)
 INIT(AttributeProto, attribute_proto)
 INIT(ValueInfoProto, value_info_proto)
@@ -45,6 +46,14 @@ static char *next_part(struct onnx_builder *b, const char **list) {
     return part;
 }
 
+static Onnx__OperatorSetIdProto *new_opset(struct onnx_builder *b, int version) {
+    Onnx__OperatorSetIdProto *o = NEW(b, Onnx__OperatorSetIdProto, init_operator_set_id_proto);
+    o->domain = "";
+    o->has_version = 1;
+    o->version = version;
+    return o;
+}
+
 void build_start(struct onnx_builder *b, int opset) {
     *b = (struct onnx_builder){0};
     b->model = NEW(b, Onnx__ModelProto, init_model_proto);
@@ -52,11 +61,7 @@ void build_start(struct onnx_builder *b, int opset) {
     b->model->ir_version = 8;
     b->model->producer_name = "builder";
     b->graph = b->model->graph = build_graph(b);
-    Onnx__OperatorSetIdProto *o = NEW(b, Onnx__OperatorSetIdProto, init_operator_set_id_proto);
-    o->domain = "";
-    o->has_version = 1;
-    o->version = opset;
-    append(b, &b->model->opset_import, &b->model->n_opset_import, o);
+    append(b, &b->model->opset_import, &b->model->n_opset_import, new_opset(b, opset));
 }
 
 void build_free(struct onnx_builder *b) { arena_free(&b->arena); }
@@ -109,13 +114,38 @@ void build_value_info(struct onnx_builder *b, const char *name, int type, const 
 
 // ---- nodes
 
-Onnx__NodeProto *build_node(struct onnx_builder *b, Onnx__GraphProto *g, const char *op, const char *inputs,
-                            const char *outputs) {
+static Onnx__NodeProto *new_node(struct onnx_builder *b, const char *op, const char *inputs,
+                                 const char *outputs) {
     Onnx__NodeProto *n = NEW(b, Onnx__NodeProto, init_node_proto);
     n->op_type = arena_strdup(&b->arena, op);
     for (char *part; (part = next_part(b, &inputs)) != NULL;) append(b, &n->input, &n->n_input, part);
     for (char *part; (part = next_part(b, &outputs)) != NULL;) append(b, &n->output, &n->n_output, part);
+    return n;
+}
+
+Onnx__NodeProto *build_node(struct onnx_builder *b, Onnx__GraphProto *g, const char *op, const char *inputs,
+                            const char *outputs) {
+    Onnx__NodeProto *n = new_node(b, op, inputs, outputs);
     append(b, &g->node, &g->n_node, n);
+    return n;
+}
+
+Onnx__FunctionProto *build_function(struct onnx_builder *b, const char *domain, const char *name,
+                                    const char *inputs, const char *outputs, int opset) {
+    Onnx__FunctionProto *f = NEW(b, Onnx__FunctionProto, init_function_proto);
+    f->name = arena_strdup(&b->arena, name);
+    f->domain = arena_strdup(&b->arena, domain);
+    for (char *part; (part = next_part(b, &inputs)) != NULL;) append(b, &f->input, &f->n_input, part);
+    for (char *part; (part = next_part(b, &outputs)) != NULL;) append(b, &f->output, &f->n_output, part);
+    if (opset > 0) append(b, &f->opset_import, &f->n_opset_import, new_opset(b, opset));
+    append(b, &b->model->functions, &b->model->n_functions, f);
+    return f;
+}
+
+Onnx__NodeProto *build_function_node(struct onnx_builder *b, Onnx__FunctionProto *f, const char *op,
+                                     const char *inputs, const char *outputs) {
+    Onnx__NodeProto *n = new_node(b, op, inputs, outputs);
+    append(b, &f->node, &f->n_node, n);
     return n;
 }
 
@@ -126,6 +156,11 @@ Onnx__AttributeProto *build_attr(struct onnx_builder *b, Onnx__NodeProto *n, con
     a->type = (Onnx__AttributeProto__AttributeType)type;
     append(b, &n->attribute, &n->n_attribute, a);
     return a;
+}
+
+void build_attr_reference(struct onnx_builder *b, Onnx__NodeProto *n, const char *name, int type,
+                          const char *from) {
+    build_attr(b, n, name, type)->ref_attr_name = arena_strdup(&b->arena, from);
 }
 
 void build_attr_int(struct onnx_builder *b, Onnx__NodeProto *n, const char *name, int64_t value) {

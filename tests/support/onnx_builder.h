@@ -43,6 +43,15 @@ void build_attr_ints(struct onnx_builder *b, Onnx__NodeProto *n, const char *nam
                      const int64_t *values);
 void build_attr_graph(struct onnx_builder *b, Onnx__NodeProto *n, const char *name, Onnx__GraphProto *value);
 
+// A function of the model, with its own list of nodes: build_function_node is build_node for it. Version 0: it says none.
+Onnx__FunctionProto *build_function(struct onnx_builder *b, const char *domain, const char *name,
+                                    const char *inputs, const char *outputs, int opset);
+Onnx__NodeProto *build_function_node(struct onnx_builder *b, Onnx__FunctionProto *f, const char *op,
+                                     const char *inputs, const char *outputs);
+// The attribute `name` of a node in a function takes the value of the call's attribute `from`.
+void build_attr_reference(struct onnx_builder *b, Onnx__NodeProto *n, const char *name, int type,
+                          const char *from);
+
 // A tensor without data, to be filled by the test.
 Onnx__TensorProto *build_tensor(struct onnx_builder *b, const char *name, int type, int rank,
                                 const int64_t *dims);
