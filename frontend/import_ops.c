@@ -20,14 +20,32 @@ static struct ir_value *import_constant(struct scope *s, const Onnx__NodeProto *
     return NULL;
 }
 
-static bool count_outputs(const Onnx__NodeProto *n, enum ir_op op, int *count, struct error *err) {
+// Whether anything in the graph, or in branches of it, reads that name.
+static bool is_read(const Onnx__GraphProto *g, const char *name) {
+    for (size_t i = 0; i < g->n_output; i++) {
+        if (strcmp(g->output[i]->name, name) == 0) return true;
+    }
+    for (size_t i = 0; i < g->n_node; i++) {
+        const Onnx__NodeProto *n = g->node[i];
+        for (size_t k = 0; k < n->n_input; k++) {
+            if (strcmp(n->input[k], name) == 0) return true;
+        }
+        for (size_t k = 0; k < n->n_attribute; k++) {
+            if (n->attribute[k]->g != NULL && is_read(n->attribute[k]->g, name)) return true;
+        }
+    }
+    return false;
+}
+
+// Outputs beyond those that we compute (a mask, a cache of keys) may be named if nobody wants them.
+static bool count_outputs(const struct scope *s, const Onnx__NodeProto *n, enum ir_op op, int *count) {
+    struct error *err = s->im->err;
     int fixed = ir_op_info[op].outputs;
     *count = fixed >= 0 ? fixed : (int)n->n_output;
     if (n->n_output < 1 || n->n_output < (size_t)*count)
         return error_set(err, ERROR_INPUT, "it has no output");
     for (size_t i = (size_t)*count; i < n->n_output; i++) {
-        if (n->output[i][0] == '\0' || strcmp(n->op_type, "Dropout") == 0)
-            continue; // the mask of what is kept
+        if (n->output[i][0] == '\0' || !is_read(s->graph, n->output[i])) continue;
         return error_set(err, ERROR_UNSUPPORTED, "its output '%.100s' is one too many", n->output[i]);
     }
     return true;
@@ -68,7 +86,7 @@ struct ir_node *op_import(struct scope *s, const Onnx__NodeProto *n, int input_c
         *value = import_constant(s, n);
         return NULL;
     }
-    if (!count_outputs(n, o.row->op, &outputs, im->err)) return NULL;
+    if (!count_outputs(s, n, o.row->op, &outputs)) return NULL;
     o.node = ir_node_new(s->block, NULL, o.row->op, "v", input_count, inputs, outputs);
     o.node->name = name_of_node(im, n);
     bool ok = attrs_import(o.node, n, o.row->attrs, im->err) && (!o.row->handler || o.row->handler(&o)) &&

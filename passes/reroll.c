@@ -123,22 +123,27 @@ static int label_of(const struct roll *r, const struct ir_value *v) {
     return v == NULL || v->constant ? NO_LABEL : r->label[v->mark];
 }
 
-// The frames of the latents become inputs of their own, 1 .. T, behind the latents as a whole.
+// The frames of the latents become inputs of their own, 1 .. T, behind the latents as a whole. What still reads several
+// of them (a convolution whose window happens to be all there is) reads them joined.
 static void split_latents(struct roll *r) {
-    struct ir_value *z = r->g->inputs[0];
+    struct ir_module *m = r->g->module;
+    struct ir_value *z = r->g->inputs[0], **frames = arena_array(&m->arena, (size_t)r->steps, sizeof *frames);
     struct ir_type t = z->type;
     t.dims[r->axis] = dim_const(1);
-    for (int i = 0; i < r->steps; i++) ir_graph_add_input(r->g, ir_fresh_name(r->g->module, z->name), t);
+    for (int i = 0; i < r->steps; i++) frames[i] = ir_graph_add_input(r->g, ir_fresh_name(m, z->name), t);
     for (struct ir_node *n = r->g->body.head, *next; n != NULL; n = next) {
         next = n->next;
-        bool frame = n->op == IR_SLICE && ir_in(n, 0) == z && ir_attr_int(n, IR_KEY_AXIS, 0) == r->axis;
-        int64_t start = frame ? ir_attr_int(n, IR_KEY_START, 0) : 0;
-        if (frame && dim_is(ir_out(n)->type.dims[r->axis], 1)) ir_node_replace(n, r->g->inputs[1 + start]);
+        bool slice = n->op == IR_SLICE && ir_in(n, 0) == z && ir_attr_int(n, IR_KEY_AXIS, 0) == r->axis;
+        int64_t start = slice ? ir_attr_int(n, IR_KEY_START, 0) : 0;
+        if (slice && dim_is(ir_out(n)->type.dims[r->axis], 1)) ir_node_replace(n, frames[start]);
     }
+    struct ir_node *all = ir_node_new(&r->g->body, r->g->body.head, IR_CONCAT, z->name, r->steps, frames, 1);
+    ir_attr_set_int(all, IR_KEY_AXIS, r->axis);
+    ir_infer_node(all, NULL);
+    ir_replace_uses(z, ir_out(all));
 }
 
 static void label_values(struct roll *r) {
-    r->label[0] = r->steps; // read whole: later than any step
     for (int i = 1; i < r->g->input_count; i++) r->label[i] = i - 1;
     for (struct ir_node *n = r->g->body.head; n != NULL; n = n->next) {
         int label = NO_LABEL;

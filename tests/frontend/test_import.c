@@ -176,6 +176,7 @@ static void wrong_operands(void **state) {
     expect_import_error(&f, ERROR_INPUT, "node 'y' (Add)", "operand 0 is absent");
     start(&f);
     add(&f, "Sqrt", "x", "y,z");
+    build_output(&f.b, f.b.graph, "z");
     expect_import_error(&f, ERROR_UNSUPPORTED, "node 'y' (Sqrt)", "'z' is one too many");
     start(&f);
     add(&f, "Sqrt", "x", NULL);
