@@ -46,7 +46,10 @@ static bool survive(const void *data, size_t size) {
     assert_true(model != NULL || err.code != ERROR_NONE);
     if (model == NULL) return false;
     struct ir_module *m = ir_module_new();
-    onnx_inspect(model, &text);
+    struct arena arena = {0};
+    struct onnx_facts facts = onnx_inspect(model, &arena);
+    onnx_facts_print(&facts, &text);
+    arena_free(&arena);
     bool ok = import_graph(m, model, "full", &options, &g, &err);
     assert_true(ok ? g != NULL : err.code != ERROR_NONE && err.code != ERROR_INTERNAL);
     if (ok) ir_print(m, &text);
