@@ -54,7 +54,7 @@ static void nothing_unsupported(void **state) {
     fixture_free(&f);
 }
 
-// latents -> If [ Erf, Erf ] -> Relu6 -> frames: where each of them stands.
+// latents -> If [ Elu, Elu ] -> Relu6 -> frames: where each of them stands.
 static void where_they_sit(void **state) {
     (void)state;
     struct fixture f = {0};
@@ -64,7 +64,7 @@ static void where_they_sit(void **state) {
     Onnx__GraphProto *branches[2];
     for (int i = 0; i < 2; i++) {
         branches[i] = build_graph(&f.b);
-        build_node(&f.b, branches[i], "Erf", "latents", i ? "e1" : "e0")->name = i ? "/dec/mid/Erf_1" : "/dec/mid/Erf";
+        build_node(&f.b, branches[i], "Elu", "latents", i ? "e1" : "e0")->name = i ? "/dec/mid/Elu_1" : "/dec/mid/Elu";
         build_output(&f.b, branches[i], i ? "e1" : "e0");
     }
     Onnx__NodeProto *chosen = build_node(&f.b, f.b.graph, "If", "flag", "chosen");
@@ -81,7 +81,7 @@ static void where_they_sit(void **state) {
     onnx_facts_print(&facts, &text);
     expect_lines(&text, (const char *const[]){
                             "unsupported 2 operators\n",
-                            "  Erf, 2 times: nodes '/dec/mid/Erf', '/dec/mid/Erf_1'; it feeds an output; the first between "
+                            "  Elu, 2 times: nodes '/dec/mid/Elu', '/dec/mid/Elu_1'; it feeds an output; the first between "
                             "the input 'latents' and an output, in /dec/mid, in the then_branch of 'first or later'\n",
                             "  my.own::Relu6, 1 time: node 'r'; it feeds Sigmoid; between 'first or later' (If) and "
                             "'frames' (Sigmoid)\n",
@@ -93,7 +93,7 @@ static void where_they_sit(void **state) {
     struct ir_graph *g;
     struct ir_module *m = ir_module_new();
     assert_false(import_graph(m, f.model, "full", &options, &g, &f.err));
-    expect_error(&f.err, ERROR_UNSUPPORTED, "2 unsupported operators: Erf (2), my.own::Relu6 (1). Erf, 2 times: ",
+    expect_error(&f.err, ERROR_UNSUPPORTED, "2 unsupported operators: Elu (2), my.own::Relu6 (1). Elu, 2 times: ",
                  "in the then_branch of 'first or later'. my.own::Relu6, 1 time: ", NULL);
     ir_module_free(m);
     strbuf_free(&text);
