@@ -2,9 +2,9 @@
 //
 // Two lengths may be fixed in a file and not in what it computes:
 // - height and width of the latents, when --latent-size asks for others than those of the file;
-// - the number of latent frames of the whole-sequence form, which becomes T.
+// - the number of latent frames of the whole-sequence form (marked by `fix_frames`), which becomes T.
 //
-//     graph @full(%z: f32[1,8,5,4,6])             graph @full(%z: f32[1,8,1|1,4,6])
+//     graph @full(%z: f32[1,8,5|0,4,6])           graph @full(%z: f32[1,8,1|1,4,6])
 //       %h = slice %z {axis=2, end=1}               %h = slice %z {axis=2, end=1}
 //       %t = slice %z {axis=2, start=1, end=5}  ->  %t = slice %z {axis=2, start=1, end=1, steady_end=1}
 //
@@ -58,10 +58,9 @@ static bool retarget(struct ir_graph *g, bool *progress, struct error *err) {
                     (long long)old.dims[old.rank - 2].first, (long long)old.dims[old.rank - 1].first,
                     (long long)m->latent_height, (long long)m->latent_width);
     }
-    int time = g == ir_graph_find(m, "full") && old.time_axis < 0 ? latents_time_axis(g) : -1;
-    if (time >= 0 && old.dims[time].first > 1) {
+    int time = old.time_axis;
+    if (time >= 0 && dim_is_const(old.dims[time])) {
         now->dims[time] = (struct ir_dim){1, 1};
-        now->time_axis = time;
         m->frames = old.dims[time].first;
         ir_note(m, "traced for %lld latent frames at once, compiled for any number of them",
                 (long long)old.dims[time].first);
