@@ -1,0 +1,132 @@
+#!/bin/sh
+# Wrong models, made of right ones (tests/support/mutate_onnx.c): each must be refused, or decode to other frames than
+# the right one. A proof that holds for a wrong model is no proof. TAP output.
+#   test_mutations.sh WANC WANRUN NPY_TOOL GOLDEN MUTATE SOURCE_ROOT [PLACES]
+# PLACES: how many places of each kind and file, spread over the graph; 0 means all.
+wanc=$1 wanrun=$2 npy_tool=$3 golden=$4 mutate=$5 data=$(realpath "$6")/tests/data places=${7:-4}
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM
+count=0
+
+ok() { count=$((count + 1)); echo "ok $count - $1"; }
+not_ok() { count=$((count + 1)); echo "not ok $count - $1: $2"; sed 's/^/# /' "$work/log"; }
+
+# What must become of a kind in a form:
+#   refused  nothing else will do: the file contradicts itself, or says what cannot be streamed
+#   changed  it may be a model of its own, which gives other frames; or it is refused
+#   equal    nothing is wrong with it
+expected() { # FORM KIND
+    case $1:$2 in
+    *:rename) echo equal ;;
+    pair:swap-outputs-data | step:swap-outputs-data | flagged:swap-outputs-data) echo equal ;; # see pair_caches
+    pair:swap-weights | step:swap-weights | full:swap-weights | unrolled2:swap-weights) echo changed ;;
+    flagged:swap-weights) echo changed ;;
+    *:reverse-interleave)
+        if [ "$1" = unrolled ]; then echo refused; else echo changed; fi ;;
+    *:flip-flag) # of several, one contradicts the others; where there is one, the values of the flag change places
+        if [ "$total" = 1 ]; then echo equal; else echo changed; fi ;;
+    *) echo refused ;;
+    esac
+}
+
+# Kinds for which there must be places in a form: a mutation that finds none tests nothing.
+needed() { # FORM
+    case $1 in
+    full) echo swap-taps pad-side reverse-interleave swap-weights ;;
+    unrolled2) echo swap-taps swap-caches pad-side reverse-interleave swap-weights step-order wrong-latent ;;
+    unrolled) echo swap-taps swap-caches stale-cache pad-side reverse-interleave swap-weights step-order wrong-latent ;;
+    pair) echo swap-taps swap-caches swap-outputs-data double-output stale-cache pad-side reverse-interleave swap-weights ;;
+    step) echo swap-taps swap-caches swap-outputs-data double-output stale-cache reverse-interleave swap-weights ;;
+    flagged) echo swap-taps swap-caches swap-outputs-data double-output reverse-interleave swap-weights ;;
+    esac
+}
+
+run() { "$@" >"$work/log" 2>&1; }
+
+compile() { # what is in $files, with $size
+    # shellcheck disable=SC2086
+    run timeout 60 "$wanc" compile $files ${size:+--latent-size "$size"} -o "$work/plan"
+}
+decode() { run "$wanrun" "$work/plan" "$latents" -o "$1" --quiet --threads 1; }
+
+# What became of the model in $files: refused, equal, changed, or what is wrong.
+outcome() {
+    compile
+    case $? in
+    0) ;;
+    1) if [ -s "$work/log" ]; then echo refused; else echo "refused without a message"; fi; return ;;
+    *) echo "wanc failed"; return ;;
+    esac
+    decode "$work/out.npy" || { echo "wanrun failed"; return; }
+    if run "$npy_tool" diff "$work/right.npy" "$work/out.npy" 0; then echo equal
+    elif run "$golden" steps "$work/out.npy" "$frames" 1 4 "$limit"; then echo "within 10 tolerances of the right frames"
+    else echo changed
+    fi
+}
+
+check_place() { # FILE KIND N
+    name="$model $(basename "$1" .onnx) $2 $3" wanted=$(expected "$form" "$2")
+    got=$(outcome)
+    case $wanted:$got in
+    refused:refused | changed:refused | changed:changed | equal:equal) ok "$name: $got" ;;
+    *) not_ok "$name" "expected $wanted, found $got" ;;
+    esac
+}
+
+# The file with one thing wrong in it takes its place among the others.
+mutate_file() { # FILE KIND
+    all=$files
+    total=$("$mutate" "$1" "$work/none" "$2" 1000000)
+    [ "$2" = rename ] && total=2
+    [ "$total" -gt 0 ] && found="$found$2 "
+    step=1
+    [ "$places" -gt 0 ] && [ "$total" -gt "$places" ] && step=$(((total + places - 1) / places))
+    n=$((step / 2))
+    while [ "$n" -lt "$total" ]; do
+        mutant=$(dirname "$1")/mutant.onnx
+        "$mutate" "$1" "$mutant" "$2" "$n" || not_ok "$model $2 $n" "mutate_onnx failed"
+        files=
+        for f in $all; do
+            if [ "$f" = "$1" ]; then files="$files $mutant"; else files="$files $f"; fi
+        done
+        check_place "$1" "$2" "$n"
+        n=$((n + step))
+    done
+    files=$all
+}
+
+# One model: a golden video of its latents, and the largest difference that is none.
+model() { # NAME FORM SIZE|- LATENTS GOLDEN TOLERANCE FILE...
+    model=$1 form=$2 size=${3#-} latents=$data/$4 frames=$data/$5
+    tolerance=$6 limit=$(awk "BEGIN { print 10 * $6 }")
+    shift 6
+    files=
+    mkdir "$work/$model"
+    for f in "$@"; do # in a folder of their own, with their weights
+        folder=$data/$(dirname "$f")
+        for part in "$folder"/*.data; do [ -f "$part" ] && ln -sf "$part" "$work/$model/"; done
+        ln -s "$data/$f" "$work/$model/"
+        files="$files $work/$model/$(basename "$f")"
+    done
+    if compile && decode "$work/right.npy" && run "$golden" steps "$work/right.npy" "$frames" 1 4 "$tolerance"; then
+        ok "$model: nothing wrong"
+    else not_ok "$model: nothing wrong" "expected the golden frames"; return
+    fi
+    found=" "
+    for file in $files; do
+        for kind in rename swap-taps swap-caches swap-outputs-data swap-branch-outputs double-output stale-cache \
+            pad-side reverse-interleave swap-weights step-order wrong-latent flip-flag; do
+            mutate_file "$file" "$kind"
+        done
+    done
+    for kind in $(needed "$form"); do
+        case $found in *" $kind "*) ;; *) not_ok "$model $kind" "there is no place for it" ;; esac
+    done
+}
+
+model full full 3x5 tiny/latents.npy tiny/frames.npy 1e-5 tiny/full.onnx
+model full_ts full 3x5 tiny/latents.npy tiny/frames.npy 1e-5 tiny/full_ts.onnx
+model pair pair 3x5 tiny/latents.npy tiny/frames.npy 1e-5 tiny/pair_first.onnx tiny/pair_steady.onnx
+model pair_ts pair 3x5 tiny/latents.npy tiny/frames.npy 1e-5 tiny/pair_ts_first.onnx tiny/pair_ts_steady.onnx
+echo "1..$count"
