@@ -66,6 +66,20 @@ static bool refuse(struct roll *r, const struct ir_node *n, int step, const char
 
 // ---- 1. cut
 
+// A window that happens to be all frames there are has lost its slices: they are made again, and joined.
+static void cut_window(struct roll *r, struct ir_node *conv) {
+    struct ir_value *z = r->g->inputs[0], *x = ir_in(conv, 0);
+    int axis = FRAME_AXIS;
+    int64_t frames = z->type.dims[r->axis].first;
+    if (frame_source(x, &axis) != z || axis != r->axis || !dim_is(x->type.dims[FRAME_AXIS], frames) || x == z) return;
+    struct ir_value **parts = arena_array(&r->g->module->arena, (size_t)frames, sizeof *parts);
+    for (int64_t i = 0; i < frames; i++) parts[i] = frame_part(conv, x, FRAME_AXIS, i, i + 1);
+    struct ir_node *join = ir_insert(conv, IR_CONCAT, (int)frames, parts);
+    ir_attr_set_int(join, IR_KEY_AXIS, FRAME_AXIS);
+    ir_infer_node(join, NULL);
+    ir_node_set_input(conv, 0, ir_out(join));
+}
+
 // Pulls slices of latent frames up through what stands in front of the loop. False: z is not read frame by frame.
 static bool cut_latents(struct roll *r) {
     struct ir_value *z = r->g->inputs[0];
@@ -81,6 +95,9 @@ static bool cut_latents(struct roll *r) {
         r->axis = there;
         sliced = true;
         if (ir_in(n, 0) != z) ir_node_replace(n, frame_part(n, ir_in(n, 0), axis, start, end));
+    }
+    for (struct ir_node *n = r->g->body.head; sliced && n != NULL; n = n->next) {
+        if (is_time_conv(n)) cut_window(r, n);
     }
     return sliced;
 }
