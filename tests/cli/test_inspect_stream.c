@@ -89,7 +89,7 @@ static void fixed_frames(void **state) {
            "const @w: f32[8,8,3,3,3] = opaque\n"
            "const @t: f32[16,8,3,1,1] = opaque\n"
            "const @o: f32[3,8,1,1,1] = opaque\n"
-           "graph @full(%z: f32[1,8,5,4,6]) {\n"
+           "graph @full(%z: f32[1,8,5|0,4,6]) {\n"
            "  %y = conv %z, @w {pads=[2,1,1,0,1,1], strides=[1,1,1]} \"conv_in\"\n"
            "  %h = slice %y {axis=2, end=1, start=0}\n"
            "  %t = slice %y {axis=2, end=5, start=1}\n"
