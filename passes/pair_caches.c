@@ -7,7 +7,7 @@
 //       %n = concat %l, %x {axis=2}                           }
 //       return %frames, %n, ..
 //
-// Steady graph: every input but the latents must be a cache. An input c is one when a convolution reads
+// Steady graph: every input but the latents must be a cache. An input c is one when one convolution reads
 // concat(c, x) along time with c of kernel - 1 frames and no padding in time, and when exactly one output is
 // the next cache: the last kernel - 1 frames of concat(c, x). Both sides are written as lists of frames
 // (passes/frame_list.h) and compared: neither names nor positions matter.
@@ -118,12 +118,24 @@ static bool match_steady(struct pairing *p, struct ir_node *n, struct conv *c) {
     return true;
 }
 
+// Of two next values for one input, the caller can only bring back one.
+static bool check_unshared(struct pairing *p, const struct conv *c) {
+    for (const struct conv *other = p->convs; other < c; other++) {
+        if (other->cache_in == c->cache_in)
+            return error_set(p->err, ERROR_UNSUPPORTED,
+                             "steady graph: cache input '%s' is read by two convolutions, '%s' and '%s'",
+                             c->cache_in->name, other->node->name, c->node->name);
+    }
+    return true;
+}
+
 static bool collect_steady(struct pairing *p, struct arena *scratch) {
     size_t capacity = 0;
     for (struct ir_node *n = p->steady->body.head; n != NULL; n = n->next) {
         if (!is_time_conv(n)) continue;
         p->convs = arena_grow(scratch, p->convs, (size_t)p->count, &capacity, sizeof *p->convs);
-        if (!match_steady(p, n, &p->convs[p->count++])) return false;
+        struct conv *c = &p->convs[p->count++];
+        if (!match_steady(p, n, c) || !check_unshared(p, c)) return false;
     }
     return true;
 }
@@ -158,6 +170,13 @@ static bool match_first(struct pairing *p, struct ir_node *n) {
                          n->name, (long long)kept);
     }
     frame_list_keep_last(&read, kept);
+    zeros = read;
+    zeros.count = c->dropped; // the taps that later steps leave out
+    if (!frame_list_is_zero(&zeros)) {
+        return error_set(p->err, ERROR_UNSUPPORTED,
+                         "first graph: the cache of node '%s' has %d frames, of which later steps keep %d", n->name,
+                         (int)kept, (int)kept - c->dropped);
+    }
     int result = find_result(p->first, &read, p->first_taken, true);
     if (result < 0 || (p->one_file && result != c->result)) {
         return error_set(p->err, ERROR_UNSUPPORTED,
@@ -291,6 +310,10 @@ static bool pair(struct pairing *p, struct arena *scratch) {
         !only_one_left(p, p->steady, "inputs", p->steady->input_count, p->input_taken, &latents) ||
         !only_one_left(p, p->steady, "outputs", results, p->steady_taken, &steady_frames))
         return false;
+    if (p->one_file && p->first != NULL && first_frames != steady_frames)
+        return error_set(p->err, ERROR_UNSUPPORTED,
+                         "first graph: its frames are output %d, those of the steady graph are output %d",
+                         first_frames, steady_frames);
     rewrite(p, latents, first_frames, steady_frames);
     return true;
 }

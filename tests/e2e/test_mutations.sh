@@ -36,9 +36,9 @@ needed() { # FORM
     full) echo swap-taps pad-side reverse-interleave swap-weights ;;
     unrolled2) echo swap-taps swap-caches pad-side reverse-interleave swap-weights step-order wrong-latent ;;
     unrolled) echo swap-taps swap-caches stale-cache pad-side reverse-interleave swap-weights step-order wrong-latent ;;
-    pair) echo swap-taps swap-caches swap-outputs-data double-output stale-cache pad-side reverse-interleave swap-weights ;;
-    step) echo swap-taps swap-caches swap-outputs-data double-output stale-cache reverse-interleave swap-weights ;;
-    flagged) echo swap-taps swap-caches swap-outputs-data double-output reverse-interleave swap-weights ;;
+    pair) echo pad-side stale-cache "$(needed flagged)" ;;
+    step) echo stale-cache "$(needed flagged)" ;;
+    flagged) echo swap-taps swap-caches merge-caches swap-outputs-data double-output reverse-interleave swap-weights ;;
     esac
 }
 
@@ -80,10 +80,12 @@ mutate_file() { # FILE KIND
     total=$("$mutate" "$1" "$work/none" "$2" 1000000)
     [ "$2" = rename ] && total=2
     [ "$total" -gt 0 ] && found="$found$2 "
-    step=1
-    [ "$places" -gt 0 ] && [ "$total" -gt "$places" ] && step=$(((total + places - 1) / places))
-    n=$((step / 2))
-    while [ "$n" -lt "$total" ]; do
+    many=$places
+    if [ "$many" -eq 0 ] || [ "$many" -gt "$total" ]; then many=$total; fi
+    i=0
+    while [ "$i" -lt "$many" ]; do
+        n=$(((2 * i + 1) * total / (2 * many))) # the middle of each part,
+        [ "$((n + 1))" -lt "$total" ] && n=$((n + i % 2)) # and not always of the same parity
         mutant=$(dirname "$1")/mutant.onnx
         "$mutate" "$1" "$mutant" "$2" "$n" || not_ok "$model $2 $n" "mutate_onnx failed"
         files=
@@ -91,7 +93,7 @@ mutate_file() { # FILE KIND
             if [ "$f" = "$1" ]; then files="$files $mutant"; else files="$files $f"; fi
         done
         check_place "$1" "$2" "$n"
-        n=$((n + step))
+        i=$((i + 1))
     done
     files=$all
 }
@@ -115,8 +117,8 @@ model() { # NAME FORM SIZE|- LATENTS GOLDEN TOLERANCE FILE...
     fi
     found=" "
     for file in $files; do
-        for kind in rename swap-taps swap-caches swap-outputs-data swap-branch-outputs double-output stale-cache \
-            pad-side reverse-interleave swap-weights step-order wrong-latent flip-flag; do
+        for kind in rename swap-taps swap-caches merge-caches swap-outputs-data swap-branch-outputs double-output \
+            stale-cache pad-side reverse-interleave swap-weights step-order wrong-latent flip-flag; do
             mutate_file "$file" "$kind"
         done
     done

@@ -19,6 +19,7 @@ static const struct {
 } kinds[] = {
     {"swap-taps", swap_taps},                   // a convolution over time reads its frames in another order
     {"swap-caches", swap_caches},               // two of them read each other's cache
+    {"merge-caches", merge_caches},             // both read the one, and the other is no input any more
     {"swap-outputs-data", swap_outputs},        // two cache results exchange what they return
     {"swap-branch-outputs", swap_branch_outputs}, // so do two results of one branch of an If
     {"double-output", double_output},           // a cache result returns what another one returns

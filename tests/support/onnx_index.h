@@ -16,7 +16,7 @@ struct onnx_value {
     Onnx__TensorProto *constant;  // an initializer, or the value of a Constant node
     Onnx__ValueInfoProto *input;  // of the graph
     Onnx__ValueInfoProto *info;   // whatever declares its shape
-    struct onnx_use *uses, *last; // in the order of the nodes, those inside of branches not among them
+    struct onnx_use *uses, *last; // in the order of the nodes, those inside of branches behind them
     int mark;
     struct onnx_value *next; // of its bucket
 };

@@ -151,6 +151,48 @@ void swap_caches(struct mutation *m) {
     }
 }
 
+// Whether a convolution over time reads this input in front of new frames.
+static bool is_cache_input(struct mutation *m, const struct onnx_value *v) {
+    for (const struct onnx_scope *s = m->main; s != NULL && v->input != NULL; s = s->next) {
+        struct list l = cache_concats(m, s);
+        for (size_t i = 0; i < l.count; i++) {
+            if (onnx_before(s, onnx_in(s, l.at[i], 0), "Cast Identity") == v) return true;
+        }
+    }
+    return false;
+}
+
+static void drop_input(Onnx__GraphProto *g, const Onnx__ValueInfoProto *input) {
+    size_t kept = 0;
+    for (size_t i = 0; i < g->n_input; i++) {
+        if (g->input[i] != input) g->input[kept++] = g->input[i];
+    }
+    g->n_input = kept;
+}
+
+// The next cache input behind input i that could be taken for it.
+static struct onnx_value *other_input(struct mutation *m, size_t i) {
+    const struct onnx_scope *s = m->main;
+    const struct onnx_value *v = onnx_find(s, s->g->input[i]->name);
+    if (!is_cache_input(m, v)) return NULL;
+    for (size_t k = i + 1; k < s->g->n_input; k++) {
+        struct onnx_value *other = onnx_find(s, s->g->input[k]->name);
+        if (onnx_same_shape(v->info, other->info) && is_cache_input(m, other)) return other;
+    }
+    return NULL;
+}
+
+void merge_caches(struct mutation *m) {
+    Onnx__GraphProto *g = m->main->g;
+    for (size_t i = 0; i < g->n_input; i++) {
+        struct onnx_value *gone = other_input(m, i);
+        if (gone == NULL || !mutation_here(m)) continue;
+        for (struct onnx_use *u = gone->uses; u != NULL; u = u->next) u->node->input[u->input] = g->input[i]->name;
+        drop_input(g, gone->input);
+        return;
+    }
+}
+
 // ---- results
 
 static void exchange_values(struct onnx_value *a, struct onnx_value *b) {

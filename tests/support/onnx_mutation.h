@@ -13,6 +13,7 @@ struct mutation {
 
 void swap_taps(struct mutation *m);
 void swap_caches(struct mutation *m);
+void merge_caches(struct mutation *m);
 void swap_outputs(struct mutation *m);
 void swap_branch_outputs(struct mutation *m);
 void double_output(struct mutation *m);
