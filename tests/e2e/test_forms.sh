@@ -5,7 +5,7 @@
 # For each model: the form that `wanc inspect` names, every step of a decode against PyTorch in double precision (of more
 # frames than an unrolled model holds), and all frames of a first step that gives several. For each decoder: all forms of
 # it are compiled to the same graphs, word for word. At the end, the table of docs/forms.md is that of the manifest.
-wanc=$1 wanrun=$2 npy_tool=$3 golden=$4 make_weights=$5 root=$6
+wanc=$1 wanrun=$2 npy_tool=$3 golden=$4 make_weights=$5 root=$(realpath "$6")
 data=$root/tests/data
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
@@ -49,10 +49,13 @@ form_is() { # form_is FORM MODEL...
 compile() { # compile PLAN MODEL...
     plan=$1
     shift
-    "$wanc" compile "$@" --latent-size "$size" -o "$plan" --verify-each
+    "$wanc" compile "$@" --latent-size "$size" -o "$plan" --verify-each 2>"$work/said"
+    status=$?
+    cat "$work/said"
+    return $status
 }
 
-warned() { grep -q '^warning:' "$1"; }
+warned() { grep '^warning:' "$work/said"; }
 
 decode() { # decode PLAN OUT [OPTION]
     "$wanrun" "$1" "$work/latents.npy" -o "$2" --quiet --threads 1 $3
@@ -106,7 +109,7 @@ model() { # one row of the manifest
     fi >"$work/log" 2>&1
     check "$name: is $form" form_is "$form" "$@"
     check "$name: compile" compile "$work/plan" "$@"
-    [ "$expect" != warned ] || check "$name: with a warning" warned "$work/log"
+    [ "$expect" != warned ] || check "$name: with a warning" warned
     check "$name: decode" decode "$work/plan" "$work/out.npy"
     check "$name: every step within $bound of PyTorch" "$golden" steps "$work/out.npy" "$work/frames.npy" "$first" "$later" "$bound"
     [ "$all" = - ] || check "$name: all frames of the first step" every_frame "$form" "$data/$all" "$bound" "$@"
