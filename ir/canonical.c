@@ -145,6 +145,7 @@ static void order_graph(struct ir_graph *g, int *next_cache) {
     for (int i = 0; i < g->input_count; i++) {
         g->inputs[i]->name = arena_printf(&g->module->arena, "in%d", i);
         g->inputs[i]->mark = 2 + i;
+        g->inputs[i]->declared.rank = -1;
     }
     for (struct ir_node *n = g->body.head; n != NULL; n = n->next) {
         n->mark = 0;
