@@ -103,7 +103,10 @@ model() { # one row of the manifest
         return
     fi
     bound=$(limit "$data/$bound_file")
-    case $name in */computed_*) bound=1e-3 ;; esac # one exporter rounds the scale of attention to half precision, twice
+    case $name in # one exporter rounds the scale of attention to the precision of the model, twice
+    */computed_fp16_dy*) bound=1e-3 ;;
+    */computed_bf16_dy*) bound=1e-2 ;;
+    esac
     cp "$data/$latents" "$work/latents.npy" && cp "$data/$frames" "$work/frames.npy"
     if [ "$form" = image ]; then # which takes the first latent frame only
         "$npy_tool" slice "$data/$latents" "$work/latents.npy" 1 && "$npy_tool" slice "$data/$frames" "$work/frames.npy" 1
