@@ -103,9 +103,9 @@ model() { # one row of the manifest
         return
     fi
     bound=$(limit "$data/$bound_file")
-    case $name in # one exporter rounds the scale of attention to the precision of the model, twice
-    */computed_fp16_dy*) bound=1e-3 ;;
-    */computed_bf16_dy*) bound=1e-2 ;;
+    case $name in # such a graph holds its constants (sqrt(C), the scale of attention) in the precision of the model
+    */computed_fp16_*) bound=1e-3 ;;
+    */computed_bf16_*) bound=1e-2 ;;
     esac
     cp "$data/$latents" "$work/latents.npy" && cp "$data/$frames" "$work/frames.npy"
     if [ "$form" = image ]; then # which takes the first latent frame only
