@@ -80,8 +80,11 @@ class Decoder(torch.nn.Module):
 
     def step(self, latents, caches, first):
         """One step as diffusers' _decode takes it. Returns frames and the new caches."""
+        return self.step_inside(self.enter(latents), caches, first)
+
+    def step_inside(self, x, caches, first):
+        """The same, on what enter() gave."""
         caches = list(caches)
-        x = self.enter(latents)
         more = {} if self.config.family == "qwen-image" else {"first_chunk": first}
         return self.leave(self.decoder(x, feat_cache=caches, feat_idx=[0], **more)), caches
 

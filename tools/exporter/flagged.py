@@ -129,8 +129,10 @@ class CondReference(FlaggedGraph):
     """
 
     def forward(self, z, use_cache, *vae_cache):
+        x = self.enter(z)
+
         def first():
-            frames, caches = self.first_step(z)
+            frames, caches = self.step_inside(x, [None] * self.slots(), True)
             filled = [joined_zero(c) if isinstance(c, torch.Tensor) else torch.zeros_like(old)
                       for c, old in zip([c for c in caches if c is not None], vae_cache)]
             surplus = 2 ** sum(self.config.temporal) - 1
@@ -138,7 +140,7 @@ class CondReference(FlaggedGraph):
             return (torch.cat([zeros] * surplus + [frames], 1).contiguous(), *filled)
 
         def later():
-            frames, caches = self.step(z, vae_cache, False)
+            frames, caches = self.step_inside(x, vae_cache, False)
             return (frames.contiguous(), *(c.contiguous() for c in caches if c is not None))
 
         frames, *new = torch.cond(use_cache.bool(), first, later)
