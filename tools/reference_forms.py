@@ -528,8 +528,9 @@ def manifest_rows(folder: Folder, model: Model) -> list[str]:
         if not stores_inside(model):
             numbers = [f"_{i}" for i in range(options.external_files)] if options.external_files > 1 else [""]
             recipes = ",".join(f"{local(f'recipe{n}.txt')}:{local(f'weights{n}.data')}" for n in numbers)
+        expect = "warned" if kind == "flagged" else model.expect
         return " ".join([
-            local(model.name + suffix), form, "warned" if kind == "flagged" else model.expect, ",".join(local(p.name) for p in paths),
+            local(model.name + suffix), form, expect, ",".join(local(p.name) for p in paths),
             size_text(options.latent_size), size_text(model.size or folder.size),
             "u8" if "uint8" in options.wrap else "f32", local(latents),
             "-" if kind is None else local(suffixed("frames.npy", kind)), every, frames,
