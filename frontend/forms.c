@@ -1,5 +1,7 @@
 #include "frontend/forms.h"
 
+#include "frontend/names.h"
+
 static bool add_graph(struct ir_module *m, const struct onnx_model *model, const char *name,
                       const struct import_options *opt, struct error *err) {
     struct ir_graph *g;
@@ -11,7 +13,8 @@ static bool import_flagged(struct ir_module *m, const struct onnx_model *model, 
                            const struct import_options *opt, struct error *err) {
     struct import_options with_flag = *opt;
     m->form = "flagged";
-    ir_note(m, "flagged: input '%.100s' chooses between the first and later steps", flag);
+    m->flag = clean_copy(&m->arena, flag);
+    ir_note(m, "flagged: input '%.100s' chooses between the first and later steps", m->flag);
     for (int i = 0; i < 2; i++) {
         with_flag.flag = i;
         if (!add_graph(m, model, i ? "flag1" : "flag0", &with_flag, err)) return false;

@@ -169,24 +169,6 @@ bool import_block(struct scope *s) {
 
 // ---- the whole
 
-// All that is missing in one line: the types first, because the message has an end.
-static bool check_supported(const struct onnx_model *model, struct error *err) {
-    struct strbuf types = {0}, lines = {0}, nodes = {0};
-    size_t count = unsupported_list(model, &types, &lines);
-    for (char *line = lines.data, *end; count > 0 && *line != 0; line = end + (*end != 0)) {
-        end = line + strcspn(line, "\n");
-        strbuf_printf(&nodes, ".%.*s", (int)(end - line) - 1, line + 1); // without one space of its indentation
-    }
-    if (count > 0) {
-        error_set(err, ERROR_UNSUPPORTED, "%zu unsupported operator%s: %s%s", count, count == 1 ? "" : "s",
-                  strbuf_text(&types), strbuf_text(&nodes));
-    }
-    strbuf_free(&types);
-    strbuf_free(&lines);
-    strbuf_free(&nodes);
-    return count == 0;
-}
-
 static void init(struct importer *im) {
     im->value_names.arena = im->node_names.arena = &im->module->arena; // names outlive the import
     im->declared.arena = &im->scratch;

@@ -1,6 +1,7 @@
 // The main graph's inputs: which one the latents are, what stands for the dimensions that the model leaves open, and
 // scalars, which are flags and become constants.
 #include "frontend/importer.h"
+#include "frontend/order.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +17,11 @@ struct input {
 };
 
 struct inputs {
-    struct scope *scope;
+    const Onnx__GraphProto *graph;
+    struct arena *scratch;
     struct input *list; // of five axes: latents and caches
-    size_t count;
-    struct input flag;       // info is NULL if there is none
+    size_t count, candidates; // candidates: which could be the latents
+    struct input flag;        // info is NULL if there is none
     struct name_map aliases; // names to struct input: the input itself, or only cast or padded
 };
 
@@ -152,30 +154,32 @@ static bool has_one_frame(const struct input *in) {
 
 static struct input *find_latents(struct inputs *ins, const size_t *order) {
     struct input *found = NULL;
+    ins->candidates = 1;
     if (ins->count == 1) return ins->list;
-    ins->aliases.arena = &ins->scope->im->scratch;
+    ins->aliases.arena = ins->scratch;
     for (size_t i = 0; i < ins->count; i++) {
         *name_map_add(&ins->aliases, ins->list[i].info->name) = &ins->list[i];
     }
-    const Onnx__GraphProto *g = ins->scope->graph;
-    for (size_t i = 0; i < g->n_node; i++) follow_node(ins, g->node[order[i]]);
-    size_t candidates = 0;
-    for (int one_frame = 1; one_frame >= 0 && candidates != 1; one_frame--) {
-        candidates = 0; // of one latent frame, if that singles one out
+    for (size_t i = 0; i < ins->graph->n_node; i++) follow_node(ins, ins->graph->node[order[i]]);
+    ins->candidates = 0;
+    for (int one_frame = 1; one_frame >= 0 && ins->candidates != 1; one_frame--) {
+        ins->candidates = 0; // of one latent frame, if that singles one out
         for (size_t i = 0; i < ins->count; i++) {
             struct input *in = &ins->list[i];
             if (!in->computed_with || (one_frame && !has_one_frame(in))) continue;
-            if (candidates++ == 0) found = in;
+            if (ins->candidates++ == 0) found = in;
         }
     }
-    if (found == NULL) found = ins->list;
-    if (candidates == 1) return found;
-    char *name = arena_strdup(&ins->scope->im->scratch, found->info->name);
-    clean_text(name);
-    ir_note(ins->scope->im->module,
-            "%zu of the inputs could be the latents; '%.100s' is taken, the first of them",
-            candidates ? candidates : ins->count, name);
-    return found;
+    if (ins->candidates == 0) ins->candidates = ins->count;
+    return found ? found : ins->list;
+}
+
+static void note_candidates(struct ir_module *m, const struct inputs *ins, const struct input *latents) {
+    struct arena scratch = {0};
+    if (ins->candidates > 1)
+        ir_note(m, "%zu of the inputs could be the latents; '%.100s' is taken, the first of them", ins->candidates,
+                clean_copy(&scratch, latents->info->name));
+    arena_free(&scratch);
 }
 
 // ---- dimensions
@@ -300,11 +304,12 @@ static struct name_map initializers_of(const Onnx__GraphProto *g, struct arena *
 }
 
 bool import_inputs(struct scope *s, const size_t *order) {
-    struct inputs ins = {.scope = s};
+    struct inputs ins = {.graph = s->graph, .scratch = &s->im->scratch};
     struct name_map initializers = initializers_of(s->graph, &s->im->scratch);
     if (!read_inputs(&ins, s->graph, &initializers, &s->im->scratch, s->im->err)) return false;
     if (ins.flag.info != NULL && !bind_flag(s, &ins.flag)) return false;
     const struct input *latents = find_latents(&ins, order);
+    note_candidates(s->im->module, &ins, latents);
     struct ir_type type = empty_type(latents);
     if (!bind_latents(s->im, latents, &type) || !add_input(s, latents, type)) return false;
     for (size_t i = 0; i < ins.count; i++) {
@@ -316,14 +321,25 @@ bool import_inputs(struct scope *s, const size_t *order) {
     return true;
 }
 
+static void name_latents(struct inputs *ins, struct import_ports *ports) {
+    size_t *order = arena_array(ins->scratch, ins->graph->n_node + 1, sizeof *order);
+    struct error nobody_asked = {0};
+    if (!order_nodes(ins->graph, ins->scratch, order, &nobody_asked)) return; // the import will say so
+    const struct input *latents = find_latents(ins, order);
+    ports->latents = latents->info->name;
+    ports->time_axis = time_axis(latents);
+}
+
 bool import_ports_of(const struct onnx_model *model, struct import_ports *ports, struct error *err) {
     struct arena scratch = {0};
-    struct inputs ins = {0};
     const Onnx__GraphProto *g = model->proto->graph;
+    struct inputs ins = {.graph = g, .scratch = &scratch};
     struct name_map initializers = initializers_of(g, &scratch);
     bool ok = read_inputs(&ins, g, &initializers, &scratch, err);
     *ports = (struct import_ports){.videos = (int)ins.count,
-                                   .flag = ins.flag.info ? ins.flag.info->name : NULL};
+                                   .flag = ins.flag.info ? ins.flag.info->name : NULL,
+                                   .time_axis = TIME_AXIS};
+    if (ok) name_latents(&ins, ports);
     arena_free(&scratch);
     if (ok) return true;
     error_prefix(err, "%s", model->path);

@@ -3,6 +3,7 @@
 #define WANC_FRONTEND_IMPORTER_H
 
 #include "frontend/import.h"
+#include "frontend/inspect.h"
 #include "frontend/names.h"
 #include "frontend/onnx_model.h"
 
@@ -100,9 +101,9 @@ bool attrs_import(struct ir_node *node, const Onnx__NodeProto *n, const struct a
 const Onnx__AttributeProto *attr_find(const Onnx__NodeProto *n, const char *name);
 
 // ---- unsupported.c
-// Lists the operators of the model that have no row, on lines: each with how often it is used, by which
-// nodes, and what it feeds. Returns how many there are; `types` gets their names on one line. Either may be
-// NULL.
-size_t unsupported_list(const struct onnx_model *model, struct strbuf *types, struct strbuf *lines);
+// The operators of the model that have no row, in the order of the file; their memory is the arena's.
+struct onnx_missing *unsupported_list(const struct onnx_model *model, struct arena *arena, size_t *count);
+// Fails if there are any, with all of them in one line.
+bool check_supported(const struct onnx_model *model, struct error *err);
 
 #endif

@@ -79,9 +79,30 @@ const char *unique_name(struct name_map *used, const char *name) {
     return result;
 }
 
-void clean_text(char *text) {
-    for (; *text != '\0'; text++) {
-        if ((unsigned char)*text < ' ' && *text != '\n') *text = '?';
-        if (*text == 0x7f) *text = '?';
+// The length of the UTF-8 character here, 1 to 4; 0 if there is none.
+static int utf8_length(const unsigned char *c) {
+    int n = c[0] < 0x80 ? 1 : c[0] < 0xc2 ? 0 : c[0] < 0xe0 ? 2 : c[0] < 0xf0 ? 3 : c[0] < 0xf5 ? 4 : 0;
+    for (int i = 1; i < n; i++) {
+        if ((c[i] & 0xc0) != 0x80) return 0; // the end of the text as well
     }
+    bool longer = (c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xf0 && c[1] < 0x90); // than it needs to be
+    bool beyond = (c[0] == 0xed && c[1] >= 0xa0) || (c[0] == 0xf4 && c[1] >= 0x90); // surrogates, over U+10FFFF
+    return n > 2 && (longer || beyond) ? 0 : n;
+}
+
+static void clean(char *text, bool keep_lines) {
+    for (unsigned char *c = (unsigned char *)text; *c != '\0';) {
+        int n = utf8_length(c);
+        bool control = (*c < ' ' && !(keep_lines && *c == '\n')) || *c == 0x7f;
+        if (n == 0 || control) *c = '?';
+        c += n ? n : 1;
+    }
+}
+
+void clean_text(char *text) { clean(text, true); }
+
+const char *clean_copy(struct arena *arena, const char *text) {
+    char *copy = arena_strdup(arena, text);
+    clean(copy, false);
+    return copy;
 }

@@ -32,7 +32,10 @@ uint64_t hash_bytes(const void *data, size_t size);
 // number appended when `used` has it already. The result lives in the map's arena.
 const char *unique_name(struct name_map *used, const char *name);
 
-// Names end up in messages, and messages on terminals: control characters other than line ends become '?'.
+// Names end up in messages, and messages on terminals: control characters other than line ends become '?', and so do
+// bytes that are not UTF-8.
 void clean_text(char *text);
+// A copy on one line: line ends become '?' as well.
+const char *clean_copy(struct arena *arena, const char *text);
 
 #endif

@@ -2,7 +2,6 @@
 // tensors is their sum divided by their number. No pass has to know them then.
 #include "frontend/op_table.h"
 
-#include <float.h>
 #include <string.h>
 
 static struct error *err_of(const struct op *o) { return o->scope->im->err; }
@@ -128,7 +127,8 @@ bool do_attention(struct op *o) {
 
 // ---- norms
 
-// x / ||x||, and 0 where the norm is 0: no other float is shorter than the smallest normal one.
+// x / ||x||, and 0 where the norm is 0. The square of a float that is not 0 is 0 or at least 1e-45 in fp32, so no other
+// norm is below 1e-30; and a scale divided by 1e-30 is still a float.
 bool do_lp_normalization(struct op *o) {
     int64_t p = int_attr(o, "p", 2), axis = int_attr(o, "axis", -1);
     if (p != 1 && p != 2)
@@ -140,7 +140,7 @@ bool do_lp_normalization(struct op *o) {
     struct ir_node *norm = before(o, IR_ONNX_REDUCE, 2, (struct ir_value *[]){x, axes});
     ir_attr_set_string(norm, IR_KEY_KIND, p == 1 ? "l1" : "l2");
     ir_attr_set_int(norm, IR_KEY_KEEPDIMS, 1);
-    struct ir_value *length = binary_before(o, IR_ONNX_CLIP, ir_out(norm), scalar(o, "smallest", FLT_MIN));
+    struct ir_value *length = binary_before(o, IR_ONNX_CLIP, ir_out(norm), scalar(o, "smallest", 1e-30));
     return become_binary(o, IR_DIV, x, length);
 }
 

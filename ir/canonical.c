@@ -2,6 +2,8 @@
 
 #include "ir/rearrange.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 // ---- hashes: of what a value computes, without names
@@ -62,9 +64,19 @@ static void order_operands(struct ir_node *n) {
     ir_node_set_input(n, 1, a);
 }
 
+static void round_attrs(struct ir_node *n) {
+    char text[32];
+    for (struct ir_attr *a = n->attrs; a != NULL; a = a->next) {
+        if (a->kind != IR_ATTR_FLOAT) continue;
+        snprintf(text, sizeof text, "%.6g", a->f);
+        a->f = strtod(text, NULL);
+    }
+}
+
 static void hash_node(struct ir_node *n) {
     uint64_t h = mix_int(0xcbf29ce484222325u, n->op);
     order_operands(n);
+    round_attrs(n);
     for (int i = 0; i < n->input_count; i++) h = mix_int(h, (int64_t)hash_of(ir_in(n, i)));
     for (const struct ir_attr *a = n->attrs; a != NULL; a = a->next) h = mix_attr(h, a);
     for (int i = 0; i < n->output_count; i++) n->outputs[i]->mark = (int64_t)mix_int(h, i);
@@ -133,6 +145,7 @@ static void order_graph(struct ir_graph *g, int *next_cache) {
     for (int i = 0; i < g->input_count; i++) {
         g->inputs[i]->name = arena_printf(&g->module->arena, "in%d", i);
         g->inputs[i]->mark = 2 + i;
+        g->inputs[i]->declared.rank = -1;
     }
     for (struct ir_node *n = g->body.head; n != NULL; n = n->next) {
         n->mark = 0;

@@ -6,8 +6,9 @@
 
 // Renames and reorders a module whose graphs have no inner blocks: values are v0, v1, .. in the depth-first order in
 // which the results need them, constants are named after their contents, caches c0, c1, .. after the order of their
-// first reader in @steady, operands of commutative operators are ordered, and names of nodes are gone. Two modules with
-// the same text after this are the same network. Large constants are read in full.
+// first reader in @steady, operands of commutative operators are ordered, names of nodes are gone, and float attributes
+// have six digits (exporters round a scale of 1/sqrt(C) in different ways). Two modules with the same text after this are
+// the same network. Large constants are read in full.
 void ir_canonical(struct ir_module *m);
 
 #endif

@@ -201,6 +201,9 @@ struct ir_module {
     const char *model_name, *form;
     int64_t latent_height, latent_width; // of the latents, if they are to be others than the file's; 0: as they are
     int steps;           // of an unrolled model, in the file; else 0
+    int64_t frames;      // latent frames of a whole-sequence model that fixes their number; else 0
+    const char *flag;    // of a flagged model: the input; else NULL
+    int first_flag;      // and what it is in the first step
     const char *conv;    // which algorithms convolutions may take, see choose_convs; NULL for direct
     unsigned next_id;    // for fresh names
     struct strbuf notes; // lines for the user: what was recognised, what is odd

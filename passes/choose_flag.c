@@ -46,7 +46,8 @@ static bool name_graphs(struct ir_module *m, struct ir_graph *zero, struct ir_gr
     m->graphs = first;
     first->next = steady;
     steady->next = NULL;
-    ir_note(m, "the first step is where the flag is %d", first == one);
+    m->first_flag = first == one;
+    ir_note(m, "the first step is where the flag is %d", m->first_flag);
     return true;
 }
 

@@ -18,19 +18,37 @@ static struct ir_node *find_node(struct ir_graph *g, const struct ir_node *like)
     return NULL;
 }
 
-// Weights match the nodes of a pair, whose names are those of two files.
+// Weights and gammas match the nodes of two files, or of two steps in one, whose names differ.
 static struct ir_node *find_weight(struct ir_graph *g, const struct ir_node *like) {
-    for (struct ir_node *n = g->body.head; like->op == IR_FRAME_CONV && n != NULL; n = n->next) {
-        if (n->op == like->op && ir_in(n, 1)->constant &&
-            ir_in(n, 1)->constant->data == ir_in(like, 1)->constant->data)
-            return n;
+    bool weighted = like->op == IR_FRAME_CONV || like->op == IR_FRAME_NORM;
+    const struct ir_value *w = weighted ? ir_in(like, 1) : NULL;
+    for (struct ir_node *n = g->body.head; w != NULL && w->constant && n != NULL; n = n->next) {
+        const struct ir_value *v = n->op == like->op ? ir_in(n, 1) : NULL;
+        if (v && v->constant && v->constant->data == w->constant->data && !n->mark) return n;
+    }
+    return NULL;
+}
+
+// The listed node that computes a value, perhaps moved since.
+static struct ir_node *listed_source(const struct ir_value *v) {
+    while (v != NULL && v->def != NULL && !is_listed(v->def)) v = ir_in(v->def, 0);
+    return v ? v->def : NULL;
+}
+
+// Others match where what they read first does: `mark` of a steady node is its partner.
+static struct ir_node *find_reader(struct ir_graph *g, const struct ir_node *like) {
+    const struct ir_node *source = listed_source(ir_in(like, 0));
+    struct ir_node *there = source ? (struct ir_node *)(intptr_t)source->mark : NULL;
+    for (struct ir_node *n = g->body.head; there != NULL && n != NULL; n = n->next) {
+        if (n->op == like->op && is_listed(n) && !n->mark && listed_source(ir_in(n, 0)) == there) return n;
     }
     return NULL;
 }
 
 static struct ir_node *partner(struct ir_graph *g, const struct ir_node *n) {
     struct ir_node *found = find_weight(g, n);
-    return found ? found : find_node(g, n);
+    if (found == NULL) found = find_node(g, n);
+    return found ? found : find_reader(g, n);
 }
 
 static uint32_t shape_string(struct plan_writer *w, const struct ir_value *v) {
@@ -67,8 +85,10 @@ void emit_shapes(const struct ir_module *m, struct plan_writer *w) {
     struct ir_graph *first = ir_graph_find(m, "first"), *steady = ir_graph_find(m, "steady");
     for (struct ir_node *n = first->body.head; n != NULL; n = n->next) n->mark = 0;
     for (struct ir_node *n = steady ? steady->body.head : NULL; n != NULL; n = n->next) {
+        n->mark = 0;
         if (!is_listed(n)) continue;
         struct ir_node *other = partner(first, n);
+        n->mark = (intptr_t)other;
         if (other) other->mark = 1;
         add_row(m, w, other, n);
     }

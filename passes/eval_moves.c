@@ -68,10 +68,11 @@ bool eval_slice(struct eval *e, struct eval_tensor *out) {
     int64_t starts[8], ends[8], axes[8] = {0, 1, 2, 3, 4, 5, 6, 7}, steps[8] = {1, 1, 1, 1, 1, 1, 1, 1};
     if (e->in_count < 3 || !eval_const_list(&e->in[1], starts, 8) || !eval_const_list(&e->in[2], ends, 8))
         return false;
+    bool has_axes = e->in_count > 3 && e->in[3].ints != NULL;
     for (int i = 2; i < e->in_count; i++) {
-        if (e->in[i].count != e->in[1].count) return false;
+        if (e->in[i].count != e->in[1].count && !(i == 3 && !has_axes)) return false;
     }
-    if (e->in_count > 3 && !eval_const_list(&e->in[3], axes, 8)) return false;
+    if (has_axes && !eval_const_list(&e->in[3], axes, 8)) return false;
     if (e->in_count > 4 && !eval_const_list(&e->in[4], steps, 8)) return false;
     size_t strides[IR_MAX_RANK];
     ptrdiff_t step[IR_MAX_RANK], base = 0;

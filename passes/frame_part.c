@@ -24,7 +24,7 @@ static bool find_unit(const struct ir_rearrange *r, int axis, struct unit *u) {
     if (first != u->atom) return false;
     for (int j = 1; j < r->out_count[axis]; j++) u->inner_out *= r->size[r->out_order[k + j]].first;
     for (int j = 1; j < r->in_count[u->in_axis]; j++) u->inner_in *= r->size[first + j].first;
-    return true;
+    return u->inner_out > 0 && u->inner_in > 0;
 }
 
 // The axis of operand i that meets `axis` of the result; -1 if the operand is the same for all its elements.

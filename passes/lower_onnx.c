@@ -203,47 +203,59 @@ static bool reduced_axes(const struct ir_node *n, int64_t *axes, int *count, str
     return true;
 }
 
+static const struct reduction {
+    const char *kind;
+    enum ir_op op;
+    bool square, absolute;
+} reductions[] = {{"l2", IR_REDUCE_L2, false, false},
+                  {"sum", IR_REDUCE_SUM, false, false},
+                  {"mean", IR_REDUCE_MEAN, false, false},
+                  {"sum_square", IR_REDUCE_SUM, true, false},
+                  {"l1", IR_REDUCE_SUM, false, true}};
+
+static const struct reduction *find_reduction(const char *kind) {
+    for (size_t i = 0; i < sizeof reductions / sizeof *reductions; i++) {
+        if (strcmp(reductions[i].kind, kind) == 0) return &reductions[i];
+    }
+    return NULL;
+}
+
+// Replaces the node by `reduced`, without its axes of 1 where the node drops them.
+static bool finish_reduction(struct ir_node *n, struct ir_value *reduced, const int64_t *axes, int count,
+                             struct error *err) {
+    struct ir_dim dims[IR_MAX_RANK];
+    unsigned mask = 0;
+    int rank = 0;
+    if (ir_attr_int(n, IR_KEY_KEEPDIMS, 1)) {
+        lower_replace(n, reduced);
+        return true;
+    }
+    for (int k = 0; k < count; k++) mask |= 1u << axes[k];
+    for (int i = 0; i < reduced->type.rank; i++) {
+        if (!(mask >> i & 1)) dims[rank++] = reduced->type.dims[i];
+    }
+    return lower_reshape_to(n, reduced, rank, dims, err);
+}
+
 static bool lower_reduce(struct ir_node *n, struct error *err) {
-    static const struct {
-        const char *kind;
-        enum ir_op op;
-        bool square, absolute;
-    } kinds[] = {{"l2", IR_REDUCE_L2, false, false},
-                 {"sum", IR_REDUCE_SUM, false, false},
-                 {"mean", IR_REDUCE_MEAN, false, false},
-                 {"sum_square", IR_REDUCE_SUM, true, false},
-                 {"l1", IR_REDUCE_SUM, false, true}};
-    enum { KINDS = sizeof kinds / sizeof *kinds };
     const char *kind = ir_attr_string(n, IR_KEY_KIND, "");
+    const struct reduction *r = find_reduction(kind);
     struct ir_value *x = ir_in(n, 0);
     int64_t axes[IR_MAX_RANK * 2];
-    int count, which = 0;
-    while (which < KINDS && strcmp(kinds[which].kind, kind) != 0) which++;
-    if (which == KINDS) return lower_refuse(n, err, "reduction '%s' of a tensor is not supported", kind);
+    int count;
+    if (r == NULL) return lower_refuse(n, err, "reduction '%s' of a tensor is not supported", kind);
     if (!ir_dtype_is_float(x->type.dtype)) return lower_refuse(n, err, "a tensor of integers is reduced");
     if (!reduced_axes(n, axes, &count, err)) return false;
     if (count <= 0 && x->type.rank > 0) { // no axes, and the node says that this means none
-        if (kinds[which].square || kinds[which].absolute || kinds[which].op == IR_REDUCE_L2)
+        if (r->square || r->absolute || r->op == IR_REDUCE_L2)
             return lower_refuse(n, err, "a reduction over no axes");
         ir_node_replace(n, x);
         return true;
     }
-    struct ir_value *summed = summand(n, x, kinds[which].square, kinds[which].absolute);
-    struct ir_node *r = ir_insert(n, kinds[which].op, 1, &summed);
-    ir_attr_set_ints(r, IR_KEY_AXES, count > 0 ? count : 0, axes);
-    if (!ir_infer_node(r, err)) return false;
-    if (ir_attr_int(n, IR_KEY_KEEPDIMS, 1)) {
-        lower_replace(n, ir_out(r));
-        return true;
-    }
-    struct ir_dim dims[IR_MAX_RANK];
-    int rank = 0;
-    for (int i = 0; i < x->type.rank; i++) {
-        bool reduced = false;
-        for (int k = 0; k < count; k++) reduced = reduced || axes[k] == i;
-        if (!reduced) dims[rank++] = x->type.dims[i];
-    }
-    return lower_reshape_to(n, ir_out(r), rank, dims, err);
+    struct ir_value *summed = summand(n, x, r->square, r->absolute);
+    struct ir_node *sum = ir_insert(n, r->op, 1, &summed);
+    ir_attr_set_ints(sum, IR_KEY_AXES, count > 0 ? count : 0, axes);
+    return ir_infer_node(sum, err) && finish_reduction(n, ir_out(sum), axes, count, err);
 }
 
 static bool lower_softmax(struct ir_node *n, struct error *err) {

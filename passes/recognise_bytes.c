@@ -112,6 +112,18 @@ static struct ir_value *rebuild(struct head *h, struct ir_node *at) {
     return v;
 }
 
+// Floats in [0, 1] stay what they are, though writers of video take them to be in [-1, 1].
+static void note_range(struct ir_module *m, const struct head *h) {
+    for (int i = 0; i < h->count; i++) {
+        const struct ir_node *n = h->chain[i];
+        if (n->op == IR_REARRANGE) continue;
+        if (n->op == IR_CLAMP && ir_attr_float(n, IR_KEY_MIN, -1) == 0 && ir_attr_float(n, IR_KEY_MAX, 0) == 1)
+            ir_note(m, "warning: the frames of this model are in [0, 1]: .npy files hold them so, but videos are made "
+                       "for [-1, 1] and come out too bright");
+        return;
+    }
+}
+
 bool pass_recognise_bytes(struct ir_module *m, bool *progress, struct error *err) {
     bool any = false;
     for (struct ir_graph *g = m->graphs; g != NULL; g = g->next) {
@@ -119,7 +131,10 @@ bool pass_recognise_bytes(struct ir_module *m, bool *progress, struct error *err
         for (int i = 0; i < results->input_count; i++) {
             struct head h = {.a = 1, .min = -INFINITY, .max = INFINITY};
             walk_up(ir_in(results, i), &h);
-            if (!h.rounds) continue;
+            if (!h.rounds) {
+                if (g == m->graphs && i == 0) note_range(m, &h);
+                continue;
+            }
             compose(&h);
             if (h.a == 0 || !isfinite(h.a) || !isfinite(h.b)) continue;
             ir_node_set_input(results, i, rebuild(&h, results));

@@ -39,7 +39,7 @@
 #include "passes/match.h"
 #include "passes/pass.h"
 
-enum { NO_LABEL = -1 };
+enum { NO_LABEL = -1, MAX_STEPS = 400 };
 
 struct stream { // one convolution over time: its partners in all steps
     struct ir_node **conv;
@@ -66,6 +66,20 @@ static bool refuse(struct roll *r, const struct ir_node *n, int step, const char
 
 // ---- 1. cut
 
+// A window that happens to be all frames there are has lost its slices: they are made again, and joined.
+static void cut_window(struct roll *r, struct ir_node *conv) {
+    struct ir_value *z = r->g->inputs[0], *x = ir_in(conv, 0);
+    int axis = FRAME_AXIS;
+    int64_t frames = z->type.dims[r->axis].first;
+    if (frame_source(x, &axis) != z || axis != r->axis || !dim_is(x->type.dims[FRAME_AXIS], frames) || x == z) return;
+    struct ir_value **parts = arena_array(&r->g->module->arena, (size_t)frames, sizeof *parts);
+    for (int64_t i = 0; i < frames; i++) parts[i] = frame_part(conv, x, FRAME_AXIS, i, i + 1);
+    struct ir_node *join = ir_insert(conv, IR_CONCAT, (int)frames, parts);
+    ir_attr_set_int(join, IR_KEY_AXIS, FRAME_AXIS);
+    ir_infer_node(join, NULL);
+    ir_node_set_input(conv, 0, ir_out(join));
+}
+
 // Pulls slices of latent frames up through what stands in front of the loop. False: z is not read frame by frame.
 static bool cut_latents(struct roll *r) {
     struct ir_value *z = r->g->inputs[0];
@@ -83,28 +97,6 @@ static bool cut_latents(struct roll *r) {
         if (ir_in(n, 0) != z) ir_node_replace(n, frame_part(n, ir_in(n, 0), axis, start, end));
     }
     return sliced;
-}
-
-// Results of the loop may be joined one by one: concat(concat(a, b), c).
-static void flatten_concats(struct ir_graph *g) {
-    for (struct ir_node *n = g->body.head; n != NULL; n = n->next) {
-        if (n->op != IR_CONCAT) continue;
-        int64_t axis = ir_attr_int(n, IR_KEY_AXIS, 0);
-        struct ir_node *inner;
-        while ((inner = match_op(ir_in(n, 0), IR_CONCAT)) != NULL && ir_attr_int(inner, IR_KEY_AXIS, 0) == axis &&
-               inner->input_count + n->input_count < 4096) {
-            int count = inner->input_count + n->input_count - 1;
-            struct ir_value **all = arena_array(&g->module->arena, (size_t)count, sizeof *all);
-            for (int i = 0; i < inner->input_count; i++) all[i] = ir_in(inner, i);
-            for (int i = 1; i < n->input_count; i++) all[inner->input_count + i - 1] = ir_in(n, i);
-            struct ir_node *flat = ir_insert(n, IR_CONCAT, count, all);
-            ir_attr_set_int(flat, IR_KEY_AXIS, axis);
-            ir_infer_node(flat, NULL);
-            ir_out(flat)->name = ir_out(n)->name;
-            ir_node_replace(n, ir_out(flat));
-            n = flat;
-        }
-    }
 }
 
 // ---- 2. labels
@@ -155,25 +147,46 @@ static void label_values(struct roll *r) {
     }
 }
 
-// The frames [*start, end) that step `step` gives, along `axis` of the joined results.
-static int64_t end_of_step(const struct roll *r, const struct ir_node *join, int axis, int step, int *operand) {
+// ---- the result, as parts that are joined
+
+struct join { // operands of a concat, and of those that are its first operand: concat(concat(a, b), c)
+    struct ir_value **part;
+    int count, axis;
+};
+
+static void collect_parts(struct roll *r, struct ir_node *concat, struct join *j) {
+    struct ir_node *n;
+    int all = 0;
+    for (n = concat; n != NULL && ir_attr_int(n, IR_KEY_AXIS, -1) == j->axis; n = match_op(ir_in(n, 0), IR_CONCAT))
+        all += n->input_count;
+    j->part = arena_array(&r->scratch, (size_t)all + 1, sizeof *j->part);
+    int at = j->count = all;
+    for (n = concat; n != NULL && ir_attr_int(n, IR_KEY_AXIS, -1) == j->axis; n = match_op(ir_in(n, 0), IR_CONCAT)) {
+        at += at < j->count; // what the one before has as its first operand is replaced by these
+        for (int i = n->input_count - 1; i >= 0; i--) j->part[--at] = ir_in(n, i);
+    }
+    j->part += at;
+    j->count -= at;
+}
+
+// The frames that a step gives: parts with its label, from *next on.
+static int64_t frames_of_step(const struct roll *r, const struct join *j, int step, int *next) {
     int64_t frames = 0;
-    while (*operand < join->input_count && label_of(r, ir_in(join, *operand)) == step)
-        frames += ir_in(join, (*operand)++)->type.dims[axis].first;
+    while (*next < j->count && label_of(r, j->part[*next]) == step)
+        frames += j->part[(*next)++]->type.dims[j->axis].first;
     return frames;
 }
 
 // The axis of the result along which steps are joined: the one whose slices come to a concat of later and later labels.
-static struct ir_node *find_join(const struct roll *r, struct ir_value *result, int *axis, int *inner) {
+static bool find_join(struct roll *r, struct ir_value *result, int *axis, struct join *j) {
     for (*axis = 0; *axis < result->type.rank; (*axis)++) {
-        *inner = *axis;
-        struct ir_value *v = frame_source(result, inner);
-        struct ir_node *join = match_op(v, IR_CONCAT);
-        if (join == NULL || ir_attr_int(join, IR_KEY_AXIS, -1) != *inner) continue;
-        if (label_of(r, ir_in(join, 0)) == 0 && label_of(r, ir_in(join, join->input_count - 1)) == r->steps - 1)
-            return join;
+        j->axis = *axis;
+        struct ir_node *concat = match_op(frame_source(result, &j->axis), IR_CONCAT);
+        if (concat == NULL || ir_attr_int(concat, IR_KEY_AXIS, -1) != j->axis) continue;
+        collect_parts(r, concat, j);
+        if (label_of(r, j->part[0]) == 0 && label_of(r, j->part[j->count - 1]) == r->steps - 1) return true;
     }
-    return NULL;
+    return false;
 }
 
 // Replaces the result by one for each step.
@@ -181,20 +194,22 @@ static bool cut_result(struct roll *r) {
     struct ir_node *ret = ir_return_of(r->g);
     if (ret->input_count != 1) return refuse(r, ret, 0, "more than one result");
     struct ir_value *result = ir_in(ret, 0);
-    int axis, inner, operand = 0;
-    struct ir_node *join = find_join(r, result, &axis, &inner);
-    if (join == NULL) return refuse(r, ret, 0, "the result is not joined from one part for each latent frame");
-    int64_t total = ir_out(join)->type.dims[inner].first, length = result->type.dims[axis].first, at = 0;
-    if (length % total != 0) return refuse(r, join, 0, "the result does not keep its frames");
+    struct join j = {0};
+    int axis, next = 0;
+    if (!find_join(r, result, &axis, &j))
+        return refuse(r, ret, 0, "the result is not joined from one part for each latent frame");
+    int64_t total = 0, length = result->type.dims[axis].first, at = 0;
+    for (int i = 0; i < j.count; i++) total += j.part[i]->type.dims[j.axis].first;
+    if (total < 1 || length % total != 0) return refuse(r, ret, 0, "the result does not keep its frames");
     int64_t unit = length / total;
     ir_node_drop_input(ret, 0);
     for (int step = 0; step < r->steps; step++) {
-        int64_t frames = end_of_step(r, join, inner, step, &operand);
-        if (frames == 0) return refuse(r, join, step, "the step gives no frames");
+        int64_t frames = frames_of_step(r, &j, step, &next);
+        if (frames == 0) return refuse(r, ret, step, "the step gives no frames, or not in its turn");
         ir_node_add_input(ret, frame_part(ret, result, axis, at * unit, (at + frames) * unit));
         at += frames;
     }
-    return operand == join->input_count || refuse(r, join, r->steps - 1, "frames follow those of the last step");
+    return next == j.count || refuse(r, ret, r->steps - 1, "frames follow those of the last step");
 }
 
 // ---- 3. match
@@ -406,11 +421,14 @@ static void copy_steps(struct roll *r) {
 static bool prove(struct roll *r, bool *found, struct error *err) {
     bool progress = false;
     struct ir_module *m = r->g->module;
-    flatten_concats(r->g);
     *found = cut_latents(r);
     if (!*found) return true;
     r->steps = (int)r->g->inputs[0]->type.dims[r->axis].first;
-    if (r->steps < 2) return error_set(err, ERROR_UNSUPPORTED, "the unrolled graph has one step only");
+    if (r->steps < 2 || r->steps > MAX_STEPS)
+        return error_set(err, ERROR_UNSUPPORTED, "the unrolled graph has %d steps, expected 2 to %d", r->steps, MAX_STEPS);
+    for (struct ir_node *n = r->g->body.head; n != NULL; n = n->next) {
+        if (is_time_conv(n)) cut_window(r, n);
+    }
     if (!pass_eliminate_common(m, &progress, err) || !pass_eliminate_dead(m, &progress, err)) return false;
     split_latents(r);
     number_values(r);

@@ -83,6 +83,7 @@ static bool match_atoms(const struct ir_rearrange *p, int first, int atoms, cons
         while (size > 1 || (n > 0 && left[n - 1].old == 1)) {
             if (n == 0 || k >= MAX_FACTORS) return false;
             struct factor *f = &left[n - 1];
+            if (f->old < 1 || size < 1) return false;
             if (f->old <= size && size % f->old == 0) {
                 size /= f->old;
                 found[k++] = *f;

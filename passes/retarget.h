@@ -21,4 +21,9 @@ enum retarget_rule {
 // types of caches follow their convolutions. The error names the node that stands in the way.
 bool retarget_graph(struct ir_graph *g, const struct ir_type *old_inputs, enum retarget_rule rule, struct error *err);
 
+// passes/retarget_latents.c
+// The axis of the frames in latents [B, C, T, H, W] or [B, T, C, H, W]: not the one whose length is the input channels
+// of the first convolution that it comes to. -1 if the data flow does not tell.
+int latents_time_axis(const struct ir_graph *g);
+
 #endif

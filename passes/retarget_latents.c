@@ -2,9 +2,9 @@
 //
 // Two lengths may be fixed in a file and not in what it computes:
 // - height and width of the latents, when --latent-size asks for others than those of the file;
-// - the number of latent frames of the whole-sequence form, which becomes T.
+// - the number of latent frames of the whole-sequence form (marked by `fix_frames`), which becomes T.
 //
-//     graph @full(%z: f32[1,8,5,4,6])             graph @full(%z: f32[1,8,1|1,4,6])
+//     graph @full(%z: f32[1,8,5|0,4,6])           graph @full(%z: f32[1,8,1|1,4,6])
 //       %h = slice %z {axis=2, end=1}               %h = slice %z {axis=2, end=1}
 //       %t = slice %z {axis=2, start=1, end=5}  ->  %t = slice %z {axis=2, start=1, end=1, steady_end=1}
 //
@@ -14,9 +14,9 @@
 
 #include "ir/rearrange.h"
 
-// The axis of the frames in latents [B, C, T, H, W] or [B, T, C, H, W]: not the one whose length is the input channels
-// of the first convolution that it comes to. -1 if the data flow does not tell.
-static int time_axis_of(const struct ir_graph *g) {
+static bool is_conv(const struct ir_node *n) { return n->op == IR_CONV || n->op == IR_CAUSAL_CONV; }
+
+int latents_time_axis(const struct ir_graph *g) {
     const struct ir_value *v = g->inputs[0];
     int axis = 1; // of the channels, as it moves
     struct ir_rearrange back, r;
@@ -24,9 +24,9 @@ static int time_axis_of(const struct ir_graph *g) {
     for (int steps = 0; steps < 64 && v->uses != NULL; steps++) {
         const struct ir_node *n = v->uses->user;
         for (const struct ir_use *u = v->uses; u != NULL; u = u->next) {
-            if (u->user->op == IR_CONV) n = u->user;
+            if (is_conv(u->user)) n = u->user;
         }
-        if (n->op == IR_CONV) {
+        if (is_conv(n)) {
             int first = 0;
             for (int i = 0; i < axis; i++) first += back.out_count[i];
             if (v->type.rank != 5 || back.out_count[1] != 1) return -1;
@@ -58,10 +58,10 @@ static bool retarget(struct ir_graph *g, bool *progress, struct error *err) {
                     (long long)old.dims[old.rank - 2].first, (long long)old.dims[old.rank - 1].first,
                     (long long)m->latent_height, (long long)m->latent_width);
     }
-    int time = g == ir_graph_find(m, "full") && old.time_axis < 0 ? time_axis_of(g) : -1;
-    if (time >= 0 && old.dims[time].first > 1) {
+    int time = old.time_axis;
+    if (time >= 0 && dim_is_const(old.dims[time])) {
         now->dims[time] = (struct ir_dim){1, 1};
-        now->time_axis = time;
+        m->frames = old.dims[time].first;
         ir_note(m, "traced for %lld latent frames at once, compiled for any number of them",
                 (long long)old.dims[time].first);
     }

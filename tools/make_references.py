@@ -6,6 +6,8 @@
 
 DIR holds the demo's sources: demo_decoder.safetensors, latents.npy, frames_u8.npy.
 
+reference_forms.py has the folders that hold every form, and writes their manifest.
+
 Golden frames are the output of diffusers' own vae.decode, step by step, in double precision, stored as
 float32.  Each folder also gets
 
@@ -19,6 +21,7 @@ The files are the same bytes on every run, except that P and the demo's last bit
 
 import argparse
 import dataclasses
+import os
 import shlex
 import shutil
 import subprocess
@@ -26,13 +29,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
-import torch
-from diffusers.models.autoencoders import autoencoder_kl_wan as wan
 from diffusers.utils import logging as diffusers_logging
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import export_decoder  # noqa: E402
+import reference_forms  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 EXPORTER = "tools/export_decoder.py"
@@ -105,93 +106,23 @@ CASES = (
 )
 
 
-# ------------------------------------------------------------------------------------------ reference decodes
-
-
-def reference_vae(decoder, dtype):
-    """diffusers' AutoencoderKLWan around these weights (its encoder is the smallest there is, and not used)."""
-    config = decoder.config
-    vae = wan.AutoencoderKLWan(
-        base_dim=2,
-        decoder_base_dim=config.base_dim,
-        z_dim=config.z_dim,
-        dim_mult=list(config.dim_mult),
-        num_res_blocks=config.num_res_blocks,
-        temperal_downsample=list(reversed(config.temporal)),
-        out_channels=config.out_channels,
-    )
-    vae.decoder.load_state_dict(decoder.decoder.state_dict())
-    vae.post_quant_conv.load_state_dict(decoder.post_quant_conv.state_dict())
-    if dtype == torch.float64:
-        keep_double(vae.decoder)
-    return vae.to(dtype).eval()
-
-
-def keep_double(module):
-    """diffusers' upsampler rounds to float32 on its way; this one does not."""
-    for name, child in module.named_children():
-        if isinstance(child, wan.WanUpsample):
-            setattr(module, name, torch.nn.Upsample(scale_factor=2.0, mode="nearest-exact"))
-        else:
-            keep_double(child)
-
-
-def decode(decoder, latents, dtype):
-    """Frames of vae.decode, computed in dtype."""
-    with torch.no_grad():
-        return reference_vae(decoder, dtype).decode(torch.from_numpy(latents).to(dtype)).sample.numpy()
-
-
 def golden(decoder, latents):
     """The frames in double precision, and the largest difference of a float32 decode to them."""
-    frames = decode(decoder, latents, torch.float64)
-    difference = float(np.abs(decode(decoder, latents, torch.float32) - frames).max())
-    return frames, difference
+    made = reference_forms.make_golden(decoder, latents, "")
+    return made.frames, made.difference
 
 
 def write_reference(folder, frames, difference):
     (folder / "reference.txt").write_text(f"frames {frames.shape[2]}\ntorch_fp32_max_abs_diff {difference:.3e}\n")
 
 
-# ------------------------------------------------------------------------------------------ checks of the models
-
-
-def session(path):
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-
-
-def run_full(path, latents):
-    return session(path).run(None, {"latents": latents})[0]
-
-
-def run_pair(first_path, steady_path, latents, slots):
-    """Runs the pair as a caller would: zero caches of 2 frames, step 0's frame in the last place."""
-    first, steady = session(first_path), session(steady_path)
-    _, _, steps, height, width = latents.shape
-    state = {f"new_cache_{i}": np.zeros((1, channels, 2, factor * height, factor * width), np.float32)
-             for i, (_, channels, factor) in enumerate(slots)}
-    parts = []
-    for t in range(steps):
-        graph = first if t == 0 else steady
-        feeds = {"latents": latents[:, :, t : t + 1]}
-        feeds |= {i.name: state["new_" + i.name] for i in graph.get_inputs()[1:]}
-        names = [o.name for o in graph.get_outputs()]
-        result = dict(zip(names, graph.run(None, feeds)))
-        parts.append(result.pop("frames"))
-        for name, value in result.items():
-            state[name] = np.concatenate([state[name], value], 2)[:, :, -2:]
-    return np.concatenate(parts, 2)
-
-
 def check_export(folder, export, decoder, latents, frames):
     """Stops when a model does not compute the golden frames."""
     paths = [folder / name for name in export.files()]
     if export.is_pair:
-        got = run_pair(*paths, latents, export_decoder.cache_slots(decoder))
+        got = reference_forms.run_pair(*paths, latents, export_decoder.cache_slots(decoder))
     else:
-        got = run_full(paths[0], latents)
+        got = reference_forms.session(paths[0]).run(None, {"latents": latents})[0]
     difference = float(np.abs(got - frames).max())
     print(f"  {folder.name}/{export.name}: ONNX Runtime differs from the golden frames by {difference:.2e}")
     if not difference <= MODEL_TOLERANCE:
@@ -205,13 +136,6 @@ def run_exporter(arguments):
     """Runs one command line of the exporter from the root, and returns it as text."""
     subprocess.run([sys.executable, EXPORTER, *shlex.split(arguments)], cwd=ROOT, check=True)
     return f"python3 {EXPORTER} {arguments}"
-
-
-def random_latents(z_dim, frames, size, seed):
-    """Close to normal, from the exporter's hash: sums of three uniforms, which have variance 1."""
-    count = z_dim * frames * size[0] * size[1]
-    u = export_decoder.hashed_uniform(seed + 1000, 0, 3 * count).reshape(-1, 3)
-    return u.sum(1, dtype=np.float32).reshape(1, z_dim, frames, *size)
 
 
 def case_decoder(case):
@@ -234,7 +158,7 @@ def make_case(case):
         commands.append(run_exporter(f"{case.decoder} {options} -o {relative}/{e.name}.onnx"))
     (folder / "command.txt").write_text("\n".join(commands) + "\n")
     decoder, seed = case_decoder(case)
-    latents = random_latents(decoder.config.z_dim, case.frames, case.size, seed)
+    latents = reference_forms.random_latents(decoder.config.z_dim, case.frames, case.size, seed)
     frames, difference = golden(decoder, latents)
     for e in case.exports:
         check_export(folder, e, decoder, latents, frames)
@@ -286,19 +210,26 @@ def write_demo_frames(data, frames, difference):
 
 def main():
     parser = argparse.ArgumentParser(description="Makes the models and golden frames that the repository keeps.")
-    names = ["demo", *(case.name for case in CASES)]
+    folders = {folder.name: folder for folder in reference_forms.FOLDERS}
+    names = ["demo", *(case.name for case in CASES), *folders]
     parser.add_argument("--demo", type=Path, metavar="DIR", help="where the demo's weights and latents are")
     parser.add_argument("--only", action="append", choices=names, help="make this only (repeatable)")
     options = parser.parse_args()
     diffusers_logging.set_verbosity_error()
     wanted = options.only or names
+    source = options.demo and options.demo.resolve()
     if "demo" in wanted and not options.demo:
         parser.error("the demo needs --demo DIR (or choose others with --only)")
     for case in CASES:
         if case.name in wanted:
             make_case(case)
+    os.chdir(ROOT)
+    for name in wanted:
+        if name in folders:
+            reference_forms.make_folder(ROOT, folders[name])
+    reference_forms.write_manifest(ROOT / "tests" / "data" / "forms" / "manifest.txt")
     if "demo" in wanted:
-        make_demo(options.demo)
+        make_demo(source)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ set -eu
 
 packages="gcc libc6-dev meson ninja-build pkg-config protobuf-c-compiler libprotobuf-c-dev
 protobuf-compiler libonnx-dev libavformat-dev libavcodec-dev libswscale-dev libavutil-dev
-libcmocka-dev libxxhash-dev libonnx-testdata"
+libcmocka-dev libxxhash-dev libjansson-dev libonnx-testdata"
 xnnpack_packages="libxnnpack-dev libpthreadpool-dev"
 apt_dir=/etc/apt
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg

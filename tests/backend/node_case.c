@@ -22,7 +22,13 @@ bool case_open(struct node_case *c, const char *root, const char *name, struct e
     return true;
 }
 
-bool case_is_claimed(const struct node_case *c) { return unsupported_list(c->model, NULL, NULL) == 0; }
+bool case_is_claimed(const struct node_case *c) {
+    struct arena scratch = {0};
+    size_t count;
+    unsupported_list(c->model, &scratch, &count);
+    arena_free(&scratch);
+    return count == 0;
+}
 
 void case_close(struct node_case *c) {
     onnx_model_close(c->model);

@@ -4,7 +4,28 @@
 
 enum { FLIP_RUNS = 4000 };
 
-// A model with one of everything that the reader looks into: branches, tensors of all forms, old spellings.
+// A function with a branch, called twice, whose attribute comes from the call.
+static void add_function(struct onnx_builder *b) {
+    Onnx__FunctionProto *f = build_function(b, "pkg", "Maybe", "c,a", "r", 9);
+    Onnx__NodeProto *soft = build_function_node(b, f, "Softmax", "a", "s");
+    build_attr_reference(b, soft, "axis", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT, "dim");
+    Onnx__NodeProto *branch = build_function_node(b, f, "If", "c", "r");
+    for (int i = 0; i < 2; i++) {
+        Onnx__GraphProto *g = build_graph(b);
+        build_node(b, g, i ? "Neg" : "Abs", "s", "out");
+        build_output(b, g, "out");
+        build_attr_graph(b, branch, i ? "else_branch" : "then_branch", g);
+    }
+    for (int i = 0; i < 2; i++) {
+        Onnx__NodeProto *call =
+            build_node(b, b->graph, "Maybe", i ? "flag,once" : "flag,part", i ? "called" : "once");
+        call->domain = "pkg";
+        build_attr_int(b, call, "dim", 4);
+    }
+}
+
+// A model with one of everything that the reader looks into: branches, functions, tensors of all forms, old
+// spellings.
 static void start(struct fixture *f) {
     *f = (struct fixture){.options = {.latent_height = 2, .latent_width = 3}};
     build_small_decoder(&f->b, 9);
@@ -20,10 +41,11 @@ static void start(struct fixture *f) {
     Onnx__NodeProto *slice = build_node(b, b->graph, "Slice", "joined", "part");
     build_attr_ints(b, slice, "starts", 2, list);
     build_attr_ints(b, slice, "ends", 2, list);
+    add_function(b);
     Onnx__GraphProto *branches[2];
     for (int i = 0; i < 2; i++) {
         branches[i] = build_graph(b);
-        build_node(b, branches[i], i ? "Identity" : "Sigmoid", "part", "inner");
+        build_node(b, branches[i], i ? "Identity" : "Sigmoid", "called", "inner");
         build_output(b, branches[i], "inner");
     }
     Onnx__NodeProto *branch = build_node(b, b->graph, "If", "flag", "chosen");
@@ -46,7 +68,10 @@ static bool survive(const void *data, size_t size) {
     assert_true(model != NULL || err.code != ERROR_NONE);
     if (model == NULL) return false;
     struct ir_module *m = ir_module_new();
-    onnx_inspect(model, &text);
+    struct arena arena = {0};
+    struct onnx_facts facts = onnx_inspect(model, &arena);
+    onnx_facts_print(&facts, &text);
+    arena_free(&arena);
     bool ok = import_graph(m, model, "full", &options, &g, &err);
     assert_true(ok ? g != NULL : err.code != ERROR_NONE && err.code != ERROR_INTERNAL);
     if (ok) ir_print(m, &text);

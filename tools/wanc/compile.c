@@ -1,7 +1,5 @@
-// wanc compile and wanc inspect: both open ONNX files; inspect goes as far as it can without writing
-// anything.
+// wanc compile, and the opening and importing of ONNX files that it shares with wanc inspect.
 #include "frontend/forms.h"
-#include "frontend/inspect.h"
 #include "ir/canonical.h"
 #include "passes/emit.h"
 #include "tools/wanc/wanc.h"
@@ -9,16 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
-struct models {
-    struct onnx_model *open[2];
-    int count;
-};
-
-static void close_models(struct models *models) {
+void close_models(struct models *models) {
     while (models->count > 0) onnx_model_close(models->open[--models->count]);
 }
 
-static bool open_models(const struct wanc_options *o, struct models *models, struct error *err) {
+bool open_models(const struct wanc_options *o, struct models *models, struct error *err) {
     for (int i = 0; i < o->file_count; i++) {
         models->open[i] = onnx_model_open(o->files[i], NULL, err);
         if (models->open[i] == NULL) return false;
@@ -32,8 +25,8 @@ static const char *file_name(const char *path) {
     return slash ? slash + 1 : path;
 }
 
-static struct ir_module *import(const struct wanc_options *o, const struct models *models,
-                                struct latent_size size, struct error *err) {
+struct ir_module *import(const struct wanc_options *o, const struct models *models,
+                         struct latent_size size, struct error *err) {
     struct import_options options = {.latent_height = size.height, .latent_width = size.width};
     struct ir_module *m = ir_module_new();
     m->conv = o->conv;
@@ -132,62 +125,5 @@ bool wanc_compile(const struct wanc_options *o, struct error *err) {
     }
     for (int i = 0; i < c.count; i++) ir_module_free(c.modules[i]);
     close_models(&c.models);
-    return ok;
-}
-
-// ---- inspect
-
-static void print_type(const char *label, const char *name, const struct ir_type *t) {
-    struct strbuf text = {0};
-    ir_type_print(t, &text);
-    printf("%s %s%s%s\n", label, name, name[0] ? ": " : "", strbuf_text(&text));
-    strbuf_free(&text);
-}
-
-static void print_stream(const struct ir_module *m) {
-    static const char *const names[] = {"first", "steady"};
-    printf("caches      %d, each the last frames of the input of a convolution\n", m->cache_count);
-    for (const struct ir_cache *c = m->caches; c != NULL; c = c->next) print_type(" ", c->producer, &c->type);
-    for (int i = 0; i < 2; i++) {
-        struct ir_graph *g = ir_graph_find(m, names[i]);
-        struct ir_node *results = g ? ir_return_of(g) : NULL;
-        if (results && results->input_count == 1)
-            print_type(i ? "later steps" : "first step ", "give", &ir_in(results, 0)->type);
-    }
-}
-
-// What the compiler makes of the graph: its form and its stream, or why it has none.
-static bool inspect_stream(const struct wanc_options *o, const struct models *models, struct error *err) {
-    const struct latent_size example = {4, 6}; // any size shows the structure
-    struct latent_size none = {0}, given = o->sizes[0];
-    struct pass_options passes = {.stop_after = "specialise"};
-    struct error retry = {0};
-    struct ir_module *m = import(o, models, o->size_count ? given : example, &retry);
-    if (m == NULL && o->size_count == 0) m = import(o, models, none, err); // the model's size is fixed
-    else if (m == NULL) *err = retry;
-    bool ok = m != NULL && pass_run_all(&m, &passes, err);
-    if (ok) {
-        const struct ir_type *latents = &ir_graph_find(m, "first")->inputs[0]->type;
-        printf("form        %s\n", m->form);
-        print_type(o->size_count ? "stream      of latents" : "stream      for example of latents", "",
-                   latents);
-        fputs(strbuf_text(&m->notes), stdout);
-        print_stream(m);
-    } else printf("not streamed: %s\n", err->message);
-    ir_module_free(m);
-    return ok;
-}
-
-bool wanc_inspect(const struct wanc_options *o, struct error *err) {
-    struct models models = {0};
-    bool ok = open_models(o, &models, err);
-    for (int i = 0; ok && i < models.count; i++) {
-        struct strbuf text = {0};
-        onnx_inspect(models.open[i], &text);
-        fputs(strbuf_text(&text), stdout);
-        strbuf_free(&text);
-    }
-    ok = ok && inspect_stream(o, &models, err);
-    close_models(&models);
     return ok;
 }

@@ -16,17 +16,19 @@ static const char usage[] =
     "commands:\n"
     "  compile MODEL.onnx [STEADY.onnx] -o PLAN   compile a decoder; with two files, its first and its "
     "steady step\n"
-    "  inspect MODEL.onnx [STEADY.onnx]           what the file holds, and what of it is not supported\n"
+    "  inspect MODEL.onnx [STEADY.onnx]           what the file holds, which form it has, and the proof; or what is in "
+    "the way\n"
     "  report PLAN                                shapes, caches, memory\n"
     "  dump PLAN                                  everything in a plan, as text\n"
     "  passes                                     the compiler's passes, in order\n"
     "  opt FILE.ir --passes A,B,..                run passes on textual IR (- reads standard input)\n"
     "\n"
     "options:\n"
-    "  -o, --output FILE          where to write (report, dump, opt: standard output)\n"
+    "  -o, --output FILE          where to write (inspect, report, dump, opt: standard output)\n"
     "      --latent-size HxW,..   height and width of the latents, where the model leaves them open; "
     "compile:\n"
     "                             one plan for several sizes, also by giving the option again\n"
+    "      --json                 inspect: as JSON\n"
     "      --conv ALGORITHM       compile: direct (default), winograd2, winograd4 or auto: how convolutions "
     "are computed\n"
     "      --first RULE           compile, of a step alone: reference (default), its first step leaves out the\n"
@@ -59,6 +61,7 @@ enum {
     OPT_CONV,
     OPT_FIRST,
     OPT_CANONICAL,
+    OPT_JSON,
     OPT_PRINT_AFTER,
     OPT_STOP_AFTER,
     OPT_SKIP,
@@ -74,6 +77,7 @@ static const struct option long_options[] = {
     {"conv", required_argument, NULL, OPT_CONV},
     {"canonical", no_argument, NULL, OPT_CANONICAL},
     {"first", required_argument, NULL, OPT_FIRST},
+    {"json", no_argument, NULL, OPT_JSON},
     {"print-after", required_argument, NULL, OPT_PRINT_AFTER},
     {"stop-after", required_argument, NULL, OPT_STOP_AFTER},
     {"skip", required_argument, NULL, OPT_SKIP},
@@ -153,6 +157,7 @@ static int parse_options(int argc, char **argv, struct wanc_options *o, struct e
             if (!parse_first(optarg, o, err)) return -1;
             break;
         case OPT_CANONICAL: o->canonical = true; break;
+        case OPT_JSON: o->json = true; break;
         case OPT_PRINT_AFTER: o->passes.print_after = optarg; break;
         case OPT_STOP_AFTER: o->passes.stop_after = optarg; break;
         case OPT_SKIP: o->passes.skip = optarg; break;

@@ -3,6 +3,7 @@
 #define WANC_TOOLS_WANC_H
 
 #include "base/error.h"
+#include "frontend/onnx_load.h"
 #include "ir/ir.h"
 #include "passes/pass.h"
 #include "plan/plan.h"
@@ -26,6 +27,7 @@ struct wanc_options {
     bool first_as_is;      // of `wanc compile`: the first step of a step alone is the step itself, on caches of zeros
     bool canonical;        // of `wanc compile --stop-after`: the IR with names and order that no file chose
     bool quiet;
+    bool json; // of `wanc inspect`
     const char *files[2];
     int file_count;
 };
@@ -34,6 +36,17 @@ typedef bool wanc_command(const struct wanc_options *o, struct error *err);
 
 // To -o FILE (written beside it, then renamed), else to standard output.
 bool write_text(const struct wanc_options *o, const char *text, struct error *err);
+
+struct models { // the opened files of a command
+    struct onnx_model *open[2];
+    int count;
+};
+// After a failure, those that could be opened are open.
+bool open_models(const struct wanc_options *o, struct models *models, struct error *err);
+void close_models(struct models *models);
+// Imports them as one decoder. Its float constants stay in the models.
+struct ir_module *import(const struct wanc_options *o, const struct models *models, struct latent_size size,
+                         struct error *err);
 
 wanc_command wanc_compile, wanc_inspect, wanc_report, wanc_dump, wanc_passes, wanc_opt;
 

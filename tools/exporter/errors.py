@@ -1,0 +1,5 @@
+"""What a user can correct."""
+
+
+class ExportError(Exception):
+    """Shown without a traceback."""
