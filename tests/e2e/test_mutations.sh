@@ -1,9 +1,9 @@
 #!/bin/sh
 # Wrong models, made of right ones (tests/support/mutate_onnx.c): each must be refused, or decode to other frames than
 # the right one. A proof that holds for a wrong model is no proof. TAP output.
-#   test_mutations.sh WANC WANRUN NPY_TOOL GOLDEN MUTATE SOURCE_ROOT [PLACES]
+#   test_mutations.sh WANC WANRUN NPY_TOOL GOLDEN MUTATE MAKE_WEIGHTS SOURCE_ROOT [PLACES]
 # PLACES: how many places of each kind and file, spread over the graph; 0 means all.
-wanc=$1 wanrun=$2 npy_tool=$3 golden=$4 mutate=$5 data=$(realpath "$6")/tests/data places=${7:-4}
+wanc=$1 wanrun=$2 npy_tool=$3 golden=$4 mutate=$5 make_weights=$6 data=$(realpath "$7")/tests/data places=${8:-4}
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
@@ -99,15 +99,12 @@ mutate_file() { # FILE KIND
 }
 
 # One model: a golden video of its latents, and the largest difference that is none.
-model() { # NAME FORM SIZE|- LATENTS GOLDEN TOLERANCE FILE...
-    model=$1 form=$2 size=${3#-} latents=$data/$4 frames=$data/$5
-    tolerance=$6 limit=$(awk "BEGIN { print 10 * $6 }")
+model() { # NAME FORM SIZE LATENTS GOLDEN TOLERANCE FILE...
+    model=$1 form=$2 size=$3 latents=$data/$4 frames=$data/$5 tolerance=$6 limit=$(awk "BEGIN { print 10 * $6 }")
     shift 6
     files=
-    mkdir "$work/$model"
-    for f in "$@"; do # in a folder of their own, with their weights
-        folder=$data/$(dirname "$f")
-        for part in "$folder"/*.data; do [ -f "$part" ] && ln -sf "$part" "$work/$model/"; done
+    mkdir -p "$work/$model"
+    for f in "$@"; do # in a folder of their own, beside their weights
         ln -s "$data/$f" "$work/$model/"
         files="$files $work/$model/$(basename "$f")"
     done
@@ -127,8 +124,32 @@ model() { # NAME FORM SIZE|- LATENTS GOLDEN TOLERANCE FILE...
     done
 }
 
+# A model of tests/data/forms/manifest.txt, which has the rest: form, files, size, latents, golden frames and weights.
+listed() { # NAME [FORM]
+    form=$2
+    # shellcheck disable=SC2046
+    set -- $(awk -v name="$1" '$1 == name' "$data/forms/manifest.txt")
+    [ $# -gt 12 ] || { not_ok "mutations" "a model is not in the manifest"; return; }
+    mkdir -p "$work/$1"
+    for recipe in $(echo "${13}" | tr , ' '); do
+        [ "$recipe" = - ] || "$make_weights" "$data/${recipe%:*}" "$work/$1/$(basename "${recipe#*:}")"
+    done
+    bound=$(awk '$1 == "torch_fp32_max_abs_diff" { l = 4 * $2; print (l < 1e-5 ? 1e-5 : l) }' "$data/${12}")
+    # shellcheck disable=SC2046
+    model "$1" "${form:-$2}" "$6" "$8" "$9" "$bound" $(echo "$4" | tr , ' ')
+}
+
 model full full 3x5 tiny/latents.npy tiny/frames.npy 1e-5 tiny/full.onnx
 model full_ts full 3x5 tiny/latents.npy tiny/frames.npy 1e-5 tiny/full_ts.onnx
 model pair pair 3x5 tiny/latents.npy tiny/frames.npy 1e-5 tiny/pair_first.onnx tiny/pair_steady.onnx
 model pair_ts pair 3x5 tiny/latents.npy tiny/frames.npy 1e-5 tiny/pair_ts_first.onnx tiny/pair_ts_steady.onnx
+listed forms/unrolled4_dy20
+listed forms/unrolled4_ts17
+listed opsets/unrolled2_ts13 unrolled2
+listed forms/step_shuffled_dy20
+listed forms/flagged_if_dy18
+listed forms/flagged_if_ts17
+listed opsets/flagged_reference_dy20
+listed opsets/flagged_where_ts17
+listed wan22/pair_dy20
 echo "1..$count"
