@@ -39,6 +39,7 @@ static bool moves_to_time(const struct ir_rearrange *r, int outer) {
     for (int i = 0; i < FRAME_AXIS; i++) first += r->in_count[i];
     for (int i = 0; i < axis; i++) k += r->out_count[i];
     if (position != r->out_count[axis] - 1 || position > 1) return false;
+    if (r->out_rank == 5 && axis != 1 && axis != FRAME_AXIS) return false; // of a video; [B, T, C, H, W] or [B, C, T, H, W]
     return position == 0 || (r->in_count[FRAME_AXIS] == 1 && r->out_order[k] == first);
 }
 
