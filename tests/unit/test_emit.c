@@ -218,6 +218,17 @@ static void test_warnings(void **state) {
     assert_string_equal(plan_string(p, p->notes[2]), "warning: of this size");
 }
 
+// A step alone, which makes two frames of one without a convolution over time.
+static void test_several_first_frames_are_warned_of(void **state) {
+    struct fixture *f = *state;
+    add_module(f, "module \"step\" \"step.onnx\"\n"
+                  "const @w: f32[6,2,1,1,1] = [1,2,3,4,5,6,7,8,9,10,11,12]\n"
+                  "const @v: f32[3,3,1,1,1] = [1,0,0,0,1,0,0,0,1]\n" STEP("steady", "4,5"));
+    const struct plan *p = emit(f);
+    assert_int_equal(p->note_count, 1);
+    assert_non_null(strstr(plan_string(p, p->notes[0]), "warning: the first step gives several frames"));
+}
+
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -231,6 +242,7 @@ int main(void) {
         TEST(test_first_kept),
         TEST(test_first_kept_must_fit),
         TEST(test_warnings),
+        TEST(test_several_first_frames_are_warned_of),
     };
     return cmocka_run_group_tests_name("emit", tests, NULL, NULL);
 }
