@@ -39,6 +39,7 @@ static bool moves_to_time(const struct ir_rearrange *r, int outer) {
     for (int i = 0; i < FRAME_AXIS; i++) first += r->in_count[i];
     for (int i = 0; i < axis; i++) k += r->out_count[i];
     if (position != r->out_count[axis] - 1 || position > 1) return false;
+    if (r->out_rank == 5 && axis != 1 && axis != FRAME_AXIS) return false; // of a video; [B, T, C, H, W] or [B, C, T, H, W]
     return position == 0 || (r->in_count[FRAME_AXIS] == 1 && r->out_order[k] == first);
 }
 
@@ -77,6 +78,17 @@ static int bypass_upsamplers(struct ir_graph *first) {
     return count;
 }
 
+// The reference decoder's first step gives one frame. What gives more has something that doubles frames and was not
+// recognised.
+static void note_frames(struct ir_graph *first) {
+    const struct ir_node *results = ir_return_of(first);
+    const struct ir_type *t = results->input_count == 1 ? &ir_in(results, 0)->type : NULL;
+    bool several = t && (t->rank == 5 ? !dim_is(t->dims[1], 1) && !dim_is(t->dims[2], 1) : t->rank == 4 && !dim_is(t->dims[0], 1));
+    if (several)
+        ir_note(first->module, "warning: the first step gives several frames, where the reference decoder's gives one: "
+                               "something makes frames of one frame and is not a temporal upsampler as they are known");
+}
+
 bool pass_derive_first(struct ir_module *m, bool *progress, struct error *err) {
     struct ir_graph *steady = ir_graph_find(m, "steady");
     if (steady == NULL || steady->input_count != 1 || ir_graph_find(m, "first") != NULL) return true;
@@ -92,6 +104,7 @@ bool pass_derive_first(struct ir_module *m, bool *progress, struct error *err) {
                            "later ones",
             count);
     *progress = true;
-    return retarget_graph(first, &latents, RETARGET_LAST_FRAMES, err) && pass_simplify(m, progress, err) &&
-           pass_fold_rearranges(m, progress, err) && pass_eliminate_dead(m, progress, err);
+    if (!retarget_graph(first, &latents, RETARGET_LAST_FRAMES, err)) return false;
+    note_frames(first);
+    return pass_simplify(m, progress, err) && pass_fold_rearranges(m, progress, err) && pass_eliminate_dead(m, progress, err);
 }

@@ -334,6 +334,9 @@ static bool emit_output(struct emitter *e, const struct ir_node *n, const struct
     roles_extents(&v->type, role, extent);
     roles_planar_strides(&v->type, role, to.stride);
     struct plan_program *info = plan_writer_program(e->w);
+    bool same = info->frame_channels == extent[ROLE_CHANNELS] && info->frame_height == extent[ROLE_ROWS] &&
+                info->frame_width == extent[ROLE_COLUMNS];
+    if (info->frame_channels != 0 && !same) return refuse(e, n, "later steps give frames of another size than the first");
     info->frame_channels = extent[ROLE_CHANNELS];
     info->frame_height = extent[ROLE_ROWS];
     info->frame_width = extent[ROLE_COLUMNS];

@@ -73,9 +73,10 @@ static bool keeps_axis(const struct ir_node *n, int axis) {
 }
 
 // Weights are operands too, but not cut.
+static bool is_weight(const struct ir_node *n, int i) { return i > 0 && (n->op == IR_CONV || n->op == IR_RMS_NORM); }
+
 static bool is_cut(const struct ir_node *n, int i, int axis) {
-    bool one = n->op == IR_CONV || n->op == IR_RMS_NORM;
-    return ir_in(n, i) != NULL && (!one || i == 0) && !ir_in(n, i)->constant && operand_axis(n, i, axis) >= 0;
+    return ir_in(n, i) != NULL && !is_weight(n, i) && !ir_in(n, i)->constant && operand_axis(n, i, axis) >= 0;
 }
 
 struct ir_value *frame_source(struct ir_value *v, int *axis) {
@@ -174,9 +175,8 @@ static struct ir_value *cut_operands(struct ir_node *at, const struct ir_node *n
 
 // A constant that varies along the axis would have to be cut too: it is not.
 static bool has_varying_constant(const struct ir_node *n, int axis) {
-    if (!(ir_info(n)->flags & IR_ELEMENTWISE)) return false;
     for (int i = 0; i < n->input_count; i++) {
-        if (ir_in(n, i) && ir_in(n, i)->constant && operand_axis(n, i, axis) >= 0) return true;
+        if (!is_weight(n, i) && ir_in(n, i) && ir_in(n, i)->constant && operand_axis(n, i, axis) >= 0) return true;
     }
     return false;
 }

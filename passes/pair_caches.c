@@ -152,6 +152,12 @@ static struct conv *partner(struct pairing *p, const struct ir_node *n) {
     return found;
 }
 
+// A cache keeps frames of one size.
+static bool same_size(const struct ir_value *a, const struct ir_value *b) {
+    return dim_equal(a->type.dims[1], b->type.dims[1]) && dim_equal(a->type.dims[3], b->type.dims[3]) &&
+           dim_equal(a->type.dims[4], b->type.dims[4]);
+}
+
 static bool match_first(struct pairing *p, struct ir_node *n) {
     struct conv *c = partner(p, n);
     int64_t kept = conv_kernel_frames(n) - 1;
@@ -169,6 +175,9 @@ static bool match_first(struct pairing *p, struct ir_node *n) {
         return error_set(p->err, ERROR_UNSUPPORTED, "first graph: node '%s' must pad time by (%lld, 0)",
                          n->name, (long long)kept);
     }
+    if (!same_size(c->first_x, c->x))
+        return error_set(p->err, ERROR_UNSUPPORTED, "first graph: what node '%s' reads is of another size in later steps",
+                         n->name);
     frame_list_keep_last(&read, kept);
     zeros = read;
     zeros.count = c->dropped; // the taps that later steps leave out

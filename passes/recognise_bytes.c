@@ -13,7 +13,7 @@
 // is applied behind them, and usually nothing does.
 //
 // *Leaves*: results without a rounding, which are frames already, and a rounding anywhere else, for which there is no
-// kernel.
+// kernel. Numbers that are scaled behind the rounding, or clamped to another range than 0 to 255, are no bytes.
 #include "passes/match.h"
 #include "passes/pass.h"
 
@@ -25,7 +25,7 @@ static const double half_range = 127.5;
 struct head {
     struct ir_node *chain[MAX_CHAIN]; // from the result upwards
     int count;
-    bool rounds;
+    bool rounds, scales;
     struct ir_value *x; // in front of them
     double a, b, min, max;
 };
@@ -44,12 +44,19 @@ static struct ir_value *operand_of(const struct ir_node *n) {
     }
 }
 
+// A rounding in front of a scale makes steps of another size than bytes.
+static bool belongs(struct head *h, const struct ir_node *n, const struct ir_value *operand) {
+    if (operand == NULL || (n->op == IR_ROUND && h->scales)) return false;
+    if (n->op == IR_ROUND) h->rounds = true;
+    else if (n->op != IR_CLAMP && n->op != IR_REARRANGE) h->scales = true;
+    return n->op == IR_REARRANGE || ir_type_equal(&operand->type, &ir_out(n)->type); // or the constant broadcasts
+}
+
 static void walk_up(struct ir_value *result, struct head *h) {
     h->x = result;
     while (h->count < MAX_CHAIN && h->x->def != NULL && ir_only_user(h->x) != NULL) {
         struct ir_value *operand = operand_of(h->x->def);
-        if (operand == NULL) return;
-        h->rounds = h->rounds || h->x->def->op == IR_ROUND;
+        if (!belongs(h, h->x->def, operand)) return;
         h->chain[h->count++] = h->x->def;
         h->x = operand;
     }
@@ -83,6 +90,18 @@ static void compose(struct head *h) {
         default: break;
         }
     }
+}
+
+// Whether what the clamps leave, if there are any, can be bytes.
+static bool gives_bytes(const struct head *h) {
+    double low = h->a * h->min + h->b, high = h->a * h->max + h->b;
+    if (h->a == 0 || !isfinite(h->a) || !isfinite(h->b) || h->min > h->max) return false;
+    if (h->a < 0) {
+        double t = low;
+        low = high;
+        high = t;
+    }
+    return (low == -INFINITY || low > -1) && (high == INFINITY || (high > 2 && high < 256));
 }
 
 static struct ir_value *scalar(struct ir_node *at, enum ir_op op, struct ir_value *x, double c) {
@@ -136,7 +155,7 @@ bool pass_recognise_bytes(struct ir_module *m, bool *progress, struct error *err
                 continue;
             }
             compose(&h);
-            if (h.a == 0 || !isfinite(h.a) || !isfinite(h.b)) continue;
+            if (!gives_bytes(&h)) continue;
             ir_node_set_input(results, i, rebuild(&h, results));
             any = true;
         }

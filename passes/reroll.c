@@ -178,8 +178,9 @@ static int64_t frames_of_step(const struct roll *r, const struct join *j, int st
 }
 
 // The axis of the result along which steps are joined: the one whose slices come to a concat of later and later labels.
+// Not the last two: steps side by side are one picture, and what a stream gives are pictures.
 static bool find_join(struct roll *r, struct ir_value *result, int *axis, struct join *j) {
-    for (*axis = 0; *axis < result->type.rank; (*axis)++) {
+    for (*axis = 0; *axis < result->type.rank - 2; (*axis)++) {
         j->axis = *axis;
         struct ir_node *concat = match_op(frame_source(result, &j->axis), IR_CONCAT);
         if (concat == NULL || ir_attr_int(concat, IR_KEY_AXIS, -1) != j->axis) continue;
@@ -423,9 +424,11 @@ static bool prove(struct roll *r, bool *found, struct error *err) {
     struct ir_module *m = r->g->module;
     *found = cut_latents(r);
     if (!*found) return true;
-    r->steps = (int)r->g->inputs[0]->type.dims[r->axis].first;
-    if (r->steps < 2 || r->steps > MAX_STEPS)
-        return error_set(err, ERROR_UNSUPPORTED, "the unrolled graph has %d steps, expected 2 to %d", r->steps, MAX_STEPS);
+    int64_t steps = r->g->inputs[0]->type.dims[r->axis].first;
+    if (steps < 2 || steps > MAX_STEPS)
+        return error_set(err, ERROR_UNSUPPORTED, "the unrolled graph has %lld steps, expected 2 to %d", (long long)steps,
+                         MAX_STEPS);
+    r->steps = (int)steps;
     for (struct ir_node *n = r->g->body.head; n != NULL; n = n->next) {
         if (is_time_conv(n)) cut_window(r, n);
     }

@@ -240,15 +240,22 @@ static int64_t frames_of(const struct ir_value *v) {
     return v->type.rank == 5 ? v->type.dims[FRAME_AXIS].first : 0;
 }
 
+// Operands that had as many frames; one of another number, before, is broadcast.
+static bool had_same_frames(const struct retarget *r, const struct ir_node *n) {
+    const struct ir_value *a = ir_in(n, 0), *b = ir_in(n, 1);
+    return !a->constant && !b->constant && frames_of(a) > 0 && frames_of(b) > 0 &&
+           old_length(shape_of(r, a), FRAME_AXIS) == old_length(shape_of(r, b), FRAME_AXIS);
+}
+
 static void keep_last_frames(struct ir_node *n) {
     int64_t least = 0;
     for (int i = 0; i < n->input_count; i++) {
-        int64_t frames = ir_in(n, i)->constant ? 0 : frames_of(ir_in(n, i));
-        if (frames > 0 && (least == 0 || frames < least)) least = frames;
+        int64_t frames = frames_of(ir_in(n, i));
+        if (least == 0 || frames < least) least = frames;
     }
     for (int i = 0; i < n->input_count; i++) {
         struct ir_value *v = ir_in(n, i);
-        if (v->constant || frames_of(v) <= least) continue;
+        if (frames_of(v) <= least) continue;
         struct ir_node *s = ir_insert(n, IR_SLICE, 1, &v);
         ir_attr_set_int(s, IR_KEY_AXIS, FRAME_AXIS);
         ir_attr_set_int(s, IR_KEY_START, frames_of(v) - least);
@@ -259,12 +266,22 @@ static void keep_last_frames(struct ir_node *n) {
     }
 }
 
+// Where the last frames of the first operand were taken, its factors are not the result's.
+static void take_new_lengths(struct shape *s, const struct ir_type *old, const struct ir_type *now) {
+    for (int i = 0; i < s->rank; i++) {
+        struct ir_dim length = dim_const(1);
+        bool known = true;
+        for (int k = 0; known && k < s->count[i]; k++) known = dim_mul(length, s->at[i][k].now, &length);
+        if (!known || !dim_equal(length, now->dims[i])) set_axis(s, i, old_of(old->dims[i]), now->dims[i]);
+    }
+}
+
 // ---- the walk
 
 static bool retarget_node(struct retarget *r, struct ir_node *n, struct shape *out) {
     struct ir_type old = ir_out(n)->type;
     bool ok = true, elementwise = ir_info(n)->flags & IR_ELEMENTWISE;
-    if (elementwise && r->rule == RETARGET_LAST_FRAMES && n->input_count == 2) keep_last_frames(n);
+    if (elementwise && r->rule == RETARGET_LAST_FRAMES && n->input_count == 2 && had_same_frames(r, n)) keep_last_frames(n);
     if (n->op == IR_REARRANGE) ok = retarget_rearrange(r, n, out);
     else if (n->op == IR_SLICE) ok = retarget_slice(r, n, out);
     else if (elementwise) ok = retarget_elementwise(r, n, out);
@@ -272,6 +289,7 @@ static bool retarget_node(struct retarget *r, struct ir_node *n, struct shape *o
     if (n->op == IR_CAUSAL_CONV) retype_cache(n);
     if (!ok || !ir_infer_node(n, r->err)) return false;
     if (n->op == IR_REARRANGE) keep_old_lengths(out, &old, &ir_out(n)->type);
+    if (elementwise && r->rule == RETARGET_LAST_FRAMES) take_new_lengths(out, &old, &ir_out(n)->type);
     bool computed = !elementwise && n->op != IR_REARRANGE && n->op != IR_SLICE && n->op != IR_CONCAT;
     if (n->op == IR_ATTENTION) infer_axes(shape_of(r, ir_in(n, 2)), &old, &ir_out(n)->type, out);
     else if (computed && !ir_in(n, 0)->constant)

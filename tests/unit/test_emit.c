@@ -169,6 +169,21 @@ static void test_steps_take_the_same_latents(void **state) {
     check_refused(f, "the first and the later steps take different latents");
 }
 
+static void test_steps_give_frames_of_one_size(void **state) {
+    struct fixture *f = *state;
+    add_module(f, "const @w: f32[3,2,1,1,1] = [1,2,3,4,5,6]\n"
+                  "graph @first(%x: f32[1,2,1,4,5]) {\n"
+                  "  %y = conv %x, @w {pads=[0,0,0,0,0,0], strides=[1,1,1]}\n"
+                  "  return %y\n"
+                  "}\n"
+                  "graph @steady(%x: f32[1,2,1,4,5]) {\n"
+                  "  %y = conv %x, @w {pads=[0,0,0,0,0,0], strides=[1,1,1]}\n"
+                  "  %u = rearrange %y {pattern=\"1 a 1 b c -> 1 a 1 (b d:2) c\"}\n"
+                  "  return %u\n"
+                  "}\n");
+    check_refused(f, "later steps give frames of another size");
+}
+
 static void test_first_kept(void **state) {
     struct fixture *f = *state;
     add_module(f, FLAGGED("first_kept 1\n", "4,5"));
@@ -203,6 +218,17 @@ static void test_warnings(void **state) {
     assert_string_equal(plan_string(p, p->notes[2]), "warning: of this size");
 }
 
+// A step alone, which makes two frames of one without a convolution over time.
+static void test_several_first_frames_are_warned_of(void **state) {
+    struct fixture *f = *state;
+    add_module(f, "module \"step\" \"step.onnx\"\n"
+                  "const @w: f32[6,2,1,1,1] = [1,2,3,4,5,6,7,8,9,10,11,12]\n"
+                  "const @v: f32[3,3,1,1,1] = [1,0,0,0,1,0,0,0,1]\n" STEP("steady", "4,5"));
+    const struct plan *p = emit(f);
+    assert_int_equal(p->note_count, 1);
+    assert_non_null(strstr(plan_string(p, p->notes[0]), "warning: the first step gives several frames"));
+}
+
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -212,9 +238,11 @@ int main(void) {
         TEST(test_one_latent_frame),
         TEST(test_image_and_video_do_not_mix),
         TEST(test_steps_take_the_same_latents),
+        TEST(test_steps_give_frames_of_one_size),
         TEST(test_first_kept),
         TEST(test_first_kept_must_fit),
         TEST(test_warnings),
+        TEST(test_several_first_frames_are_warned_of),
     };
     return cmocka_run_group_tests_name("emit", tests, NULL, NULL);
 }
