@@ -2,6 +2,8 @@
 
 #include "ir/rearrange.h"
 
+#include <math.h>
+
 struct ir_node *match_op(const struct ir_value *v, enum ir_op op) {
     return v != NULL && v->def != NULL && v->def->op == op ? v->def : NULL;
 }
@@ -19,6 +21,16 @@ struct ir_value *match_splat_operand(const struct ir_node *n, bool right_only, d
     if (match_splat(ir_in(n, 1), value)) return ir_in(n, 0);
     if (!right_only && match_splat(ir_in(n, 0), value)) return ir_in(n, 1);
     return NULL;
+}
+
+double match_unrounded(const struct ir_value *v, double exact) {
+    double c = ir_constant_float(v->constant, 0);
+    enum ir_dtype stored = v->constant->stored;
+    int bits = stored == IR_F16 ? 11 : stored == IR_BF16 ? 8 : 0, exponent;
+    if (bits == 0) return c;
+    frexp(c, &exponent);
+    double half_ulp = ldexp(1, exponent - bits - 1);
+    return fabs(c - exact) <= half_ulp ? exact : c;
 }
 
 struct ir_value *match_skip_expand(struct ir_value *v) {

@@ -11,6 +11,9 @@ bool match_splat(const struct ir_value *v, double *value);
 // A binary node with a splat on one side: the other operand; NULL if there is none. `right_only`: the constant
 // must be the second operand.
 struct ir_value *match_splat_operand(const struct ir_node *n, bool right_only, double *value);
+// The number of a constant in half precision is `exact` where that rounds to it: exporters round sqrt(C) to the precision
+// of the model, PyTorch computes with it in fp32. Any other constant is what it says.
+double match_unrounded(const struct ir_value *v, double exact);
 // The value behind rearrangements that only repeat elements (an ONNX Expand in front of a broadcasting
 // operator).
 struct ir_value *match_skip_expand(struct ir_value *v);

@@ -10,30 +10,44 @@
 //
 // Scalar factors may stand on q, on k, or on the product, in front of or behind rearrangements. The
 // transposition of k that appears here meets the one that the exporter wrote, and fold_rearranges cancels
-// them. The runtime never holds the whole matrix of scores, which is why the pattern must be found: without
+// them. A factor that half precision has rounded is taken for the power of the channels that it was made from (match.h).
+// The runtime never holds the whole matrix of scores, which is why the pattern must be found: without
 // it there is no kernel for the matmuls.
 #include "ir/rearrange.h"
 #include "passes/match.h"
 #include "passes/pass.h"
 
+#include <math.h>
+
+// A factor or divisor of the scores of C channels: half precision may have rounded sqrt(C), or its root on q and on k.
+static double factor_of(const struct ir_value *constant, double c, double channels) {
+    static const double powers[] = {-0.5, -0.25, 0.25, 0.5};
+    for (size_t i = 0; i < sizeof powers / sizeof *powers; i++) {
+        double exact = match_unrounded(constant, pow(channels, powers[i]));
+        if (exact != c) return exact;
+    }
+    return c;
+}
+
 // The value behind scalar factors, which go into *scale.
-static struct ir_value *strip_factors(struct ir_value *v, double *scale) {
+static struct ir_value *strip_factors(struct ir_value *v, double channels, double *scale) {
     double c;
     for (;;) {
         struct ir_node *n = v->def;
         bool factor = n && (n->op == IR_MUL || n->op == IR_DIV);
         struct ir_value *x = factor ? match_splat_operand(n, n->op == IR_DIV, &c) : NULL;
         if (x == NULL || !ir_type_equal(&x->type, &v->type)) return v;
+        c = factor_of(ir_in(n, x == ir_in(n, 0) ? 1 : 0), c, channels);
         *scale = n->op == IR_MUL ? *scale * c : *scale / c;
         v = x;
     }
 }
 
 // Also those in front of rearrangements, which are then repeated in front of `at`: others may read them.
-static struct ir_value *strip_scale(struct ir_node *at, struct ir_value *v, double *scale) {
-    v = strip_factors(v, scale);
+static struct ir_value *strip_scale(struct ir_node *at, struct ir_value *v, double channels, double *scale) {
+    v = strip_factors(v, channels, scale);
     struct ir_node *r = match_op(v, IR_REARRANGE);
-    struct ir_value *x = r ? strip_scale(at, ir_in(r, 0), scale) : NULL;
+    struct ir_value *x = r ? strip_scale(at, ir_in(r, 0), channels, scale) : NULL;
     return r == NULL || x == ir_in(r, 0) ? v : match_rearrange(at, x, ir_attr_rearrange(r));
 }
 
@@ -61,13 +75,15 @@ static bool visit(struct ir_node *n, bool *progress, struct error *err) {
     if (softmax == NULL) return true;
     struct ir_value *scores = ir_in(softmax, 0);
     int rank = scores->type.rank;
-    double scale = 1;
+    double scale = 1, unknown = 1;
     if (ir_attr_int(softmax, IR_KEY_AXIS, 0) != rank - 1) return true;
-    struct ir_node *product = match_op(strip_factors(scores, &scale), IR_MATMUL);
+    struct ir_node *product = match_op(strip_factors(scores, 1, &unknown), IR_MATMUL);
     if (product == NULL || !types_fit(&ir_in(product, 0)->type, &ir_in(product, 1)->type, &ir_in(n, 1)->type))
         return true;
-    struct ir_value *q = strip_scale(n, ir_in(product, 0), &scale);
-    struct ir_value *k = transpose_last(n, strip_scale(n, ir_in(product, 1), &scale));
+    double channels = (double)ir_in(product, 0)->type.dims[rank - 1].first;
+    strip_factors(scores, channels, &scale);
+    struct ir_value *q = strip_scale(n, ir_in(product, 0), channels, &scale);
+    struct ir_value *k = transpose_last(n, strip_scale(n, ir_in(product, 1), channels, &scale));
     struct ir_value *inputs[] = {q, k, ir_in(n, 1)};
     struct ir_node *attention = ir_insert(n, IR_ATTENTION, 3, inputs);
     ir_attr_set_float(attention, IR_KEY_SCALE, scale);

@@ -8,6 +8,7 @@
 //     %y = mul %s, @gamma
 // ->  %y = rms_norm %x, @gamma {axis=1, epsilon=1e-12, scale=8.0}
 //
+// A scale that half precision has rounded is taken for the sqrt(C) that it was made from (match.h).
 // The norm may also be spelt sqrt(reduce_sum(x*x)). Scalar factors are collected into `scale`; one factor
 // that varies along the normalised axis only is gamma. Other multiplications stay behind the norm.
 #include "passes/match.h"
@@ -83,7 +84,8 @@ static bool absorb_mul(struct ir_node *n) {
     int axis = (int)ir_attr_int(norm, IR_KEY_AXIS, 0);
     const struct ir_value *c = ir_in(n, 1 - norm_input);
     if (scalar && c->constant->count == 1) {
-        double scale = ir_attr_float(norm, IR_KEY_SCALE, 1);
+        double scale = ir_attr_float(norm, IR_KEY_SCALE, 1), channels = (double)ir_out(norm)->type.dims[axis].first;
+        factor = match_unrounded(c, sqrt(channels));
         ir_attr_set_float(norm, IR_KEY_SCALE, n->op == IR_DIV ? scale / factor : scale * factor);
     } else if (n->op == IR_MUL && varies_along(c, &ir_out(norm)->type, axis)) {
         ir_node_add_input(norm, as_vector(n->block->graph->module, c, ir_out(norm)->type.dims[axis]));
