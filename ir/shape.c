@@ -251,6 +251,7 @@ static bool infer_rms_norm(struct ir_node *n, struct error *err) {
     int axis = ir_in(n, 0)->type.rank - 1;
     if (n->op == IR_RMS_NORM && !axis_of(n, &ir_in(n, 0)->type, &axis))
         return fail(n, err, "no such axis", 0);
+    if (axis == ir_in(n, 0)->type.time_axis) return fail(n, err, "a norm over time cannot be streamed", axis);
     const struct ir_value *gamma = ir_in(n, 1);
     if (gamma && (gamma->type.rank != 1 || !dim_equal(gamma->type.dims[0], ir_in(n, 0)->type.dims[axis]))) {
         return fail(n, err, "gamma is not one value per channel", 1);

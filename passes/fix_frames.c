@@ -12,20 +12,21 @@
 //
 // This runs in front of `resolve`, which could not make sense of such slices. It follows the latents through operators
 // that work on each frame alone (a 1x1x1 convolution, arithmetic, casts, transposes) as far as the slices; a graph
-// that takes each position from 0 to n - 1 once has n frames. Whole-sequence graphs do not cut their latents at all. Where
-// their number of frames is fixed, that axis is marked as time all the same, so that `resolve` keeps track of it, even where
-// it is one frame long, and `retarget_latents` can make it T.
+// that takes each position from 0 to n - 1, and nothing else, has n frames. Whole-sequence graphs do not cut their
+// latents at all. Where their number of frames is fixed, that axis is marked as time all the same, so that `resolve` keeps
+// track of it, even where it is one frame long, and `retarget_latents` can make it T.
 //
 //     graph @full(%z: f32[1,8,5,4,6])             ->  graph @full(%z: f32[1,8,5|0,4,6])
 #include "passes/match.h"
 #include "passes/pass.h"
 
-enum { MAX_FRAMES = 4096 };
+enum { MAX_FRAMES = 4096, RANK = 5 }; // the latents', and that of all that is followed
 
 struct search {
     struct ir_graph *g;
     bool *seen; // positions that a slice takes
     int64_t most;
+    bool others; // a slice takes something else: then the others are not all the frames there are
     bool reaches_conv; // as its first spatial axis: so the axis that is followed is time
 };
 
@@ -44,24 +45,31 @@ static void take(struct search *s, int64_t position) {
 // A slice of one element of the time axis.
 static void take_slice(struct search *s, const struct ir_node *n, int axis) {
     int64_t start, end, along;
-    if (!constant_int(ir_in(n, 1), &start) || !constant_int(ir_in(n, 2), &end)) return;
-    if (!constant_int(ir_in(n, 3), &along) || along != axis || end - start != 1) return;
-    take(s, start);
+    bool one_axis = constant_int(ir_in(n, 3), &along);
+    if (one_axis && along != axis && along + RANK != axis) return;
+    if (one_axis && constant_int(ir_in(n, 1), &start) && constant_int(ir_in(n, 2), &end) && start >= 0 && end > 0 && end - 1 == start)
+        take(s, start);
+    else s->others = true;
 }
 
 static void take_gather(struct search *s, const struct ir_node *n, int axis) {
     int64_t index;
-    if (ir_attr_int(n, IR_KEY_AXIS, 0) == axis && constant_int(ir_in(n, 1), &index)) take(s, index);
+    int64_t along = ir_attr_int(n, IR_KEY_AXIS, 0);
+    if (along != axis && along + RANK != axis) return;
+    if (constant_int(ir_in(n, 1), &index) && index >= 0) take(s, index);
+    else s->others = true;
 }
 
 // In as many parts as there are frames.
 static void take_split(struct search *s, const struct ir_node *n, int axis) {
     const struct ir_value *sizes = ir_in(n, 1);
-    if (ir_attr_int(n, IR_KEY_AXIS, 0) != axis || (sizes != NULL && !ir_is_int_constant(sizes))) return;
-    for (int i = 0; sizes && i < n->output_count; i++) {
-        if (i >= (int)sizes->constant->count || !dim_is(sizes->constant->ints[i], 1)) return;
-    }
-    for (int i = 0; i < n->output_count; i++) take(s, i);
+    int64_t along = ir_attr_int(n, IR_KEY_AXIS, 0);
+    if (along != axis && along + RANK != axis) return;
+    bool known = sizes == NULL || ir_is_int_constant(sizes);
+    for (int i = 0; known && sizes && i < n->output_count; i++)
+        known = i < (int)sizes->constant->count && dim_is(sizes->constant->ints[i], 1);
+    if (!known) s->others = true;
+    for (int i = 0; known && i < n->output_count; i++) take(s, i);
 }
 
 static bool is_pointwise_conv(const struct ir_node *n) {
@@ -107,7 +115,7 @@ static void visit(struct search *s, const struct ir_node *n) {
 }
 
 // How many frames the graph reads one by one along that axis of its latents; 0 if it does not.
-static int64_t frames_read(struct ir_graph *g, int axis, struct arena *scratch, bool *is_time) {
+static int64_t frames_read(struct ir_graph *g, int axis, struct arena *scratch, bool *is_time, bool *others) {
     struct search s = {.g = g, .seen = arena_array(scratch, MAX_FRAMES, sizeof(bool))};
     for (struct ir_node *n = g->body.head; n != NULL; n = n->next) {
         for (int i = 0; i < n->output_count; i++) n->outputs[i]->mark = -1;
@@ -115,6 +123,7 @@ static int64_t frames_read(struct ir_graph *g, int axis, struct arena *scratch, 
     g->inputs[0]->mark = axis;
     for (struct ir_node *n = g->body.head; n != NULL; n = n->next) visit(&s, n);
     *is_time = s.reaches_conv;
+    *others = s.others;
     for (int64_t i = 0; i < s.most; i++) {
         if (!s.seen[i]) return 0;
     }
@@ -123,9 +132,9 @@ static int64_t frames_read(struct ir_graph *g, int axis, struct arena *scratch, 
 
 static void fix_open(struct ir_graph *g, struct arena *scratch, bool *progress) {
     struct ir_type *t = &g->inputs[0]->type;
-    bool is_time;
-    int64_t frames = frames_read(g, t->time_axis, scratch, &is_time);
-    if (frames < 2) return;
+    bool is_time, others;
+    int64_t frames = frames_read(g, t->time_axis, scratch, &is_time, &others);
+    if (frames < 2 || others) return;
     t->dims[t->time_axis] = dim_const(frames);
     t->time_axis = -1;
     ir_note(g->module, "the number of latent frames is declared open, but %lld of them are baked in", (long long)frames);
@@ -136,8 +145,8 @@ static void fix_open(struct ir_graph *g, struct arena *scratch, bool *progress) 
 static void mark_fixed(struct ir_graph *g, struct arena *scratch, bool *progress) {
     struct ir_type *t = &g->inputs[0]->type;
     for (int axis = 2; axis >= 1; axis--) {
-        bool is_time;
-        int64_t frames = frames_read(g, axis, scratch, &is_time);
+        bool is_time, others;
+        int64_t frames = frames_read(g, axis, scratch, &is_time, &others);
         if (!is_time) continue;
         if (frames >= 2 || t->dims[axis].first < 2) return; // unrolled; one image
         t->time_axis = axis;
@@ -151,7 +160,7 @@ bool pass_fix_frames(struct ir_module *m, bool *progress, struct error *err) {
     struct ir_type *t = full && full->input_count == 1 ? &full->inputs[0]->type : NULL;
     struct arena scratch = {0};
     (void)err;
-    if (t == NULL || t->rank != 5) return true;
+    if (t == NULL || t->rank != RANK) return true;
     if (t->time_axis < 0) mark_fixed(full, &scratch, progress);
     else if (!dim_is_const(t->dims[t->time_axis])) fix_open(full, &scratch, progress);
     arena_free(&scratch);
