@@ -30,12 +30,13 @@ static double now(void) {
 }
 
 static struct rt_tensor tensor_of(const struct plan_view *v, float *data) {
-    return (struct rt_tensor){data + v->offset,  v->frames,     v->height,       v->width,         v->channels,
-                              v->frame_stride, v->row_stride, v->pixel_stride, v->channel_stride};
+    return (struct rt_tensor){data + v->offset, v->frames,     v->height,       v->width,         v->channels,
+                              v->frame_stride,  v->row_stride, v->pixel_stride, v->channel_stride};
 }
 
 static void run(struct bench *b) {
-    struct plan_view none = {0}, x = emit_copies_view(&b->copies, &none, true), y = emit_copies_view(&b->copies, &none, false);
+    struct plan_view none = {0}, x = emit_copies_view(&b->copies, &none, true),
+                     y = emit_copies_view(&b->copies, &none, false);
     for (uint64_t i = 0; i < b->copies.count; i++) {
         emit_copies_at(&b->copies, i, &x.offset, &y.offset);
         struct rt_op op = {.in = {tensor_of(&x, b->from)}, .out = tensor_of(&y, b->to)};
@@ -60,15 +61,16 @@ static double median(struct bench *b) {
     return times[REPEATS / 2];
 }
 
-static bool make_copies(struct bench *b, const struct ir_type *t, const char *pattern, bool planar, size_t *bytes) {
+static bool make_copies(struct bench *b, const struct ir_type *t, const char *pattern, bool planar,
+                        size_t *bytes) {
     struct ir_rearrange r;
     struct ir_type out;
     enum role frames[4], role[IR_MAX_RANK];
     uint64_t from[IR_MAX_RANK], to[IR_MAX_RANK];
     int64_t in_count, out_count;
     roles_of_frames(frames);
-    if (!rearrange_parse(t, pattern, &r) || !rearrange_out_type(&r, IR_F32, &out) || !roles_behind(&r, frames, role) ||
-        !ir_type_count(t, &in_count) || !ir_type_count(&out, &out_count))
+    if (!rearrange_parse(t, pattern, &r) || !rearrange_out_type(&r, IR_F32, &out) ||
+        !roles_behind(&r, frames, role) || !ir_type_count(t, &in_count) || !ir_type_count(&out, &out_count))
         return false;
     storage_dense_strides(t, from);
     storage_dense_strides(&out, to);
@@ -88,15 +90,19 @@ int main(int argc, char **argv) {
         if (strcmp(argv[i], "--planar") == 0) planar = true;
         else if (strcmp(argv[i], "--threads") == 0 && i + 1 < argc) threads = (size_t)atoi(argv[++i]);
     }
-    if (argc - i != 5) return fprintf(stderr, "usage: moves [--threads N] [--planar] FRAMES HEIGHT WIDTH CHANNELS PATTERN\n"), 2;
+    if (argc - i != 5)
+        return fprintf(stderr,
+                       "usage: moves [--threads N] [--planar] FRAMES HEIGHT WIDTH CHANNELS PATTERN\n"),
+               2;
     struct ir_dim dims[4];
     for (int k = 0; k < 4; k++) dims[k] = dim_const(atoi(argv[i + k]));
     struct ir_type t = ir_type_make(IR_F32, 4, dims);
-    if (!make_copies(&b, &t, argv[i + 4], planar, &bytes)) return fprintf(stderr, "moves: no such rearrangement\n"), 1;
+    if (!make_copies(&b, &t, argv[i + 4], planar, &bytes))
+        return fprintf(stderr, "moves: no such rearrangement\n"), 1;
     b.session.pool = pthreadpool_create(threads);
     double seconds = median(&b);
-    printf("%-60s %2llu copies %8.2f ms %6.2f GB/s\n", argv[i + 4], (unsigned long long)b.copies.count, seconds * 1e3,
-           1e-9 * (double)bytes / seconds);
+    printf("%-60s %2llu copies %8.2f ms %6.2f GB/s\n", argv[i + 4], (unsigned long long)b.copies.count,
+           seconds * 1e3, 1e-9 * (double)bytes / seconds);
     pthreadpool_destroy(b.session.pool);
     free(b.from);
     free(b.to);

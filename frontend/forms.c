@@ -25,11 +25,12 @@ static bool import_flagged(struct ir_module *m, const struct onnx_model *model, 
 static bool import_step(struct ir_module *m, const struct onnx_model *model, bool first_as_is,
                         const struct import_options *opt, struct error *err) {
     m->form = "step";
-    return (!first_as_is || add_graph(m, model, "first", opt, err)) && add_graph(m, model, "steady", opt, err);
+    return (!first_as_is || add_graph(m, model, "first", opt, err)) &&
+           add_graph(m, model, "steady", opt, err);
 }
 
-static bool import_pair(struct ir_module *m, const struct onnx_model *const *models, const struct import_options *opt,
-                        struct error *err) {
+static bool import_pair(struct ir_module *m, const struct onnx_model *const *models,
+                        const struct import_options *opt, struct error *err) {
     m->form = "pair";
     return add_graph(m, models[0], "first", opt, err) && add_graph(m, models[1], "steady", opt, err);
 }

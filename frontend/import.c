@@ -80,7 +80,8 @@ static bool bind_given(struct scope *s) {
     for (size_t i = 0; i < s->graph->n_input; i++) {
         const char *name = s->graph->input[i]->name;
         if (is_initializer(s, name)) continue;
-        if (next == im->given_count) return error_set(im->err, ERROR_USAGE, "no input '%.100s' is given", name);
+        if (next == im->given_count)
+            return error_set(im->err, ERROR_USAGE, "no input '%.100s' is given", name);
         const struct import_input *in = &im->given[next++];
         struct ir_value *v = in->constant;
         if (v == NULL) v = ir_graph_add_input(im->graph, unique_name(&im->value_names, name), in->type);

@@ -18,8 +18,8 @@ struct import_options {
 
 // The inputs that make the form of a model.
 struct import_ports {
-    int videos;       // of five axes of floats: the latents, and caches
-    const char *flag; // the input of one element, which chooses between behaviours; NULL if there is none
+    int videos;          // of five axes of floats: the latents, and caches
+    const char *flag;    // the input of one element, which chooses between behaviours; NULL if there is none
     const char *latents; // which of the videos they are; NULL if the nodes have no order
     int time_axis;       // of the latents, as far as their declared shape tells
 };

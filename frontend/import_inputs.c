@@ -19,10 +19,10 @@ struct input {
 struct inputs {
     const Onnx__GraphProto *graph;
     struct arena *scratch;
-    struct input *list; // of five axes: latents and caches
+    struct input *list;       // of five axes: latents and caches
     size_t count, candidates; // candidates: which could be the latents
     struct input flag;        // info is NULL if there is none
-    struct name_map aliases; // names to struct input: the input itself, or only cast or padded
+    struct name_map aliases;  // names to struct input: the input itself, or only cast or padded
 };
 
 // ---- declared types
@@ -177,8 +177,8 @@ static struct input *find_latents(struct inputs *ins, const size_t *order) {
 static void note_candidates(struct ir_module *m, const struct inputs *ins, const struct input *latents) {
     struct arena scratch = {0};
     if (ins->candidates > 1)
-        ir_note(m, "%zu of the inputs could be the latents; '%.100s' is taken, the first of them", ins->candidates,
-                clean_copy(&scratch, latents->info->name));
+        ir_note(m, "%zu of the inputs could be the latents; '%.100s' is taken, the first of them",
+                ins->candidates, clean_copy(&scratch, latents->info->name));
     arena_free(&scratch);
 }
 
@@ -197,7 +197,8 @@ static bool latent_side(struct importer *im, const struct input *in, int axis, i
         error_set(im->err, ERROR_USAGE,
                   "the latents '%.100s' are %s: give their height and width with --latent-size HxW", name,
                   strbuf_text(&shape));
-    } else if (!ok) error_set(im->err, ERROR_USAGE, "latents of %s %lld are out of range", side, (long long)*out);
+    } else if (!ok)
+        error_set(im->err, ERROR_USAGE, "latents of %s %lld are out of range", side, (long long)*out);
     strbuf_free(&shape);
     return ok;
 }
@@ -336,9 +337,8 @@ bool import_ports_of(const struct onnx_model *model, struct import_ports *ports,
     struct inputs ins = {.graph = g, .scratch = &scratch};
     struct name_map initializers = initializers_of(g, &scratch);
     bool ok = read_inputs(&ins, g, &initializers, &scratch, err);
-    *ports = (struct import_ports){.videos = (int)ins.count,
-                                   .flag = ins.flag.info ? ins.flag.info->name : NULL,
-                                   .time_axis = TIME_AXIS};
+    *ports = (struct import_ports){
+        .videos = (int)ins.count, .flag = ins.flag.info ? ins.flag.info->name : NULL, .time_axis = TIME_AXIS};
     if (ok) name_latents(&ins, ports);
     arena_free(&scratch);
     if (ok) return true;

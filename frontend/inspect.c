@@ -31,8 +31,9 @@ static struct onnx_port port_of(const Onnx__ValueInfoProto *info, struct arena *
     return p;
 }
 
-static struct onnx_port *ports_of(size_t *count, Onnx__ValueInfoProto *const *infos, const struct name_map *skip,
-                                  const struct import_ports *roles, struct arena *arena) {
+static struct onnx_port *ports_of(size_t *count, Onnx__ValueInfoProto *const *infos,
+                                  const struct name_map *skip, const struct import_ports *roles,
+                                  struct arena *arena) {
     struct onnx_port *ports = arena_array(arena, *count + 1, sizeof *ports);
     size_t total = *count;
     *count = 0;
@@ -41,7 +42,8 @@ static struct onnx_port *ports_of(size_t *count, Onnx__ValueInfoProto *const *in
         struct onnx_port *p = &ports[(*count)++];
         *p = port_of(infos[i], arena);
         if (roles == NULL || roles->videos == 0) continue; // nobody knows
-        if (roles->latents != NULL && strcmp(infos[i]->name, roles->latents) == 0) p->role = ONNX_ROLE_LATENTS;
+        if (roles->latents != NULL && strcmp(infos[i]->name, roles->latents) == 0)
+            p->role = ONNX_ROLE_LATENTS;
         else if (roles->flag != NULL && strcmp(infos[i]->name, roles->flag) == 0) p->role = ONNX_ROLE_FLAG;
         else if (p->rank == 5) p->role = ONNX_ROLE_CACHE;
     }
@@ -126,7 +128,8 @@ static void gather_weights(const struct onnx_model *model, struct onnx_facts *f,
     f->weights = arena_array(arena, MAX_DTYPES, sizeof *f->weights);
     for (int i = 0; i < MAX_DTYPES; i++) {
         if (bytes[i] != 0)
-            f->weights[f->weight_types++] = (struct onnx_count){arena_strdup(arena, onnx_type_name(i)), bytes[i]};
+            f->weights[f->weight_types++] =
+                (struct onnx_count){arena_strdup(arena, onnx_type_name(i)), bytes[i]};
     }
     size_t capacity = 0;
     for (const struct onnx_external *e = model->external; e != NULL; e = e->next) {
@@ -139,7 +142,8 @@ static void gather_weights(const struct onnx_model *model, struct onnx_facts *f,
 
 struct onnx_facts onnx_inspect(const struct onnx_model *model, struct arena *arena) {
     const Onnx__ModelProto *p = model->proto;
-    struct onnx_facts f = {.path = clean_copy(arena, model->path), .ir_version = p->ir_version, .opset = model->opset};
+    struct onnx_facts f = {
+        .path = clean_copy(arena, model->path), .ir_version = p->ir_version, .opset = model->opset};
     bool by = p->producer_name != NULL && p->producer_name[0] != '\0';
     f.producer = clean_copy(arena, by ? p->producer_name : "unknown");
     f.producer_version = clean_copy(arena, p->producer_version ? p->producer_version : "");

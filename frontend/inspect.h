@@ -15,7 +15,7 @@ struct onnx_dim {
 
 enum onnx_role { ONNX_ROLE_LATENTS, ONNX_ROLE_CACHE, ONNX_ROLE_FLAG, ONNX_ROLE_OTHER };
 
-struct onnx_port { // an input or an output of the graph
+struct onnx_port {           // an input or an output of the graph
     const char *name, *type; // type: "FLOAT"; NULL if it is not a tensor
     int rank;                // -1: of unknown shape
     struct onnx_dim *dims;
@@ -32,10 +32,11 @@ struct onnx_missing { // an operator that is not supported
     size_t count;
     const char *nodes[ONNX_NAMED_NODES]; // the first of them
     // Where the first of them stands.
-    const char *feeds;         // the operator that reads it, or "an output"
-    const char *before, *after; // what it reads and what reads it: "'node' (Op)"; before: NULL if it is constants alone
-    const char *scope;         // the path in front of its name, NULL if there is none
-    const char *branch;        // the branches around it, NULL in the main graph
+    const char *feeds; // the operator that reads it, or "an output"
+    const char *before,
+        *after; // what it reads and what reads it: "'node' (Op)"; before: NULL if it is constants alone
+    const char *scope;  // the path in front of its name, NULL if there is none
+    const char *branch; // the branches around it, NULL in the main graph
     struct onnx_missing *next;
 };
 

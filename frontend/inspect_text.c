@@ -39,17 +39,22 @@ static void print_operators(const struct onnx_facts *f, struct strbuf *out) {
 
 static void print_weights(const struct onnx_facts *f, struct strbuf *out) {
     char text[32];
-    strbuf_printf(out, "%-12s%zu tensors, %s", "weights", f->weight_count, format_bytes(text, f->weight_bytes));
+    strbuf_printf(out, "%-12s%zu tensors, %s", "weights", f->weight_count,
+                  format_bytes(text, f->weight_bytes));
     for (size_t i = 0; i < f->weight_types; i++)
-        strbuf_printf(out, "%s%s %s", i ? ", " : ": ", f->weights[i].name, format_bytes(text, f->weights[i].count));
+        strbuf_printf(out, "%s%s %s", i ? ", " : ": ", f->weights[i].name,
+                      format_bytes(text, f->weights[i].count));
     strbuf_add(out, "\n");
     for (size_t i = 0; i < f->external_count; i++)
-        strbuf_printf(out, "%-12sin %.200s, %s\n", "", f->external[i].name, format_bytes(text, f->external[i].count));
+        strbuf_printf(out, "%-12sin %.200s, %s\n", "", f->external[i].name,
+                      format_bytes(text, f->external[i].count));
 }
 
 static void print_unsupported(const struct onnx_facts *f, struct strbuf *out) {
     if (f->missing_count == 0) strbuf_printf(out, "%-12snone\n", "unsupported");
-    else strbuf_printf(out, "%-12s%zu operator%s\n", "unsupported", f->missing_count, f->missing_count == 1 ? "" : "s");
+    else
+        strbuf_printf(out, "%-12s%zu operator%s\n", "unsupported", f->missing_count,
+                      f->missing_count == 1 ? "" : "s");
     for (const struct onnx_missing *m = f->missing; m != NULL; m = m->next) {
         strbuf_add(out, "  ");
         unsupported_print(m, out);
@@ -60,7 +65,8 @@ static void print_unsupported(const struct onnx_facts *f, struct strbuf *out) {
 void onnx_facts_print(const struct onnx_facts *f, struct strbuf *out) {
     strbuf_printf(out, "%-12s%s\n", "model", f->path);
     strbuf_printf(out, "%-12s%.60s %.60s\n", "producer", f->producer, f->producer_version);
-    strbuf_printf(out, "%-12sIR version %lld, opset %lld\n", "format", (long long)f->ir_version, (long long)f->opset);
+    strbuf_printf(out, "%-12sIR version %lld, opset %lld\n", "format", (long long)f->ir_version,
+                  (long long)f->opset);
     print_ports("inputs", f->input_count, f->inputs, out);
     print_ports("outputs", f->output_count, f->outputs, out);
     print_operators(f, out);

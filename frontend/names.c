@@ -86,7 +86,8 @@ static int utf8_length(const unsigned char *c) {
         if ((c[i] & 0xc0) != 0x80) return 0; // the end of the text as well
     }
     bool longer = (c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xf0 && c[1] < 0x90); // than it needs to be
-    bool beyond = (c[0] == 0xed && c[1] >= 0xa0) || (c[0] == 0xf4 && c[1] >= 0x90); // surrogates, over U+10FFFF
+    bool beyond =
+        (c[0] == 0xed && c[1] >= 0xa0) || (c[0] == 0xf4 && c[1] >= 0x90); // surrogates, over U+10FFFF
     return n > 2 && (longer || beyond) ? 0 : n;
 }
 

@@ -3,17 +3,28 @@
 
 #include <string.h>
 
-#define INT(name, key) {name, ATTR_INT, ATTR_KEEP, IR_KEY_##key, false, 0, NULL}
-#define INT_OR(name, key, value) {name, ATTR_INT, ATTR_KEEP, IR_KEY_##key, true, value, NULL}
-#define NEED_INT(name, key) {name, ATTR_INT, ATTR_NEED, IR_KEY_##key, false, 0, NULL}
-#define INTS(name, key) {name, ATTR_INTS, ATTR_KEEP, IR_KEY_##key, false, 0, NULL}
-#define TEXT_OR(name, key, value) {name, ATTR_STRING, ATTR_KEEP, IR_KEY_##key, true, 0, value}
-#define ONLY_INT(name, value) {name, ATTR_INT, ATTR_ONLY, 0, true, value, NULL}
-#define ONLY_FLOAT(name, value) {name, ATTR_FLOAT, ATTR_ONLY, 0, true, value, NULL}
-#define ONLY_TEXT(name, value) {name, ATTR_STRING, ATTR_ONLY, 0, true, 0, value}
-#define FLOAT(name, key) {name, ATTR_FLOAT, ATTR_KEEP, IR_KEY_##key, false, 0, NULL}
-#define HANDLED(name, kind) {name, kind, ATTR_HANDLED, 0, false, 0, NULL}
-#define IGNORE(name) {name, ATTR_ANY, ATTR_IGNORE, 0, false, 0, NULL}
+#define INT(name, key)                                                                                       \
+    { name, ATTR_INT, ATTR_KEEP, IR_KEY_##key, false, 0, NULL }
+#define INT_OR(name, key, value)                                                                             \
+    { name, ATTR_INT, ATTR_KEEP, IR_KEY_##key, true, value, NULL }
+#define NEED_INT(name, key)                                                                                  \
+    { name, ATTR_INT, ATTR_NEED, IR_KEY_##key, false, 0, NULL }
+#define INTS(name, key)                                                                                      \
+    { name, ATTR_INTS, ATTR_KEEP, IR_KEY_##key, false, 0, NULL }
+#define TEXT_OR(name, key, value)                                                                            \
+    { name, ATTR_STRING, ATTR_KEEP, IR_KEY_##key, true, 0, value }
+#define ONLY_INT(name, value)                                                                                \
+    { name, ATTR_INT, ATTR_ONLY, 0, true, value, NULL }
+#define ONLY_FLOAT(name, value)                                                                              \
+    { name, ATTR_FLOAT, ATTR_ONLY, 0, true, value, NULL }
+#define ONLY_TEXT(name, value)                                                                               \
+    { name, ATTR_STRING, ATTR_ONLY, 0, true, 0, value }
+#define FLOAT(name, key)                                                                                     \
+    { name, ATTR_FLOAT, ATTR_KEEP, IR_KEY_##key, false, 0, NULL }
+#define HANDLED(name, kind)                                                                                  \
+    { name, kind, ATTR_HANDLED, 0, false, 0, NULL }
+#define IGNORE(name)                                                                                         \
+    { name, ATTR_ANY, ATTR_IGNORE, 0, false, 0, NULL }
 // clang-format off
 #define REDUCE(type, kind, note)                                                                             \
     {type, IR_ONNX_REDUCE, do_reduce, 0, 0, kind,                                                            \

@@ -7,7 +7,7 @@
 
 enum { MAX_TYPES = 64 };
 
-struct place { // of a node: the graphs around it, from the inside out
+struct place {                    // of a node: the graphs around it, from the inside out
     const Onnx__NodeProto *owner; // NULL: the main graph
     const char *branch;           // which attribute of it
     const struct place *outer;
@@ -16,9 +16,9 @@ struct place { // of a node: the graphs around it, from the inside out
 struct listing {
     const struct onnx_model *model;
     struct arena *arena, scratch;
-    struct name_map types;     // to struct onnx_missing
-    struct name_map consumers; // of values: to the first Onnx__NodeProto that reads it
-    struct name_map producers; // of values: to the Onnx__NodeProto that gives it
+    struct name_map types;             // to struct onnx_missing
+    struct name_map consumers;         // of values: to the first Onnx__NodeProto that reads it
+    struct name_map producers;         // of values: to the Onnx__NodeProto that gives it
     struct onnx_missing *found, **end; // in the order of the file
     size_t count;
 };
@@ -63,22 +63,26 @@ static const Onnx__NodeProto *reader_of(const struct listing *l, const Onnx__Nod
 static const char *scope_of(struct listing *l, const Onnx__NodeProto *n) {
     const char *name = node_label(n), *slash = strrchr(name, '/');
     if (slash == NULL || slash == name) return NULL;
-    return clean_copy(l->arena, arena_printf(&l->scratch, "%.*s", (int)(slash - name < 120 ? slash - name : 120), name));
+    return clean_copy(
+        l->arena, arena_printf(&l->scratch, "%.*s", (int)(slash - name < 120 ? slash - name : 120), name));
 }
 
 // "the then_branch of 'node_if', in ..", NULL in the main graph.
 static const char *branch_of(struct listing *l, const struct place *p) {
     struct strbuf text = {0};
     for (; p->owner != NULL; p = p->outer)
-        strbuf_printf(&text, "%sthe %.40s of '%.80s'", text.size ? ", in " : "", p->branch, node_label(p->owner));
+        strbuf_printf(&text, "%sthe %.40s of '%.80s'", text.size ? ", in " : "", p->branch,
+                      node_label(p->owner));
     const char *branch = text.size ? clean_copy(l->arena, strbuf_text(&text)) : NULL;
     strbuf_free(&text);
     return branch;
 }
 
-static void locate(struct listing *l, struct onnx_missing *m, const Onnx__NodeProto *n, const struct place *p) {
+static void locate(struct listing *l, struct onnx_missing *m, const Onnx__NodeProto *n,
+                   const struct place *p) {
     const Onnx__NodeProto *reader = reader_of(l, n);
-    m->feeds = reader ? clean_copy(l->arena, arena_printf(&l->scratch, "%.40s", reader->op_type)) : "an output";
+    m->feeds =
+        reader ? clean_copy(l->arena, arena_printf(&l->scratch, "%.40s", reader->op_type)) : "an output";
     m->before = what_is_before(l, n);
     m->after = reader ? quoted_label(l, reader) : "an output";
     m->scope = scope_of(l, n);
@@ -160,7 +164,8 @@ bool check_supported(const struct onnx_model *model, struct error *err) {
     struct arena scratch = {0};
     struct strbuf types = {0}, nodes = {0};
     size_t count, i = 0;
-    for (const struct onnx_missing *m = unsupported_list(model, &scratch, &count); m != NULL; m = m->next, i++) {
+    for (const struct onnx_missing *m = unsupported_list(model, &scratch, &count); m != NULL;
+         m = m->next, i++) {
         if (i < MAX_TYPES) strbuf_printf(&types, "%s%s (%zu)", i ? ", " : "", m->type, m->count);
         if (i == MAX_TYPES) strbuf_add(&types, ", ...");
         strbuf_add(&nodes, ". ");

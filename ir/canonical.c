@@ -208,7 +208,8 @@ static void order_constants(struct ir_module *m) {
     while (m->constants != NULL) {
         struct ir_value *v = m->constants, **at = &sorted;
         m->constants = v->next;
-        while (*at != NULL && (v->uses == NULL || ((*at)->uses != NULL && by_name(*at, v) <= 0))) at = &(*at)->next;
+        while (*at != NULL && (v->uses == NULL || ((*at)->uses != NULL && by_name(*at, v) <= 0)))
+            at = &(*at)->next;
         v->next = *at;
         *at = v;
     }

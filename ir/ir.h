@@ -124,9 +124,9 @@ struct ir_rearrange {
 struct ir_cache {
     const char *name;
     struct ir_type type;
-    const char *producer; // the node whose input it keeps
+    const char *producer;       // the node whose input it keeps
     const char *input, *output; // of a step in a file: the ports that were proven to be this cache; else NULL
-    const char *first;          // the node of the first step that feeds it; NULL if none does, or nobody knows yet
+    const char *first; // the node of the first step that feeds it; NULL if none does, or nobody knows yet
     struct ir_cache *next;
     int index;
     int64_t offset; // bytes, in the cache arena; -1 before plan_caches
@@ -199,7 +199,8 @@ struct ir_module {
     int first_kept; // of the frames that the first step gives, how many (the last ones) are video; 0: all
     struct ir_symbol *symbols;
     const char *model_name, *form;
-    int64_t latent_height, latent_width; // of the latents, if they are to be others than the file's; 0: as they are
+    int64_t latent_height,
+        latent_width;    // of the latents, if they are to be others than the file's; 0: as they are
     int steps;           // of an unrolled model, in the file; else 0
     int64_t frames;      // latent frames of a whole-sequence model that fixes their number; else 0
     const char *flag;    // of a flagged model: the input; else NULL

@@ -72,7 +72,8 @@ static bool merge_next(struct ir_rearrange *r) {
         for (int j = 0; j < r->out_count[axis]; j++, k++) {
             if (j == 0) continue;
             int a = r->out_order[k - 1], b = r->out_order[k];
-            bool inputs = b == a + 1 && b < r->in_atoms && rearrange_source_axis(r, a) == rearrange_source_axis(r, b);
+            bool inputs =
+                b == a + 1 && b < r->in_atoms && rearrange_source_axis(r, a) == rearrange_source_axis(r, b);
             bool repeats = a >= r->in_atoms && b >= r->in_atoms;
             struct ir_dim product;
             if ((!inputs && !repeats) || b == r->time_atom || !dim_mul(r->size[a], r->size[b], &product))

@@ -311,7 +311,8 @@ static bool infer_upsample(struct ir_node *n, struct error *err) {
 
 static bool infer_frame_pad(struct ir_node *n, struct error *err) {
     struct ir_type t = ir_in(n, 0)->type;
-    struct ir_dim start = dim_const(ir_attr_int(n, IR_KEY_START, 0)), end = dim_const(ir_attr_int(n, IR_KEY_END, 0));
+    struct ir_dim start = dim_const(ir_attr_int(n, IR_KEY_START, 0)),
+                  end = dim_const(ir_attr_int(n, IR_KEY_END, 0));
     if (t.rank != 4 || start.first < 0 || end.first < 0 || !dim_add(t.dims[0], start, &t.dims[0]) ||
         !dim_add(t.dims[0], end, &t.dims[0]))
         return fail(n, err, "the pads are wrong", 0);

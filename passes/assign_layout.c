@@ -174,7 +174,8 @@ static bool lower_pad(struct ir_node *n, struct error *err) {
     const int64_t *pads = ir_attr_ints(n, IR_KEY_PADS, &count);
     for (int i = 0; i < t->rank; i++) {
         if (pads[i] == 0 && pads[i + t->rank] == 0) continue;
-        if (time >= 0 || i >= t->rank - 2) return refuse(n, err, "zeros beside images are not supported here");
+        if (time >= 0 || i >= t->rank - 2)
+            return refuse(n, err, "zeros beside images are not supported here");
         time = i;
     }
     int channels = time == 1 ? 2 : 1;

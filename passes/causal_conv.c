@@ -5,7 +5,8 @@
 int64_t conv_kernel_frames(const struct ir_node *conv) { return ir_in(conv, 1)->type.dims[2].first; }
 
 bool is_time_conv(const struct ir_node *n) {
-    return n->op == IR_CONV && ir_in(n, 0)->type.rank == 5 && ir_in(n, 1)->constant && conv_kernel_frames(n) > 1;
+    return n->op == IR_CONV && ir_in(n, 0)->type.rank == 5 && ir_in(n, 1)->constant &&
+           conv_kernel_frames(n) > 1;
 }
 
 struct ir_node *causal_conv_new(struct ir_node *conv, struct ir_value *x, struct ir_cache *cache) {

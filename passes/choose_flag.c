@@ -25,9 +25,7 @@ struct traits {
 
 static struct traits traits_of(const struct ir_graph *g) {
     struct traits t = {0};
-    for (const struct ir_node *n = g->body.head; n != NULL; n = n->next) {
-        t.time_convs += is_time_conv(n);
-    }
+    for (const struct ir_node *n = g->body.head; n != NULL; n = n->next) { t.time_convs += is_time_conv(n); }
     for (int i = 1; i < g->input_count; i++) t.caches += g->inputs[i]->uses != NULL;
     return t;
 }
@@ -36,9 +34,10 @@ static bool name_graphs(struct ir_module *m, struct ir_graph *zero, struct ir_gr
     struct traits a = traits_of(zero), b = traits_of(one);
     int order = a.time_convs != b.time_convs ? a.time_convs - b.time_convs : a.caches - b.caches;
     if (order == 0) {
-        return error_set(err, ERROR_UNSUPPORTED,
-                         "the flag changes neither which convolutions over time run nor which caches are read: "
-                         "which of its values is the first step cannot be told");
+        return error_set(
+            err, ERROR_UNSUPPORTED,
+            "the flag changes neither which convolutions over time run nor which caches are read: "
+            "which of its values is the first step cannot be told");
     }
     struct ir_graph *first = order < 0 ? zero : one, *steady = order < 0 ? one : zero;
     first->name = "first";
@@ -78,8 +77,10 @@ bool pass_choose_flag(struct ir_module *m, bool *progress, struct error *err) {
     struct ir_graph *first = ir_graph_find(m, "first"), *steady = ir_graph_find(m, "steady");
     if (first == NULL || first->input_count < 2) return true;
     if (steady == NULL || steady->input_count < 2)
-        return error_set(err, ERROR_UNSUPPORTED, "the first graph has %d inputs and the steady one has not: is the "
-                                                 "first step given first?", first->input_count);
+        return error_set(err, ERROR_UNSUPPORTED,
+                         "the first graph has %d inputs and the steady one has not: is the "
+                         "first step given first?",
+                         first->input_count);
     *progress = true;
     return empty_caches(first, err) && pass_fold_pads(m, progress, err) && pass_simplify(m, progress, err) &&
            pass_fold_pads(m, progress, err) && pass_eliminate_dead(m, progress, err);

@@ -52,7 +52,9 @@ static bool visit(struct ir_node *n, bool *progress, struct error *err) {
 
 // ---- one image
 
-static bool is_volume_conv(const struct ir_node *n) { return n->op == IR_CONV && ir_in(n, 0)->type.rank == 5; }
+static bool is_volume_conv(const struct ir_node *n) {
+    return n->op == IR_CONV && ir_in(n, 0)->type.rank == 5;
+}
 
 static bool has_one_frame(const struct ir_graph *g) {
     bool any = false;

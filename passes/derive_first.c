@@ -39,7 +39,8 @@ static bool moves_to_time(const struct ir_rearrange *r, int outer) {
     for (int i = 0; i < FRAME_AXIS; i++) first += r->in_count[i];
     for (int i = 0; i < axis; i++) k += r->out_count[i];
     if (position != r->out_count[axis] - 1 || position > 1) return false;
-    if (r->out_rank == 5 && axis != 1 && axis != FRAME_AXIS) return false; // of a video; [B, T, C, H, W] or [B, C, T, H, W]
+    if (r->out_rank == 5 && axis != 1 && axis != FRAME_AXIS)
+        return false; // of a video; [B, T, C, H, W] or [B, C, T, H, W]
     return position == 0 || (r->in_count[FRAME_AXIS] == 1 && r->out_order[k] == first);
 }
 
@@ -52,7 +53,8 @@ static void without_atom(const struct ir_rearrange *r, int outer, struct ir_rear
 
 // The rearrangement that ends a temporal upsampler which begins with `conv`; NULL if that is none.
 static struct ir_node *match_upsampler(const struct ir_node *conv, int *outer) {
-    struct ir_node *n = conv->op == IR_CAUSAL_CONV && is_over_time_alone(conv) ? ir_only_user(ir_out(conv)) : NULL;
+    struct ir_node *n =
+        conv->op == IR_CAUSAL_CONV && is_over_time_alone(conv) ? ir_only_user(ir_out(conv)) : NULL;
     const struct ir_rearrange *r = n && n->op == IR_REARRANGE ? ir_attr_rearrange(n) : NULL;
     if (r == NULL || r->in_rank != 5 || r->in_count[0] != 0 || r->in_count[1] < 1) return NULL;
     const struct ir_type *w = &ir_in(conv, 1)->type;
@@ -70,7 +72,8 @@ static int bypass_upsamplers(struct ir_graph *first) {
         if (r == NULL) continue;
         without_atom(ir_attr_rearrange(r), outer, &bypass);
         ir_attr_set_rearrange(r, &bypass);
-        ir_node_set_input(r, 0, ir_in(n, 0)); // its type is still that of more frames: retarget_graph sees both
+        ir_node_set_input(r, 0,
+                          ir_in(n, 0)); // its type is still that of more frames: retarget_graph sees both
         if (next == r) next = r->next;
         ir_node_remove(n);
         count++;
@@ -83,10 +86,12 @@ static int bypass_upsamplers(struct ir_graph *first) {
 static void note_frames(struct ir_graph *first) {
     const struct ir_node *results = ir_return_of(first);
     const struct ir_type *t = results->input_count == 1 ? &ir_in(results, 0)->type : NULL;
-    bool several = t && (t->rank == 5 ? !dim_is(t->dims[1], 1) && !dim_is(t->dims[2], 1) : t->rank == 4 && !dim_is(t->dims[0], 1));
+    bool several = t && (t->rank == 5 ? !dim_is(t->dims[1], 1) && !dim_is(t->dims[2], 1)
+                                      : t->rank == 4 && !dim_is(t->dims[0], 1));
     if (several)
-        ir_note(first->module, "warning: the first step gives several frames, where the reference decoder's gives one: "
-                               "something makes frames of one frame and is not a temporal upsampler as they are known");
+        ir_note(first->module,
+                "warning: the first step gives several frames, where the reference decoder's gives one: "
+                "something makes frames of one frame and is not a temporal upsampler as they are known");
 }
 
 bool pass_derive_first(struct ir_module *m, bool *progress, struct error *err) {
@@ -98,13 +103,16 @@ bool pass_derive_first(struct ir_module *m, bool *progress, struct error *err) {
     first->next = steady;
     m->graphs = first;
     int count = bypass_upsamplers(first);
-    ir_note(m, count > 0 ? "the file has no first step: it is made by the reference decoder's rule, which leaves out "
-                           "%d temporal upsamplers (--first=as-is takes the step itself)"
-                         : "the file has no first step, and no temporal upsampler (%d): the first step is like the "
-                           "later ones",
+    ir_note(m,
+            count > 0
+                ? "the file has no first step: it is made by the reference decoder's rule, which leaves out "
+                  "%d temporal upsamplers (--first=as-is takes the step itself)"
+                : "the file has no first step, and no temporal upsampler (%d): the first step is like the "
+                  "later ones",
             count);
     *progress = true;
     if (!retarget_graph(first, &latents, RETARGET_LAST_FRAMES, err)) return false;
     note_frames(first);
-    return pass_simplify(m, progress, err) && pass_fold_rearranges(m, progress, err) && pass_eliminate_dead(m, progress, err);
+    return pass_simplify(m, progress, err) && pass_fold_rearranges(m, progress, err) &&
+           pass_eliminate_dead(m, progress, err);
 }

@@ -263,7 +263,8 @@ static bool emit_zeros(struct emitter *e, const struct ir_node *n, int64_t frame
 
 static bool emit_frame_pad(struct emitter *e, const struct ir_node *n) {
     const struct ir_value *x = ir_in(n, 0), *y = n->outputs[0];
-    int64_t start = ir_attr_int(n, IR_KEY_START, 0), frames = x->type.dims[0].first, all = y->type.dims[0].first;
+    int64_t start = ir_attr_int(n, IR_KEY_START, 0), frames = x->type.dims[0].first,
+            all = y->type.dims[0].first;
     for (int64_t i = 0; i < all; i++) {
         bool zero = i < start || i >= start + frames;
         if (zero && !emit_zeros(e, n, i)) return false;
@@ -293,12 +294,13 @@ static struct side buffer_side(const struct ir_value *v) {
                          {s->frame_stride, s->row_stride, s->pixel_stride, s->channel_stride}};
 }
 
-static bool move(struct emitter *e, const struct ir_node *n, const struct ir_rearrange *r, const struct side *from,
-                 const struct side *to, const enum role *role) {
+static bool move(struct emitter *e, const struct ir_node *n, const struct ir_rearrange *r,
+                 const struct side *from, const struct side *to, const enum role *role) {
     struct emit_copies c;
     if (!emit_copies_make(r, from->stride, to->stride, role, &c))
         return refuse(e, n, "it moves elements in a way that takes too many copies");
-    struct plan_view x = emit_copies_view(&c, &from->block, true), y = emit_copies_view(&c, &to->block, false);
+    struct plan_view x = emit_copies_view(&c, &from->block, true),
+                     y = emit_copies_view(&c, &to->block, false);
     for (uint64_t i = 0; i < c.count; i++) {
         emit_copies_at(&c, i, &x.offset, &y.offset);
         x.offset += from->block.offset, y.offset += to->block.offset;
@@ -308,7 +310,8 @@ static bool move(struct emitter *e, const struct ir_node *n, const struct ir_rea
 }
 
 // The latent frame: [channels][height][width], whatever axes the model gives it.
-static bool emit_input(struct emitter *e, const struct ir_node *n, const struct side *to, const enum role *role) {
+static bool emit_input(struct emitter *e, const struct ir_node *n, const struct side *to,
+                       const enum role *role) {
     enum role in[IR_MAX_RANK];
     uint32_t extent[4];
     struct side from = {.block = {.space = PLAN_INPUT}};
@@ -336,7 +339,8 @@ static bool emit_output(struct emitter *e, const struct ir_node *n, const struct
     struct plan_program *info = plan_writer_program(e->w);
     bool same = info->frame_channels == extent[ROLE_CHANNELS] && info->frame_height == extent[ROLE_ROWS] &&
                 info->frame_width == extent[ROLE_COLUMNS];
-    if (info->frame_channels != 0 && !same) return refuse(e, n, "later steps give frames of another size than the first");
+    if (info->frame_channels != 0 && !same)
+        return refuse(e, n, "later steps give frames of another size than the first");
     info->frame_channels = extent[ROLE_CHANNELS];
     info->frame_height = extent[ROLE_ROWS];
     info->frame_width = extent[ROLE_COLUMNS];
@@ -474,7 +478,8 @@ static bool latent_frame(struct emitter *e, const char *name, uint32_t extent[4]
         return refuse(e, r, "nothing says which axes of the latents are channels, rows and columns");
     roles_extents(&latents->type, role, extent);
     return extent[ROLE_FRAMES] == 1 ||
-           error_set(e->err, ERROR_UNSUPPORTED, "a step takes %u latent frames, expected one", extent[ROLE_FRAMES]);
+           error_set(e->err, ERROR_UNSUPPORTED, "a step takes %u latent frames, expected one",
+                     extent[ROLE_FRAMES]);
 }
 
 static bool emit_latents(struct emitter *e, bool has_steady) {

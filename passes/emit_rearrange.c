@@ -18,7 +18,8 @@ struct loops {
     int count;
 };
 
-static void list_loops(const struct ir_rearrange *r, const uint64_t *from, const uint64_t *to, struct loops *l) {
+static void list_loops(const struct ir_rearrange *r, const uint64_t *from, const uint64_t *to,
+                       struct loops *l) {
     uint64_t stride[IR_MAX_ATOMS] = {0}; // in front; of the atoms behind r->in_atoms, which repeat, 0
     for (int axis = r->in_rank - 1, atom = r->in_atoms; axis >= 0; axis--) {
         uint64_t s = from[axis];
@@ -92,7 +93,8 @@ static bool is_larger(const struct emit_atom *a, const struct emit_atom *b) {
     return a->size != b->size ? a->size > b->size : a->from != 0 && b->from == 0;
 }
 
-static struct emit_atom take(struct loops *l, bool better(const struct emit_atom *, const struct emit_atom *)) {
+static struct emit_atom take(struct loops *l,
+                             bool better(const struct emit_atom *, const struct emit_atom *)) {
     int best = 0;
     for (int i = 1; i < l->count; i++) {
         if (better(&l->atom[i], &l->atom[best])) best = i;
@@ -137,8 +139,8 @@ static bool choose_axes(struct loops *l, struct emit_copies *c) {
     return c->count <= EMIT_MAX_COPIES;
 }
 
-bool emit_copies_make(const struct ir_rearrange *r, const uint64_t *from, const uint64_t *to, const enum role *role,
-                      struct emit_copies *c) {
+bool emit_copies_make(const struct ir_rearrange *r, const uint64_t *from, const uint64_t *to,
+                      const enum role *role, struct emit_copies *c) {
     struct loops l;
     *c = (struct emit_copies){.count = 1};
     list_loops(r, from, to, &l);

@@ -24,8 +24,8 @@ struct emit_copies {
 
 // The copies of a rearrangement whose operand's axes have the strides `from`, and its result's the strides `to`.
 // `role` is that of each axis of the result. False when they would be more than EMIT_MAX_COPIES.
-bool emit_copies_make(const struct ir_rearrange *r, const uint64_t *from, const uint64_t *to, const enum role *role,
-                      struct emit_copies *c);
+bool emit_copies_make(const struct ir_rearrange *r, const uint64_t *from, const uint64_t *to,
+                      const enum role *role, struct emit_copies *c);
 // The view of copy 0 on one side, in `block`: its space, index and offset.
 struct plan_view emit_copies_view(const struct emit_copies *c, const struct plan_view *block, bool from);
 void emit_copies_at(const struct emit_copies *c, uint64_t i, uint64_t *from, uint64_t *to);

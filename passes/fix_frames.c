@@ -26,12 +26,13 @@ struct search {
     struct ir_graph *g;
     bool *seen; // positions that a slice takes
     int64_t most;
-    bool others; // a slice takes something else: then the others are not all the frames there are
+    bool others;       // a slice takes something else: then the others are not all the frames there are
     bool reaches_conv; // as its first spatial axis: so the axis that is followed is time
 };
 
 static bool constant_int(const struct ir_value *v, int64_t *out) {
-    if (!ir_is_int_constant(v) || v->constant->count != 1 || !dim_is_const(v->constant->ints[0])) return false;
+    if (!ir_is_int_constant(v) || v->constant->count != 1 || !dim_is_const(v->constant->ints[0]))
+        return false;
     *out = v->constant->ints[0].first;
     return true;
 }
@@ -47,7 +48,8 @@ static void take_slice(struct search *s, const struct ir_node *n, int axis) {
     int64_t start, end, along;
     bool one_axis = constant_int(ir_in(n, 3), &along);
     if (one_axis && along != axis && along + RANK != axis) return;
-    if (one_axis && constant_int(ir_in(n, 1), &start) && constant_int(ir_in(n, 2), &end) && start >= 0 && end > 0 && end - 1 == start)
+    if (one_axis && constant_int(ir_in(n, 1), &start) && constant_int(ir_in(n, 2), &end) && start >= 0 &&
+        end > 0 && end - 1 == start)
         take(s, start);
     else s->others = true;
 }
@@ -89,7 +91,8 @@ static int follow(struct search *s, const struct ir_node *n, int axis) {
     case IR_ONNX_CAST:
     case IR_ONNX_CLIP:
     case IR_ONNX_IDENTITY:
-    case IR_ONNX_PAD: return axis; // of nothing in front of a pointwise convolution; any other ends the search
+    case IR_ONNX_PAD:
+        return axis; // of nothing in front of a pointwise convolution; any other ends the search
     case IR_ONNX_CONV:
         if (axis == 2 && ir_in(n, 1)->type.rank == 5) s->reaches_conv = true;
         return axis == 2 && is_pointwise_conv(n) ? axis : -1;
@@ -137,7 +140,8 @@ static void fix_open(struct ir_graph *g, struct arena *scratch, bool *progress) 
     if (frames < 2 || others) return;
     t->dims[t->time_axis] = dim_const(frames);
     t->time_axis = -1;
-    ir_note(g->module, "the number of latent frames is declared open, but %lld of them are baked in", (long long)frames);
+    ir_note(g->module, "the number of latent frames is declared open, but %lld of them are baked in",
+            (long long)frames);
     *progress = true;
 }
 

@@ -28,7 +28,8 @@ static void add_frames(struct frame_list *f, const struct ir_value *v, int64_t f
 
 static void append(struct frame_list *f, const struct ir_value *v, int64_t from, int64_t to, int depth);
 
-static void append_concat(struct frame_list *f, const struct ir_node *n, int64_t from, int64_t to, int depth) {
+static void append_concat(struct frame_list *f, const struct ir_node *n, int64_t from, int64_t to,
+                          int depth) {
     int64_t at = 0;
     for (int i = 0; i < n->input_count; i++) {
         int64_t length = ir_in(n, i)->type.dims[FRAME_AXIS].first;

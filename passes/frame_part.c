@@ -36,7 +36,8 @@ static int operand_axis(const struct ir_node *n, int i, int axis) {
 
 static bool conv_keeps(const struct ir_node *n, int axis) {
     int count;
-    const int64_t *pads = ir_attr_ints(n, IR_KEY_PADS, &count), *strides = ir_attr_ints(n, IR_KEY_STRIDES, &count);
+    const int64_t *pads = ir_attr_ints(n, IR_KEY_PADS, &count),
+                  *strides = ir_attr_ints(n, IR_KEY_STRIDES, &count);
     int spatial = ir_in(n, 0)->type.rank - 2, s = axis - 2;
     if (axis == 0) return true;
     return s >= 0 && dim_is(ir_in(n, 1)->type.dims[axis], 1) && pads[s] == 0 && pads[s + spatial] == 0 &&
@@ -73,7 +74,9 @@ static bool keeps_axis(const struct ir_node *n, int axis) {
 }
 
 // Weights are operands too, but not cut.
-static bool is_weight(const struct ir_node *n, int i) { return i > 0 && (n->op == IR_CONV || n->op == IR_RMS_NORM); }
+static bool is_weight(const struct ir_node *n, int i) {
+    return i > 0 && (n->op == IR_CONV || n->op == IR_RMS_NORM);
+}
 
 static bool is_cut(const struct ir_node *n, int i, int axis) {
     return ir_in(n, i) != NULL && !is_weight(n, i) && !ir_in(n, i)->constant && operand_axis(n, i, axis) >= 0;
@@ -103,9 +106,11 @@ struct ir_value *frame_source(struct ir_value *v, int *axis) {
 
 // ---- cutting
 
-static struct ir_value *cut(struct ir_node *at, struct ir_value *v, int axis, int64_t start, int64_t end, int depth);
+static struct ir_value *cut(struct ir_node *at, struct ir_value *v, int axis, int64_t start, int64_t end,
+                            int depth);
 
-static struct ir_value *write_slice(struct ir_node *at, struct ir_value *v, int axis, int64_t start, int64_t end) {
+static struct ir_value *write_slice(struct ir_node *at, struct ir_value *v, int axis, int64_t start,
+                                    int64_t end) {
     struct ir_node *s = ir_insert(at, IR_SLICE, 1, &v);
     ir_attr_set_int(s, IR_KEY_AXIS, axis);
     ir_attr_set_int(s, IR_KEY_START, start);
@@ -124,8 +129,8 @@ static struct ir_value *again(struct ir_node *at, const struct ir_node *n, struc
     return ir_infer_node(c, NULL) ? ir_out(c) : NULL;
 }
 
-static struct ir_value *cut_rearrange(struct ir_node *at, struct ir_value *v, int axis, int64_t start, int64_t end,
-                                      int depth) {
+static struct ir_value *cut_rearrange(struct ir_node *at, struct ir_value *v, int axis, int64_t start,
+                                      int64_t end, int depth) {
     const struct ir_rearrange *r = ir_attr_rearrange(v->def);
     struct unit u;
     struct ir_rearrange part;
@@ -143,8 +148,8 @@ static struct ir_value *cut_rearrange(struct ir_node *at, struct ir_value *v, in
 }
 
 // Only the operands that the part touches.
-static struct ir_value *cut_concat(struct ir_node *at, const struct ir_node *n, int axis, int64_t start, int64_t end,
-                                   int depth) {
+static struct ir_value *cut_concat(struct ir_node *at, const struct ir_node *n, int axis, int64_t start,
+                                   int64_t end, int depth) {
     struct arena *arena = &n->block->graph->module->arena;
     struct ir_value **inputs = arena_array(arena, (size_t)n->input_count, sizeof *inputs);
     int64_t begin = 0;
@@ -162,8 +167,8 @@ static struct ir_value *cut_concat(struct ir_node *at, const struct ir_node *n, 
     return ir_infer_node(c, NULL) ? ir_out(c) : NULL;
 }
 
-static struct ir_value *cut_operands(struct ir_node *at, const struct ir_node *n, int axis, int64_t start, int64_t end,
-                                     int depth) {
+static struct ir_value *cut_operands(struct ir_node *at, const struct ir_node *n, int axis, int64_t start,
+                                     int64_t end, int depth) {
     struct arena *arena = &n->block->graph->module->arena;
     struct ir_value **inputs = arena_array(arena, (size_t)n->input_count, sizeof *inputs);
     for (int i = 0; i < n->input_count; i++) {
@@ -176,12 +181,14 @@ static struct ir_value *cut_operands(struct ir_node *at, const struct ir_node *n
 // A constant that varies along the axis would have to be cut too: it is not.
 static bool has_varying_constant(const struct ir_node *n, int axis) {
     for (int i = 0; i < n->input_count; i++) {
-        if (!is_weight(n, i) && ir_in(n, i) && ir_in(n, i)->constant && operand_axis(n, i, axis) >= 0) return true;
+        if (!is_weight(n, i) && ir_in(n, i) && ir_in(n, i)->constant && operand_axis(n, i, axis) >= 0)
+            return true;
     }
     return false;
 }
 
-static struct ir_value *cut(struct ir_node *at, struct ir_value *v, int axis, int64_t start, int64_t end, int depth) {
+static struct ir_value *cut(struct ir_node *at, struct ir_value *v, int axis, int64_t start, int64_t end,
+                            int depth) {
     struct ir_node *n = depth < MAX_DEPTH ? v->def : NULL;
     if (start == 0 && dim_is(v->type.dims[axis], end)) return v;
     if (n == NULL) return write_slice(at, v, axis, start, end);

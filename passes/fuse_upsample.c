@@ -20,8 +20,10 @@
 
 // Rows and columns that end in repeated atoms of one size, the factor (else 0); `rest` is r without them.
 static int64_t upsample_factor(const struct ir_rearrange *r, struct ir_rearrange *rest) {
-    if (r->in_rank != 4 || r->out_rank != 4 || r->time_atom >= 0 || !r->out_count[1] || !r->out_count[2]) return 0;
-    int k = r->out_count[0] + r->out_count[1] - 1, row = r->out_order[k], column = r->out_order[k + r->out_count[2]];
+    if (r->in_rank != 4 || r->out_rank != 4 || r->time_atom >= 0 || !r->out_count[1] || !r->out_count[2])
+        return 0;
+    int k = r->out_count[0] + r->out_count[1] - 1, row = r->out_order[k],
+        column = r->out_order[k + r->out_count[2]];
     if (row < r->in_atoms || column < r->in_atoms || !dim_equal(r->size[row], r->size[column])) return 0;
     struct ir_rearrange without = *r;
     without.size[row] = without.size[column] = dim_const(1);

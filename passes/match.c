@@ -86,10 +86,11 @@ struct ir_value *match_zeros(struct ir_node *at, const struct ir_type *t) {
     struct ir_type shape = ir_type_make(IR_F32, t->rank, ones);
     rearrange_identity(&shape, &grow);
     for (int i = 0; i < t->rank; i++) {
-        if (!rearrange_repeat(&shape, i, t->dims[i].first, false, &one) || !rearrange_compose(&grow, &one, &both) ||
-            !rearrange_out_type(&both, IR_F32, &shape))
+        if (!rearrange_repeat(&shape, i, t->dims[i].first, false, &one) ||
+            !rearrange_compose(&grow, &one, &both) || !rearrange_out_type(&both, IR_F32, &shape))
             return NULL;
         grow = both;
     }
-    return match_rearrange(at, ir_constant_floats(at->block->graph->module, "zero", t->rank, ones, &zero), &grow);
+    return match_rearrange(at, ir_constant_floats(at->block->graph->module, "zero", t->rank, ones, &zero),
+                           &grow);
 }

@@ -42,7 +42,8 @@ static int find_result(const struct ir_graph *g, const struct frame_list *wanted
     for (int i = 0; i < results->input_count; i++) {
         if (taken[i]) continue;
         frame_list_of(ir_in(results, i), &f);
-        if (short_ones && f.count >= 0 && f.count < wanted->count) frame_list_pad(&f, wanted->count - f.count);
+        if (short_ones && f.count >= 0 && f.count < wanted->count)
+            frame_list_pad(&f, wanted->count - f.count);
         if (frame_list_equal(&f, wanted)) return i;
     }
     return -1;
@@ -50,15 +51,15 @@ static int find_result(const struct ir_graph *g, const struct frame_list *wanted
 
 static bool is_graph_input(const struct ir_value *v) { return v && v->def == NULL && v->constant == NULL; }
 
-struct conv {                     // one streaming convolution of the steady graph
-    struct ir_node *node, *first; // and its partner in the first graph, NULL if it has none
+struct conv {                                // one streaming convolution of the steady graph
+    struct ir_node *node, *first;            // and its partner in the first graph, NULL if it has none
     struct ir_value *cache_in, *x, *first_x; // what it reads: the cache, and the new frames
     int result, dropped; // its next cache, and how many frames of it are zeros in place of older ones
     struct ir_cache *cache;
 };
 
 struct pairing {
-    struct ir_graph *first, *steady;      // first: NULL for a step alone
+    struct ir_graph *first, *steady;                // first: NULL for a step alone
     bool *first_taken, *steady_taken, *input_taken; // results and inputs that are caches
     struct conv *convs;
     int count;
@@ -176,15 +177,15 @@ static bool match_first(struct pairing *p, struct ir_node *n) {
                          n->name, (long long)kept);
     }
     if (!same_size(c->first_x, c->x))
-        return error_set(p->err, ERROR_UNSUPPORTED, "first graph: what node '%s' reads is of another size in later steps",
-                         n->name);
+        return error_set(p->err, ERROR_UNSUPPORTED,
+                         "first graph: what node '%s' reads is of another size in later steps", n->name);
     frame_list_keep_last(&read, kept);
     zeros = read;
     zeros.count = c->dropped; // the taps that later steps leave out
     if (!frame_list_is_zero(&zeros)) {
         return error_set(p->err, ERROR_UNSUPPORTED,
-                         "first graph: the cache of node '%s' has %d frames, of which later steps keep %d", n->name,
-                         (int)kept, (int)kept - c->dropped);
+                         "first graph: the cache of node '%s' has %d frames, of which later steps keep %d",
+                         n->name, (int)kept, (int)kept - c->dropped);
     }
     int result = find_result(p->first, &read, p->first_taken, true);
     if (result < 0 || (p->one_file && result != c->result)) {
@@ -229,7 +230,8 @@ static void keep_result(struct ir_graph *g, int which) {
 static void keep_last_frame(struct pairing *p, int first_frames, int steady_frames) {
     const struct ir_type *t = &ir_in(ir_return_of(p->first), first_frames)->type;
     bool same = ir_type_equal(t, &ir_in(ir_return_of(p->steady), steady_frames)->type);
-    bool several = t->rank == 5 ? !dim_is(t->dims[1], 1) && !dim_is(t->dims[2], 1) : t->rank == 4 && !dim_is(t->dims[0], 1);
+    bool several = t->rank == 5 ? !dim_is(t->dims[1], 1) && !dim_is(t->dims[2], 1)
+                                : t->rank == 4 && !dim_is(t->dims[0], 1);
     if (p->one_file && same && several) p->steady->module->first_kept = 1;
 }
 
@@ -242,19 +244,22 @@ static void note_first_frames(struct pairing *p) {
         if (odd++ == 0) example = c;
     }
     if (odd == 0) return;
-    ir_note(p->steady->module,
-            "warning: the first step feeds %d of %d caches with frames that the reference decoder does not have "
-            "(node '%s' is given %lld, expected 1): the video differs from the reference decoder's, most in its first "
-            "frames",
-            odd, p->count, example->first->name, (long long)example->first_x->type.dims[TIME].first);
+    ir_note(
+        p->steady->module,
+        "warning: the first step feeds %d of %d caches with frames that the reference decoder does not have "
+        "(node '%s' is given %lld, expected 1): the video differs from the reference decoder's, most in its "
+        "first "
+        "frames",
+        odd, p->count, example->first->name, (long long)example->first_x->type.dims[TIME].first);
 }
 
 static void note_dropped(const struct conv *c, const struct ir_node *conv) {
     ir_note(conv->block->graph->module,
-            "warning: cache '%s' keeps %lld of the %lld frames that the reference decoder keeps, and zeros for the "
+            "warning: cache '%s' keeps %lld of the %lld frames that the reference decoder keeps, and zeros "
+            "for the "
             "others: node '%s' forgets what came before, in every step",
-            c->cache_in->name, (long long)(conv_kernel_frames(conv) - 1 - c->dropped), (long long)(conv_kernel_frames(conv) - 1),
-            conv->name);
+            c->cache_in->name, (long long)(conv_kernel_frames(conv) - 1 - c->dropped),
+            (long long)(conv_kernel_frames(conv) - 1), conv->name);
 }
 
 // What the convolution reads is asked for again: another one that has been rewritten may compute it.

@@ -49,7 +49,8 @@ static bool belongs(struct head *h, const struct ir_node *n, const struct ir_val
     if (operand == NULL || (n->op == IR_ROUND && h->scales)) return false;
     if (n->op == IR_ROUND) h->rounds = true;
     else if (n->op != IR_CLAMP && n->op != IR_REARRANGE) h->scales = true;
-    return n->op == IR_REARRANGE || ir_type_equal(&operand->type, &ir_out(n)->type); // or the constant broadcasts
+    return n->op == IR_REARRANGE ||
+           ir_type_equal(&operand->type, &ir_out(n)->type); // or the constant broadcasts
 }
 
 static void walk_up(struct ir_value *result, struct head *h) {
@@ -66,7 +67,8 @@ static void walk_up(struct ir_value *result, struct head *h) {
 static double back(const struct head *h, double bound) { return (bound - h->b) / h->a; }
 
 static void clamp(struct head *h, const struct ir_node *n) {
-    double low = back(h, ir_attr_float(n, IR_KEY_MIN, -INFINITY)), high = back(h, ir_attr_float(n, IR_KEY_MAX, INFINITY));
+    double low = back(h, ir_attr_float(n, IR_KEY_MIN, -INFINITY)),
+           high = back(h, ir_attr_float(n, IR_KEY_MAX, INFINITY));
     if (h->a < 0) {
         double t = low;
         low = high;
@@ -136,8 +138,10 @@ static void note_range(struct ir_module *m, const struct head *h) {
     for (int i = 0; i < h->count; i++) {
         const struct ir_node *n = h->chain[i];
         if (n->op == IR_REARRANGE) continue;
-        if (n->op == IR_CLAMP && ir_attr_float(n, IR_KEY_MIN, -1) == 0 && ir_attr_float(n, IR_KEY_MAX, 0) == 1)
-            ir_note(m, "warning: the frames of this model are in [0, 1]: .npy files hold them so, but videos are made "
+        if (n->op == IR_CLAMP && ir_attr_float(n, IR_KEY_MIN, -1) == 0 &&
+            ir_attr_float(n, IR_KEY_MAX, 0) == 1)
+            ir_note(m, "warning: the frames of this model are in [0, 1]: .npy files hold them so, but videos "
+                       "are made "
                        "for [-1, 1] and come out too bright");
         return;
     }

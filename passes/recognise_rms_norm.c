@@ -84,7 +84,8 @@ static bool absorb_mul(struct ir_node *n) {
     int axis = (int)ir_attr_int(norm, IR_KEY_AXIS, 0);
     const struct ir_value *c = ir_in(n, 1 - norm_input);
     if (scalar && c->constant->count == 1) {
-        double scale = ir_attr_float(norm, IR_KEY_SCALE, 1), channels = (double)ir_out(norm)->type.dims[axis].first;
+        double scale = ir_attr_float(norm, IR_KEY_SCALE, 1),
+               channels = (double)ir_out(norm)->type.dims[axis].first;
         factor = match_unrounded(c, sqrt(channels));
         ir_attr_set_float(norm, IR_KEY_SCALE, n->op == IR_DIV ? scale / factor : scale * factor);
     } else if (n->op == IR_MUL && varies_along(c, &ir_out(norm)->type, axis)) {

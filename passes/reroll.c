@@ -60,8 +60,8 @@ struct roll {
 };
 
 static bool refuse(struct roll *r, const struct ir_node *n, int step, const char *why) {
-    return error_set(r->err, ERROR_UNSUPPORTED, "node '%s' (%s) in step %d of the unrolled graph: %s", n->name,
-                     ir_info(n)->name, step, why);
+    return error_set(r->err, ERROR_UNSUPPORTED, "node '%s' (%s) in step %d of the unrolled graph: %s",
+                     n->name, ir_info(n)->name, step, why);
 }
 
 // ---- 1. cut
@@ -71,7 +71,8 @@ static void cut_window(struct roll *r, struct ir_node *conv) {
     struct ir_value *z = r->g->inputs[0], *x = ir_in(conv, 0);
     int axis = FRAME_AXIS;
     int64_t frames = z->type.dims[r->axis].first;
-    if (frame_source(x, &axis) != z || axis != r->axis || !dim_is(x->type.dims[FRAME_AXIS], frames) || x == z) return;
+    if (frame_source(x, &axis) != z || axis != r->axis || !dim_is(x->type.dims[FRAME_AXIS], frames) || x == z)
+        return;
     struct ir_value **parts = arena_array(&r->g->module->arena, (size_t)frames, sizeof *parts);
     for (int64_t i = 0; i < frames; i++) parts[i] = frame_part(conv, x, FRAME_AXIS, i, i + 1);
     struct ir_node *join = ir_insert(conv, IR_CONCAT, (int)frames, parts);
@@ -157,11 +158,13 @@ struct join { // operands of a concat, and of those that are its first operand: 
 static void collect_parts(struct roll *r, struct ir_node *concat, struct join *j) {
     struct ir_node *n;
     int all = 0;
-    for (n = concat; n != NULL && ir_attr_int(n, IR_KEY_AXIS, -1) == j->axis; n = match_op(ir_in(n, 0), IR_CONCAT))
+    for (n = concat; n != NULL && ir_attr_int(n, IR_KEY_AXIS, -1) == j->axis;
+         n = match_op(ir_in(n, 0), IR_CONCAT))
         all += n->input_count;
     j->part = arena_array(&r->scratch, (size_t)all + 1, sizeof *j->part);
     int at = j->count = all;
-    for (n = concat; n != NULL && ir_attr_int(n, IR_KEY_AXIS, -1) == j->axis; n = match_op(ir_in(n, 0), IR_CONCAT)) {
+    for (n = concat; n != NULL && ir_attr_int(n, IR_KEY_AXIS, -1) == j->axis;
+         n = match_op(ir_in(n, 0), IR_CONCAT)) {
         at += at < j->count; // what the one before has as its first operand is replaced by these
         for (int i = n->input_count - 1; i >= 0; i--) j->part[--at] = ir_in(n, i);
     }
@@ -242,7 +245,8 @@ static bool same_attrs(const struct ir_node *a, const struct ir_node *b) {
     const struct ir_attr *x = a->attrs, *y = b->attrs;
     for (; x != NULL && y != NULL; x = x->next, y = y->next) {
         bool pads = x->key == IR_KEY_PADS && y->key == IR_KEY_PADS && is_time_conv(a) && x->count == y->count;
-        for (int i = 0; pads && i < x->count; i++) pads = i == 0 || x->ints[i] == y->ints[i]; // but the zeros in front
+        for (int i = 0; pads && i < x->count; i++)
+            pads = i == 0 || x->ints[i] == y->ints[i]; // but the zeros in front
         if (!pads && !match_attr_equal(x, y)) return false;
     }
     return x == NULL && y == NULL;
@@ -275,7 +279,8 @@ static bool match_pair(struct roll *r, struct work *w, struct ir_value *a, struc
     struct ir_node *x = a->def, *y = b->def;
     struct ir_value **partner = &r->partner[a->mark];
     if (x == NULL && y == NULL) return true; // latents, of the right steps by their labels
-    if (*partner != NULL) return *partner == b || refuse(r, x, step, "it stands for two values of the step before");
+    if (*partner != NULL)
+        return *partner == b || refuse(r, x, step, "it stands for two values of the step before");
     *partner = b;
     if (x == NULL || y == NULL || x->op != y->op || x->input_count != y->input_count ||
         !ir_type_equal(&a->type, &b->type))
@@ -319,7 +324,8 @@ static bool mark_step(struct roll *r, int step) {
 }
 
 static void add_stream(struct roll *r, struct ir_node *last) {
-    r->streams = arena_grow(&r->scratch, r->streams, (size_t)r->stream_count, &r->capacity, sizeof *r->streams);
+    r->streams =
+        arena_grow(&r->scratch, r->streams, (size_t)r->stream_count, &r->capacity, sizeof *r->streams);
     struct stream *s = &r->streams[r->stream_count++];
     *s = (struct stream){.conv = arena_array(&r->scratch, (size_t)r->steps, sizeof(struct ir_node *))};
     s->conv[r->steps - 1] = last;
@@ -383,7 +389,8 @@ static struct stream *stream_of(struct roll *r, const struct ir_node *conv, int 
 static void copy_conv(struct roll *r, struct ir_node *n, int step, struct ir_graph *to) {
     struct ir_value *x = new_frames(r, n, step)->map, *read = ir_in(n, 0), *map = read->map;
     struct stream *s = stream_of(r, n, step);
-    if (s->cache == NULL) s->cache = causal_cache_new(to->module, x->type, conv_kernel_frames(n) - 1, n->name);
+    if (s->cache == NULL)
+        s->cache = causal_cache_new(to->module, x->type, conv_kernel_frames(n) - 1, n->name);
     if (step == 0) s->cache->first = n->name;
     read->map = x;
     struct ir_node *conv = causal_conv_new(ir_node_clone(n, &to->body), x, s->cache);
@@ -426,8 +433,8 @@ static bool prove(struct roll *r, bool *found, struct error *err) {
     if (!*found) return true;
     int64_t steps = r->g->inputs[0]->type.dims[r->axis].first;
     if (steps < 2 || steps > MAX_STEPS)
-        return error_set(err, ERROR_UNSUPPORTED, "the unrolled graph has %lld steps, expected 2 to %d", (long long)steps,
-                         MAX_STEPS);
+        return error_set(err, ERROR_UNSUPPORTED, "the unrolled graph has %lld steps, expected 2 to %d",
+                         (long long)steps, MAX_STEPS);
     r->steps = (int)steps;
     for (struct ir_node *n = r->g->body.head; n != NULL; n = n->next) {
         if (is_time_conv(n)) cut_window(r, n);
@@ -460,8 +467,9 @@ bool pass_reroll(struct ir_module *m, bool *progress, struct error *err) {
         copy_steps(&r);
         m->form = "unrolled";
         m->steps = r.steps;
-        ir_note(m, r.steps > 2 ? "unrolled: %d steps, all but the first the same; %d caches proven in every step"
-                               : "unrolled: %d steps; %d caches proven in the second",
+        ir_note(m,
+                r.steps > 2 ? "unrolled: %d steps, all but the first the same; %d caches proven in every step"
+                            : "unrolled: %d steps; %d caches proven in the second",
                 r.steps, r.stream_count);
         *progress = true;
     }

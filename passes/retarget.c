@@ -29,7 +29,8 @@ struct retarget {
 
 static bool refuse(struct retarget *r, const struct ir_node *n, const char *why) {
     return error_set(r->err, ERROR_UNSUPPORTED, "node '%s' (%s) is in the way of another size: %s",
-                     n->name[0] || n->output_count == 0 ? n->name : n->outputs[0]->name, ir_info(n)->name, why);
+                     n->name[0] || n->output_count == 0 ? n->name : n->outputs[0]->name, ir_info(n)->name,
+                     why);
 }
 
 // An old length: of a time axis, that for a video of three latent frames, where no two lengths in use are alike.
@@ -65,7 +66,9 @@ static void copy_axis(struct shape *to, int axis, const struct shape *from, int 
     for (int i = 0; i < from->count[source]; i++) to->at[axis][i] = from->at[source][i];
 }
 
-static struct shape *shape_of(const struct retarget *r, const struct ir_value *v) { return r->shapes[v->mark]; }
+static struct shape *shape_of(const struct retarget *r, const struct ir_value *v) {
+    return r->shapes[v->mark];
+}
 
 // ---- rearrangements
 
@@ -119,7 +122,8 @@ static bool retarget_rearrange(struct retarget *r, struct ir_node *n, struct sha
     int first = 0, time = ir_in(n, 0)->type.time_axis;
     for (int axis = 0; axis < p->in_rank; axis++) {
         int atoms = p->in_count[axis];
-        if (atoms == 0 && axis_changes(in, axis)) return refuse(r, n, "an axis of length 1 gets another length");
+        if (atoms == 0 && axis_changes(in, axis))
+            return refuse(r, n, "an axis of length 1 gets another length");
         if (!match_atoms(p, first, atoms, in, axis, &by_atom[first + atoms - 1]) && atoms > 0)
             return refuse(r, n, "it cuts an axis whose length changes");
         if (axis == time) to.time_atom = first;
@@ -185,7 +189,8 @@ static bool retarget_elementwise(struct retarget *r, struct ir_node *n, struct s
         for (int a = 0; v->constant && a < v->type.rank; a++) {
             int axis = a + rank - v->type.rank;
             if (dim_is(v->type.dims[a], 1)) continue;
-            if (axis_changes(out, axis)) return refuse(r, n, "a constant varies along an axis whose length changes");
+            if (axis_changes(out, axis))
+                return refuse(r, n, "a constant varies along an axis whose length changes");
             if (out->count[axis] == 0) set_axis(out, axis, v->type.dims[a].first, v->type.dims[a]);
         }
     }
@@ -210,7 +215,8 @@ static bool retarget_concat(struct retarget *r, struct ir_node *n, struct shape 
 }
 
 // Lengths that are computed: all axes as they are inferred, but those that pass through keep their factors.
-static void infer_axes(const struct shape *in, const struct ir_type *old, const struct ir_type *now, struct shape *out) {
+static void infer_axes(const struct shape *in, const struct ir_type *old, const struct ir_type *now,
+                       struct shape *out) {
     set_shape(out, old, now);
     for (int i = 0; i < out->rank && in->rank == out->rank; i++) {
         struct ir_dim length = dim_const(1);
@@ -281,7 +287,8 @@ static void take_new_lengths(struct shape *s, const struct ir_type *old, const s
 static bool retarget_node(struct retarget *r, struct ir_node *n, struct shape *out) {
     struct ir_type old = ir_out(n)->type;
     bool ok = true, elementwise = ir_info(n)->flags & IR_ELEMENTWISE;
-    if (elementwise && r->rule == RETARGET_LAST_FRAMES && n->input_count == 2 && had_same_frames(r, n)) keep_last_frames(n);
+    if (elementwise && r->rule == RETARGET_LAST_FRAMES && n->input_count == 2 && had_same_frames(r, n))
+        keep_last_frames(n);
     if (n->op == IR_REARRANGE) ok = retarget_rearrange(r, n, out);
     else if (n->op == IR_SLICE) ok = retarget_slice(r, n, out);
     else if (elementwise) ok = retarget_elementwise(r, n, out);
@@ -298,7 +305,8 @@ static bool retarget_node(struct retarget *r, struct ir_node *n, struct shape *o
     return true;
 }
 
-bool retarget_graph(struct ir_graph *g, const struct ir_type *old_inputs, enum retarget_rule rule, struct error *err) {
+bool retarget_graph(struct ir_graph *g, const struct ir_type *old_inputs, enum retarget_rule rule,
+                    struct error *err) {
     struct retarget r = {.g = g, .rule = rule, .err = err};
     int64_t count = 0;
     bool ok = true;

@@ -13,13 +13,14 @@
 #include "ir/ir.h"
 
 enum retarget_rule {
-    RETARGET_EXACT,      // all operands must fit
+    RETARGET_EXACT, // all operands must fit
     RETARGET_LAST_FRAMES // where an elementwise operator meets operands of more and of fewer frames, the last ones count
 };
 
 // Retypes the graph from its inputs on: their types are already the new ones, `old_inputs` are those from before. The
 // types of caches follow their convolutions. The error names the node that stands in the way.
-bool retarget_graph(struct ir_graph *g, const struct ir_type *old_inputs, enum retarget_rule rule, struct error *err);
+bool retarget_graph(struct ir_graph *g, const struct ir_type *old_inputs, enum retarget_rule rule,
+                    struct error *err);
 
 // passes/retarget_latents.c
 // The axis of the frames in latents [B, C, T, H, W] or [B, T, C, H, W]: not the one whose length is the input channels

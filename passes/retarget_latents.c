@@ -54,7 +54,9 @@ static bool retarget(struct ir_graph *g, bool *progress, struct error *err) {
         now->dims[now->rank - 2] = dim_const(m->latent_height);
         now->dims[now->rank - 1] = dim_const(m->latent_width);
         if (g == m->graphs)
-            ir_note(m, "traced for latents of %lldx%lld, compiled for %lldx%lld: every constant is explained by the sizes",
+            ir_note(m,
+                    "traced for latents of %lldx%lld, compiled for %lldx%lld: every constant is explained by "
+                    "the sizes",
                     (long long)old.dims[old.rank - 2].first, (long long)old.dims[old.rank - 1].first,
                     (long long)m->latent_height, (long long)m->latent_width);
     }

@@ -179,7 +179,8 @@ void roles_extents(const struct ir_type *t, const enum role *role, uint32_t exte
 void roles_planar_strides(const struct ir_type *t, const enum role *role, uint64_t *stride) {
     uint32_t extent[4];
     roles_extents(t, role, extent);
-    uint64_t row = extent[ROLE_COLUMNS], plane = row * extent[ROLE_ROWS], frame = plane * extent[ROLE_CHANNELS];
+    uint64_t row = extent[ROLE_COLUMNS], plane = row * extent[ROLE_ROWS],
+             frame = plane * extent[ROLE_CHANNELS];
     const uint64_t of_role[4] = {frame, row, 1, plane};
     for (int i = 0; i < t->rank; i++) stride[i] = role[i] == ROLE_NONE ? 0 : of_role[role[i]];
 }
@@ -200,6 +201,7 @@ bool roles_to_frames(const struct ir_type *t, const enum role *role, struct ir_r
     }
     struct ir_rearrange move, shape;
     struct ir_type moved;
-    return k == t->rank && rearrange_transpose(t, perm, &move) && rearrange_out_type(&move, t->dtype, &moved) &&
-           rearrange_reshape(&moved, 4, dims, &shape) && rearrange_compose(&move, &shape, r);
+    return k == t->rank && rearrange_transpose(t, perm, &move) &&
+           rearrange_out_type(&move, t->dtype, &moved) && rearrange_reshape(&moved, 4, dims, &shape) &&
+           rearrange_compose(&move, &shape, r);
 }

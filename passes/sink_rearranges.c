@@ -61,7 +61,8 @@ static bool comes_from_last(const struct ir_rearrange *r, int axis) {
     int k = 0;
     for (int i = 0; i < axis; i++) k += r->out_count[i];
     for (int j = 0; j < r->out_count[axis]; j++, k++) {
-        if (r->out_order[k] >= r->in_atoms || r->out_order[k] < r->in_atoms - r->in_count[r->in_rank - 1]) return false;
+        if (r->out_order[k] >= r->in_atoms || r->out_order[k] < r->in_atoms - r->in_count[r->in_rank - 1])
+            return false;
     }
     return true;
 }
@@ -78,7 +79,8 @@ static struct ir_value *constant_in_front(struct ir_module *m, struct ir_value *
         return with_type(m, c, ir_type_make(IR_F32, 1, &in->dims[last]));
     size_t count = (size_t)in->dims[last].first;
     float *values = arena_array(&m->arena, count + 1, sizeof *values);
-    for (size_t i = 0; i < count; i++) values[i] = (float)ir_constant_float(c->constant, moved_to(r, axis, i));
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)ir_constant_float(c->constant, moved_to(r, axis, i));
     return ir_constant_floats(m, c->name, 1, &in->dims[last], values);
 }
 
@@ -120,13 +122,15 @@ static bool keeps_axes(const struct ir_rearrange *r) {
 
 // The operand whose rearrangement moves on: rather one of whole axes than one that the other would have to undo.
 static int leading_operand(const struct ir_node *n) {
-    const struct ir_rearrange *a = movable(ir_in(n, 0)), *b = n->input_count > 1 ? movable(ir_in(n, 1)) : NULL;
+    const struct ir_rearrange *a = movable(ir_in(n, 0)),
+                              *b = n->input_count > 1 ? movable(ir_in(n, 1)) : NULL;
     if (a && b && !keeps_axes(a) && keeps_axes(b)) return 1;
     return a ? 0 : b ? 1 : -1;
 }
 
 // Puts the operator on `inputs`, and `r` behind it, in the place of n.
-static bool rebuild(struct ir_node *n, struct ir_value **inputs, const struct ir_rearrange *r, struct error *err) {
+static bool rebuild(struct ir_node *n, struct ir_value **inputs, const struct ir_rearrange *r,
+                    struct error *err) {
     struct ir_node *f = ir_insert(n, n->op, n->input_count, inputs);
     ir_attr_copy_all(f, n);
     if (!ir_infer_node(f, err)) return false;
@@ -138,7 +142,8 @@ static bool rebuild(struct ir_node *n, struct ir_value **inputs, const struct ir
 
 static bool sink(struct ir_node *n, bool *progress, struct error *err) {
     int lead = leading_operand(n);
-    if (lead < 0 || n->input_count > 2 || !ir_type_equal(&ir_in(n, lead)->type, &ir_out(n)->type)) return true;
+    if (lead < 0 || n->input_count > 2 || !ir_type_equal(&ir_in(n, lead)->type, &ir_out(n)->type))
+        return true;
     const struct ir_rearrange *r = movable(ir_in(n, lead));
     struct ir_value *inputs[2] = {NULL, NULL}, *source = ir_in(ir_in(n, lead)->def, 0);
     inputs[lead] = source;
@@ -162,12 +167,13 @@ static bool compute_in_frames(struct ir_node *n, bool *progress, struct error *e
     struct ir_type frames;
     bool any = repeats(ir_in(n, 0)) || (n->input_count == 2 && repeats(ir_in(n, 1)));
     if (!any || n->input_count > 2 || out->time_axis >= 0 || !roles_of_value(ir_out(n), role) ||
-        !roles_to_frames(out, role, &there) || rearrange_is_identity(&there) || !rearrange_inverse(&there, &back) ||
-        !rearrange_out_type(&there, out->dtype, &frames))
+        !roles_to_frames(out, role, &there) || rearrange_is_identity(&there) ||
+        !rearrange_inverse(&there, &back) || !rearrange_out_type(&there, out->dtype, &frames))
         return true;
     for (int i = 0; i < n->input_count; i++) {
         struct ir_value *v = ir_in(n, i);
-        if (ir_is_float_constant(v)) inputs[i] = constant_in_front(n->block->graph->module, v, out, &frames, &back);
+        if (ir_is_float_constant(v))
+            inputs[i] = constant_in_front(n->block->graph->module, v, out, &frames, &back);
         if (v->constant ? inputs[i] == NULL : !ir_type_equal(&v->type, out)) return true;
     }
     for (int i = 0; i < n->input_count; i++) {
@@ -231,7 +237,8 @@ static bool latents_in_frames(struct ir_graph *g) {
         struct ir_node *n = u->user;
         next = u->next;
         bool moved = n->op == IR_REARRANGE, elementwise = ir_info(n)->flags & IR_ELEMENTWISE;
-        if (n == f->def || (moved && (ir_type_equal(&ir_out(n)->type, &f->type) || !feeds_elementwise(ir_out(n)))))
+        if (n == f->def ||
+            (moved && (ir_type_equal(&ir_out(n)->type, &f->type) || !feeds_elementwise(ir_out(n)))))
             continue;
         if (moved && rearrange_compose(&back, ir_attr_rearrange(n), &all)) {
             ir_node_replace(n, match_rearrange(n, f, &all));

@@ -31,7 +31,8 @@ static int first_of_axis(const struct ir_rearrange *r, int axis) { // in out_ord
 // Product of the sizes behind the outermost atom of an output axis.
 static int64_t inner_size(const struct ir_rearrange *r, int axis) {
     int64_t q = 1;
-    for (int j = 1, k = first_of_axis(r, axis); j < r->out_count[axis]; j++) q *= r->size[r->out_order[k + j]].first;
+    for (int j = 1, k = first_of_axis(r, axis); j < r->out_count[axis]; j++)
+        q *= r->size[r->out_order[k + j]].first;
     return q;
 }
 
@@ -46,7 +47,8 @@ static int axis_led_by(const struct ir_rearrange *r, int atom, int64_t *inner) {
     return -1;
 }
 
-static struct ir_value *slice_of(struct ir_node *at, struct ir_value *x, int axis, int64_t start, int64_t end) {
+static struct ir_value *slice_of(struct ir_node *at, struct ir_value *x, int axis, int64_t start,
+                                 int64_t end) {
     if (start == 0 && end == x->type.dims[axis].first) return x;
     struct ir_node *s = ir_insert(at, IR_SLICE, 1, &x);
     ir_attr_set_int(s, IR_KEY_AXIS, axis);
@@ -102,7 +104,8 @@ static void only_axis(const struct ir_rearrange *r, int out_axis, int to, struct
     f.out_rank = r->in_rank;
     for (int axis = 0, atom = 0; axis < r->in_rank; axis++) {
         int before = k, moved = first_of_axis(r, out_axis);
-        for (int j = 0; axis == to && j < r->out_count[out_axis]; j++) f.out_order[k++] = r->out_order[moved + j];
+        for (int j = 0; axis == to && j < r->out_count[out_axis]; j++)
+            f.out_order[k++] = r->out_order[moved + j];
         for (int j = 0; j < r->in_count[axis]; j++, atom++) {
             if (!lies_in(r, atom, out_axis)) f.out_order[k++] = (uint8_t)atom;
         }

@@ -165,8 +165,9 @@ static void note_frames(const struct ir_graph *full) {
     const struct ir_node *results = ir_return_of(full);
     const struct ir_type *t = results->input_count == 1 ? &ir_in(results, 0)->type : NULL;
     if (t == NULL || t->time_axis < 0 || !dim_equal(t->dims[t->time_axis], (struct ir_dim){1, 1})) return;
-    ir_note(full->module, "warning: one video frame for each latent frame: no temporal upsampling happens in this graph, "
-                          "as in a decoder that was traced without its cache");
+    ir_note(full->module,
+            "warning: one video frame for each latent frame: no temporal upsampling happens in this graph, "
+            "as in a decoder that was traced without its cache");
 }
 
 bool pass_specialise(struct ir_module *m, bool *progress, struct error *err) {

@@ -75,9 +75,13 @@ struct plan_program *plan_writer_add_program(struct plan_writer *w) {
     return &g->info;
 }
 
-struct plan_program *plan_writer_program(struct plan_writer *w) { return &w->current->info; }
+struct plan_program *plan_writer_program(struct plan_writer *w) {
+    return &w->current->info;
+}
 
-struct plan_info *plan_writer_info(struct plan_writer *w) { return &w->info; }
+struct plan_info *plan_writer_info(struct plan_writer *w) {
+    return &w->info;
+}
 
 // ---- interning: equal strings and equal views share one entry
 

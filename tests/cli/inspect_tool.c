@@ -64,8 +64,12 @@ __attribute__((format(printf, 1, 2))) static void expect(const char *format, ...
     wrong = 1;
 }
 
-static const char *str(json_t *object, const char *key) { return json_string_value(json_object_get(object, key)); }
-static long long num(json_t *object, const char *key) { return json_integer_value(json_object_get(object, key)); }
+static const char *str(json_t *object, const char *key) {
+    return json_string_value(json_object_get(object, key));
+}
+static long long num(json_t *object, const char *key) {
+    return json_integer_value(json_object_get(object, key));
+}
 
 static void compare_unsupported(json_t *list) {
     size_t i, k;
@@ -87,7 +91,8 @@ static void compare_file(json_t *file) {
     json_t *value;
     expect("model %s producer %s", str(file, "path"), str(file, "producer"));
     expect(" format IR version %lld, opset %lld ", num(file, "ir_version"), num(file, "opset"));
-    json_array_foreach(json_object_get(file, "inputs"), i, value) expect(" %s: %s", str(value, "name"), str(value, "type"));
+    json_array_foreach(json_object_get(file, "inputs"), i, value)
+        expect(" %s: %s", str(value, "name"), str(value, "type"));
     json_array_foreach(json_object_get(file, "outputs"), i, value) expect(" %s: ", str(value, "name"));
     expect(" operators %lld: ", num(file, "nodes"));
     json_array_foreach(json_object_get(file, "operators"), i, value)
@@ -111,7 +116,8 @@ static void compare_axes(json_t *root) {
         if (str(axis, "name") == NULL) expect("%s%s %lld", str(axis, "axis"), of, num(axis, "size"));
         else expect("%s%s '%s'", str(axis, "axis"), of, str(axis, "name")[0] ? str(axis, "name") : "?");
     }
-    if (json_is_object(size)) expect(" inspected latents of %lldx%lld, ", num(size, "height"), num(size, "width"));
+    if (json_is_object(size))
+        expect(" inspected latents of %lldx%lld, ", num(size, "height"), num(size, "width"));
 }
 
 static void compare_cache(json_t *c) {
@@ -120,7 +126,8 @@ static void compare_cache(json_t *c) {
     if (str(c, "input") != NULL)
         snprintf(ports, sizeof ports, ", input '%s' -> output '%s'", str(c, "input"), str(c, "output"));
     if (first == NULL) snprintf(filled, sizeof filled, ", zero after the first step");
-    else if (strcmp(first, convolution) != 0) snprintf(filled, sizeof filled, ", first filled by '%s'", first);
+    else if (strcmp(first, convolution) != 0)
+        snprintf(filled, sizeof filled, ", first filled by '%s'", first);
     expect(" %lld %s in front of '%s'%s%s ", num(c, "slot"), str(c, "shape"), convolution, ports, filled);
 }
 
@@ -128,11 +135,12 @@ static void compare_stream(json_t *stream) {
     size_t i;
     json_t *value, *result = json_object_get(stream, "result"), *caches = json_object_get(stream, "caches");
     json_array_foreach(json_object_get(stream, "stages"), i, value)
-        expect(" %lldx%lld %lld %lld %lld %lld ", num(value, "height"), num(value, "width"), num(value, "first"),
-               num(value, "steady"), num(value, "convolutions"), num(value, "caches"));
+        expect(" %lldx%lld %lld %lld %lld %lld ", num(value, "height"), num(value, "width"),
+               num(value, "first"), num(value, "steady"), num(value, "convolutions"), num(value, "caches"));
     if (json_is_object(result)) {
         expect(" result %s; %lld frame", str(result, "shape"), num(result, "first"));
-        if (num(result, "steady")) expect(", %lld in a later one, %s of T", num(result, "steady"), str(result, "frames"));
+        if (num(result, "steady"))
+            expect(", %lld in a later one, %s of T", num(result, "steady"), str(result, "frames"));
         if (num(result, "first_kept")) expect("(the last %lld kept)", num(result, "first_kept"));
     }
     expect(" caches %zu ", json_array_size(caches));

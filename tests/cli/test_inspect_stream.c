@@ -27,7 +27,8 @@ static void gather(struct fixture *f, const char *text, const char *flag) {
     f->in.form = f->m->form;
     f->in.size_from = "file";
     inspect_stream(&f->in, f->m, false);
-    if (!pass_run_named(&f->m, "assign_layout,sink_rearranges", &up_to, &f->err)) fail_msg("%s", f->err.message);
+    if (!pass_run_named(&f->m, "assign_layout,sink_rearranges", &up_to, &f->err))
+        fail_msg("%s", f->err.message);
     inspect_result(&f->in, f->m);
 }
 
@@ -36,7 +37,8 @@ static void finish(struct fixture *f, const char *const *lines) {
     struct strbuf text = {0}, json = {0};
     inspection_text(&f->in, &text);
     for (; *lines != NULL; lines++) {
-        if (strstr(strbuf_text(&text), *lines) == NULL) fail_msg("'%s' is not in:\n%s", *lines, strbuf_text(&text));
+        if (strstr(strbuf_text(&text), *lines) == NULL)
+            fail_msg("'%s' is not in:\n%s", *lines, strbuf_text(&text));
     }
     assert_true(inspection_json(&f->in, &json));
     json_t *root = json_loads(strbuf_text(&json), 0, NULL);
@@ -76,9 +78,10 @@ static void unrolled(void **state) {
     assert_int_equal(f.in.frames, 3);
     assert_string_equal(f.in.caches[0].first, "conv_in");
     assert_string_equal(f.in.caches[0].conv, "conv_in_2");
-    finish(&f, (const char *const[]){"form        unrolled, 3 steps\n", "proof       steps 1 to 2 are one graph",
-                                     "in front of 'conv_in_2', first filled by 'conv_in'\n",
-                                     "1 frame in the first step, 1 in a later one, T of T latent frames\n", NULL});
+    finish(&f, (const char *const[]){
+                   "form        unrolled, 3 steps\n", "proof       steps 1 to 2 are one graph",
+                   "in front of 'conv_in_2', first filled by 'conv_in'\n",
+                   "1 frame in the first step, 1 in a later one, T of T latent frames\n", NULL});
 }
 
 static void fixed_frames(void **state) {
@@ -105,7 +108,8 @@ static void fixed_frames(void **state) {
     assert_int_equal(f.in.stages[0].convs, 3);
     finish(&f, (const char *const[]){"form        full, at a fixed number of 5 latent frames\n",
                                      "in front of 'time_conv', zero after the first step\n",
-                                     "1 frame in the first step, 2 in a later one, 2T-1 of T latent frames\n", NULL});
+                                     "1 frame in the first step, 2 in a later one, 2T-1 of T latent frames\n",
+                                     NULL});
 }
 
 static void flagged(void **state) {
@@ -139,7 +143,8 @@ static void flagged(void **state) {
     assert_string_equal(f.in.caches[1].input, "d");
     assert_null(f.in.caches[1].first);
     finish(&f, (const char *const[]){"form        flagged, the first step is 'is_first' = 1\n",
-                                     "1 frame in the first step, 2 in a later one, 2T-1 of T latent frames\n", NULL});
+                                     "1 frame in the first step, 2 in a later one, 2T-1 of T latent frames\n",
+                                     NULL});
 }
 
 static void image(void **state) {
@@ -155,7 +160,8 @@ static void image(void **state) {
            NULL);
     assert_int_equal(f.in.cache_count, 0);
     assert_int_equal(f.in.stages[0].steady, 0);
-    finish(&f, (const char *const[]){"form        image, one latent frame\n", "; 1 frame in the first step\n", NULL});
+    finish(&f, (const char *const[]){"form        image, one latent frame\n", "; 1 frame in the first step\n",
+                                     NULL});
 }
 
 int main(void) {

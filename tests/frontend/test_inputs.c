@@ -213,7 +213,8 @@ int main(void) {
         cmocka_unit_test(latents_are_bound),           cmocka_unit_test(latents_are_refused),
         cmocka_unit_test(latents_out_of_range),        cmocka_unit_test(latents_come_first_wherever_they_are),
         cmocka_unit_test(cache_frames_are_an_option),  cmocka_unit_test(padded_latents),
-        cmocka_unit_test(ambiguous_latents_are_noted), cmocka_unit_test(other_inputs_are_refused), cmocka_unit_test(a_flag_is_a_constant),
+        cmocka_unit_test(ambiguous_latents_are_noted), cmocka_unit_test(other_inputs_are_refused),
+        cmocka_unit_test(a_flag_is_a_constant),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -49,9 +49,11 @@ static void test_everything(void **state) {
                      "  arena 1024 lower_bound 768\n"
                      "  buffer b0 480 at 512 nodes 0 3 \"a \\\"b\\\"\"\n"
                      "  buffer b1 64 at 0 nodes 2 2 \"\"\n"
-                     "  %f~3: f32[1,3,5,4] as f32[1,3,5,5] in b0+12(60,20,4,1) = rearrange %x {pattern=\"1 a 1 b c -> 1 b c a\"} \"to frames\"\n"
+                     "  %f~3: f32[1,3,5,4] as f32[1,3,5,5] in b0+12(60,20,4,1) = rearrange %x {pattern=\"1 a "
+                     "1 b c -> 1 b c a\"} \"to frames\"\n"
                      "  %v: f32[3,3,5,4] in b0+0(4,60,12,1) = window %f~3 {cache=@c0}\n"
-                     "  %c: f32[1,3,5,4] in output+3(1,2,3,4) = frame_conv %v, @w {max=inf, min=-0.5, pads=[0,0,0,0], strides=[1,1], taps=3}\n"
+                     "  %c: f32[1,3,5,4] in output+3(1,2,3,4) = frame_conv %v, @w {max=inf, min=-0.5, "
+                     "pads=[0,0,0,0], strides=[1,1], taps=3}\n"
                      "  cache_push %v {cache=@c0}\n"
                      "  %r: f32? = onnx.reshape %c, @i {allowzero=1}\n"
                      "  %p: f32?, %q: f32[2] = onnx.split %r, _ {axis=-1} \"split\"\n"
@@ -72,25 +74,26 @@ static void test_everything(void **state) {
                      "graph @other() {\n"
                      "  return\n"
                      "}\n"
-                     ""
-                    );
+                     "");
 }
 
 static void test_floats(void **state) {
     (void)state;
-    check_round_trip("module \"\" \"\"\n"
-                     "const @f: f32[8] = [0.0,-0.0,inf,-inf,1.0,9.999999960041972e-13,0.10000000149011612,3.4028234663852886e+38]\n"
-                     "const @n: f32[1] = [nan]\n"
-                     "\n"
-                     "graph @g(%x: f32[8]) {\n"
-                     "  %1: f32[8] = clamp %x {max=inf, min=-inf}\n"
-                     "  %2: f32[8] = clamp %1 {max=1e+20, min=9.999999960041972e-13}\n"
-                     "  %3: f32[8] = clamp %2 {max=3.0, min=-3.0}\n"
-                     "  %4: f32[8] = clamp %3 {max=0.3333333333333333, min=nan}\n"
-                     "  %5: f32[8] = mul %4, @f\n"
-                     "  %6: f32[8] = mul %5, @n\n"
-                     "  return %6\n"
-                     "}\n");
+    check_round_trip(
+        "module \"\" \"\"\n"
+        "const @f: f32[8] = "
+        "[0.0,-0.0,inf,-inf,1.0,9.999999960041972e-13,0.10000000149011612,3.4028234663852886e+38]\n"
+        "const @n: f32[1] = [nan]\n"
+        "\n"
+        "graph @g(%x: f32[8]) {\n"
+        "  %1: f32[8] = clamp %x {max=inf, min=-inf}\n"
+        "  %2: f32[8] = clamp %1 {max=1e+20, min=9.999999960041972e-13}\n"
+        "  %3: f32[8] = clamp %2 {max=3.0, min=-3.0}\n"
+        "  %4: f32[8] = clamp %3 {max=0.3333333333333333, min=nan}\n"
+        "  %5: f32[8] = mul %4, @f\n"
+        "  %6: f32[8] = mul %5, @n\n"
+        "  return %6\n"
+        "}\n");
 }
 
 static void test_negative_nan(void **state) {
@@ -125,8 +128,10 @@ static void test_types(void **state) {
     (void)state;
     struct strbuf text = {0};
     strbuf_add(&text, "module \"\" \"\"\n\ngraph @g(%u: f32?");
-    for (int i = 0; i < IR_DTYPES; i++) strbuf_printf(&text, ", %%%s: %s[2]", ir_dtype_name(i), ir_dtype_name(i));
-    strbuf_add(&text, ", %s: f32[], %a: f32[1|0], %b: f32[3,0|1], %c: f32[1,2,3,4,5,6,7,1|4], %d: f32[-1,0]) {\n  return\n}\n");
+    for (int i = 0; i < IR_DTYPES; i++)
+        strbuf_printf(&text, ", %%%s: %s[2]", ir_dtype_name(i), ir_dtype_name(i));
+    strbuf_add(&text, ", %s: f32[], %a: f32[1|0], %b: f32[3,0|1], %c: f32[1,2,3,4,5,6,7,1|4], %d: f32[-1,0]) "
+                      "{\n  return\n}\n");
     check_round_trip(strbuf_text(&text));
     strbuf_free(&text);
 }
@@ -162,7 +167,8 @@ static void test_untyped(void **state) {
 
 static void test_unused_constants_are_not_printed(void **state) {
     (void)state;
-    check_prints_as("const @w: f32[2] = [1.0,2.0]\ngraph @g() {\nreturn\n}\n", "module \"\" \"\"\n\ngraph @g() {\n  return\n}\n");
+    check_prints_as("const @w: f32[2] = [1.0,2.0]\ngraph @g() {\nreturn\n}\n",
+                    "module \"\" \"\"\n\ngraph @g() {\n  return\n}\n");
 }
 
 // Long float constants are named; their data come from the donor.
@@ -229,21 +235,27 @@ static const struct {
     {"graph @g() {\n  return @x\n}", "t:2: expected a value that was defined before, found 'x'"},
     {"graph @g(%x: f32[1]) {\n  %y = nothing %x\n}", "t:2: expected an operator, found 'nothing'"},
     {"graph @g(%x: f32[1]) {\n  %y silu %x\n}", "t:2: expected =, found 'silu'"},
-    {"graph @g(%x: f32[1]) {\n  %y = silu %x {scales=1}\n}", "t:2: expected an attribute name, found 'scales'"},
+    {"graph @g(%x: f32[1]) {\n  %y = silu %x {scales=1}\n}",
+     "t:2: expected an attribute name, found 'scales'"},
     {"graph @g(%x: f32[1]) {\n  %y = silu %x {scale 1}\n}", "t:2: expected =, found '1'"},
     {"graph @g(%x: f32[1]) {\n  %y = silu %x {scale=}\n}", "t:2: expected an integer, found '}'"},
     {"graph @g(%x: f32[1]) {\n  %y = silu %x {pads=[1,2}\n}", "t:2: expected ,, found '}'"},
-    {"graph @g(%x: f32[1]) {\n  %y = silu %x {cache=@c0}\n}", "t:2: expected a cache that was declared, found 'c0'"},
+    {"graph @g(%x: f32[1]) {\n  %y = silu %x {cache=@c0}\n}",
+     "t:2: expected a cache that was declared, found 'c0'"},
     {"graph @g(%x: f32[1]) {\n  %y = silu %x {scale=1\n}", "t:3: expected an operator, found 'end of file'"},
-    {"graph @g(%x: f32[2]) {\n  %y = rearrange %x {pattern=\"a b -> b a\"}\n}", "t:2: expected a pattern that fits the input, found 'a b -> b a'"},
-    {"graph @g(%x: f32[2]) {\n  %y = rearrange {pattern=\"a -> a\"}\n}", "t:2: expected a pattern that fits the input, found 'a -> a'"},
-    {"graph @g(%x: f32[2]) {\n\n  %y = add %x, %x\n  %z = slice %y {axis=0, end=3, start=0} \"cut\"\n\n  return %z\n}",
+    {"graph @g(%x: f32[2]) {\n  %y = rearrange %x {pattern=\"a b -> b a\"}\n}",
+     "t:2: expected a pattern that fits the input, found 'a b -> b a'"},
+    {"graph @g(%x: f32[2]) {\n  %y = rearrange {pattern=\"a -> a\"}\n}",
+     "t:2: expected a pattern that fits the input, found 'a -> a'"},
+    {"graph @g(%x: f32[2]) {\n\n  %y = add %x, %x\n  %z = slice %y {axis=0, end=3, start=0} \"cut\"\n\n  "
+     "return %z\n}",
      "t:4: node 'cut' (slice): the slice leaves its axis (input or axis 0); inputs are f32[2]"},
     {"graph @g(%x: f32[2]) {\n  %y = add %x \"sum\"\n  return %y\n}",
      "t:2: node 'sum' (add): an input is missing (input or axis 1); inputs are f32[2]"},
     {"graph @g(%x: f32[2]) {\n  return %x\n", "t:3: expected an operator, found 'end of file'"},
     {"graph @g(%c: bool[1]) {\n  %r: f32? = onnx.if %c else {\n", "t:2: expected then, found 'else'"},
-    {"graph @g(%c: bool[1]) {\n  %r: f32? = onnx.if %c then {\n  return\n }\n return\n}", "t:5: expected else, found 'return'"},
+    {"graph @g(%c: bool[1]) {\n  %r: f32? = onnx.if %c then {\n  return\n }\n return\n}",
+     "t:5: expected else, found 'return'"},
     {"graph @g(%x: f32[1] in nowhere) {", "t:1: expected a buffer, input or output, found 'nowhere'"},
     {"graph @g(%x: f32[1] in b0+1(2,3)) {", "t:1: expected ,, found ')'"},
     {"graph @g() {\n  buffer b0 64 nodes 1 2\n}", "t:2: expected at, found 'nodes'"},
@@ -253,7 +265,8 @@ static const struct {
     {"const @w: f32[1|1] = opaque", "t:1: expected a static shape, found '='"},
     {"const @w: f32[9000000000] = [1.0]", "t:1: expected a smaller constant, found '1.0'"},
     {"const @w: f32[2] = lost", "t:1: expected opaque, found 'lost'"},
-    {"const @w: f32[2] = opaque\nconst @w: f32[2] = opaque", "t:2: expected a new name (this one is taken), found 'opaque'"},
+    {"const @w: f32[2] = opaque\nconst @w: f32[2] = opaque",
+     "t:2: expected a new name (this one is taken), found 'opaque'"},
     {"cache @c: f32[2]", "t:1: expected the producer as a string, found 'end of file'"},
     {"cache @c: f32[2] \"p\" at here", "t:1: expected an integer, found 'here'"},
     {"symbol %x 12", "t:1: expected a shape as a string, found '12'"},
@@ -287,15 +300,22 @@ static void test_deep_nesting(void **state) {
 // Every prefix of a good text is refused in peace.
 static void test_prefixes(void **state) {
     (void)state;
-    static const char text[] = "module \"f\" \"m\"\nsymbol %x \"T\"\ncache @c: f32[1,2,1,1] \"p\" at 0\ncaches 64\nconst @w: f32[2] = [1.0,-inf]\n"
-                               "graph @g(%x: f32[1|1,2,1,1] as f32[-1] in input+0(1,2,3,4), %b: bool[1]) {\narena 1 lower_bound 1\nbuffer b0 1 at 0 nodes 0 1 \"n\"\n"
-                               "%y: f32? = onnx.if %b \"if\" then {\nreturn %x\n} else {\n%z = clamp %x {max=1e3, min=nan}\nreturn %z\n}\n"
-                               "%r = rearrange %x {pattern=\"a (b:2 c:1) 1 1 -> a (c b) 1 1\"}\nreturn %y, %r, _, @w\n}";
+    static const char text[] =
+        "module \"f\" \"m\"\nsymbol %x \"T\"\ncache @c: f32[1,2,1,1] \"p\" at 0\ncaches 64\nconst @w: f32[2] "
+        "= [1.0,-inf]\n"
+        "graph @g(%x: f32[1|1,2,1,1] as f32[-1] in input+0(1,2,3,4), %b: bool[1]) {\narena 1 lower_bound "
+        "1\nbuffer b0 1 at 0 nodes 0 1 \"n\"\n"
+        "%y: f32? = onnx.if %b \"if\" then {\nreturn %x\n} else {\n%z = clamp %x {max=1e3, min=nan}\nreturn "
+        "%z\n}\n"
+        "%r = rearrange %x {pattern=\"a (b:2 c:1) 1 1 -> a (c b) 1 1\"}\nreturn %y, %r, _, @w\n}";
     struct error ok = {0};
     struct ir_module *m = ir_parse(text, "t", NULL, &ok);
     if (m == NULL) fail_msg("%s", ok.message);
     ir_module_free(m);
-    for (size_t n = strlen("module \"f\" \"m\"\nsymbol %x \"T\"\ncache @c: f32[1,2,1,1] \"p\" at 0\ncaches 64\nconst @w: f32[2] = [1.0,-inf]\n") + 1; n < sizeof text - 1; n++) {
+    for (size_t n = strlen("module \"f\" \"m\"\nsymbol %x \"T\"\ncache @c: f32[1,2,1,1] \"p\" at 0\ncaches "
+                           "64\nconst @w: f32[2] = [1.0,-inf]\n") +
+                    1;
+         n < sizeof text - 1; n++) {
         char prefix[sizeof text];
         struct error err = {0};
         memcpy(prefix, text, n);

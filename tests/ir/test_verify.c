@@ -32,7 +32,8 @@ static struct fixture make(void) {
     f.second = f.first->next;
     f.third = f.second->next;
     f.last = f.third->next;
-    assert_true(ir_verify(f.m, NULL, &err)); // twice: what the first run leaves behind must not blind the second
+    assert_true(
+        ir_verify(f.m, NULL, &err)); // twice: what the first run leaves behind must not blind the second
     assert_true(ir_verify(f.m, NULL, &err));
     return f;
 }
@@ -91,7 +92,8 @@ static void test_value_of_another_graph(void **state) {
 static void test_use_list(void **state) {
     (void)state;
     struct fixture f = make();
-    ir_in(f.first, 0)->uses = NULL; // x forgets its users; the use by the second node was the head of the list
+    ir_in(f.first, 0)->uses =
+        NULL; // x forgets its users; the use by the second node was the head of the list
     check_complaint(&f, "second", "a use list is broken");
     f = make();
     f.second->inputs[0].user = f.first;
@@ -261,14 +263,22 @@ static void test_first_kept(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_use_before_definition), cmocka_unit_test(test_removed_definition),
-        cmocka_unit_test(test_use_of_itself),         cmocka_unit_test(test_value_of_another_graph),
-        cmocka_unit_test(test_use_list),              cmocka_unit_test(test_type),
-        cmocka_unit_test(test_rule),                  cmocka_unit_test(test_unknown_type),
-        cmocka_unit_test(test_missing_return),        cmocka_unit_test(test_two_returns),
-        cmocka_unit_test(test_arity),                 cmocka_unit_test(test_node_list),
-        cmocka_unit_test(test_producer),              cmocka_unit_test(test_empty_graph),
-        cmocka_unit_test(test_branches),              cmocka_unit_test(test_context),
+        cmocka_unit_test(test_use_before_definition),
+        cmocka_unit_test(test_removed_definition),
+        cmocka_unit_test(test_use_of_itself),
+        cmocka_unit_test(test_value_of_another_graph),
+        cmocka_unit_test(test_use_list),
+        cmocka_unit_test(test_type),
+        cmocka_unit_test(test_rule),
+        cmocka_unit_test(test_unknown_type),
+        cmocka_unit_test(test_missing_return),
+        cmocka_unit_test(test_two_returns),
+        cmocka_unit_test(test_arity),
+        cmocka_unit_test(test_node_list),
+        cmocka_unit_test(test_producer),
+        cmocka_unit_test(test_empty_graph),
+        cmocka_unit_test(test_branches),
+        cmocka_unit_test(test_context),
         cmocka_unit_test(test_first_kept),
     };
     return cmocka_run_group_tests_name("ir verify", tests, NULL, NULL);

@@ -29,7 +29,8 @@ static struct plan_view repeated_view(uint32_t frames, uint32_t height, uint32_t
     return (struct plan_view){PLAN_ARENA, 0, frames, height, width, channels, 0, 0, channels, 0, 1};
 }
 
-static struct plan_view channels_repeated_view(uint32_t frames, uint32_t height, uint32_t width, uint32_t channels) {
+static struct plan_view channels_repeated_view(uint32_t frames, uint32_t height, uint32_t width,
+                                               uint32_t channels) {
     uint64_t frame = (uint64_t)width * height;
     return (struct plan_view){PLAN_ARENA, 0, frames, height, width, channels, 0, frame, width, 1, 0};
 }
@@ -46,7 +47,11 @@ static const struct {
                {"channels repeated", channels_repeated_view}};
 static const uint32_t shapes[][4] = {{1, 1, 1, 1},   {1, 1, 9, 3},   {4, 5, 1, 16},   {3, 4, 33, 17},
                                      {1, 7, 31, 48}, {2, 3, 2, 384}, {4, 2, 5500, 3}, {1, 2, 1, 20000}};
-enum { TO_READ = sizeof layouts / sizeof *layouts, LAYOUTS = TO_READ - 2, SHAPES = sizeof shapes / sizeof *shapes };
+enum {
+    TO_READ = sizeof layouts / sizeof *layouts,
+    LAYOUTS = TO_READ - 2,
+    SHAPES = sizeof shapes / sizeof *shapes
+};
 
 static void run_case(const char *what, struct op_case *c, size_t factor) {
     float *input = make_input(c);

@@ -39,7 +39,7 @@ static size_t picked(size_t o, size_t in) { return (3 * o + 1) % in; }
 
 static struct tensor pick(const struct tensor *in, size_t channels) {
     struct tensor out = tensor(channels, in->t, in->h, in->w);
-    EACH(out) *at(&out, c, t, y, x) = *at(in, picked(c, in->c), t, y, x);
+    EACH(out) * at(&out, c, t, y, x) = *at(in, picked(c, in->c), t, y, x);
     return out;
 }
 
@@ -57,20 +57,20 @@ static struct tensor dup_up(const struct tensor *in, size_t out_channels, size_t
 // unpatchify of diffusers, patches of 2x2: view(b, c, 2, 2, f, h, w).permute(0, 1, 4, 5, 3, 6, 2).
 static struct tensor unpatchify(const struct tensor *in) {
     struct tensor out = tensor(in->c / 4, in->t, in->h * 2, in->w * 2);
-    EACH(out) *at(&out, c, t, y, x) = *at(in, 4 * c + 2 * (x % 2) + y % 2, t, y / 2, x / 2);
+    EACH(out) * at(&out, c, t, y, x) = *at(in, 4 * c + 2 * (x % 2) + y % 2, t, y / 2, x / 2);
     return out;
 }
 
 // Two halves of the channels become frames.
 static struct tensor interleave(const struct tensor *in) {
     struct tensor out = tensor(in->c / 2, in->t * 2, in->h, in->w);
-    EACH(out) *at(&out, c, t, y, x) = *at(in, t % 2 * out.c + c, t / 2, y, x);
+    EACH(out) * at(&out, c, t, y, x) = *at(in, t % 2 * out.c + c, t / 2, y, x);
     return out;
 }
 
 static struct tensor sum(const struct tensor *a, const struct tensor *b) {
     struct tensor out = tensor(a->c, a->t, a->h, a->w);
-    EACH(out) *at(&out, c, t, y, x) = *at(a, c, t, y, x) + *at(b, c, t, y, x);
+    EACH(out) * at(&out, c, t, y, x) = *at(a, c, t, y, x) + *at(b, c, t, y, x);
     return out;
 }
 
@@ -84,7 +84,8 @@ static void clamp(struct tensor *a, float low, float high) {
 
 static void add_weight(struct strbuf *b, const char *name, size_t out, size_t in) {
     strbuf_printf(b, "const @%s: f32[%zu,%zu,1,1,1] = [", name, out, in);
-    for (size_t i = 0; i < out * in; i++) strbuf_printf(b, "%s%s", i ? "," : "", picked(i / in, in) == i % in ? "1.0" : "0.0");
+    for (size_t i = 0; i < out * in; i++)
+        strbuf_printf(b, "%s%s", i ? "," : "", picked(i / in, in) == i % in ? "1.0" : "0.0");
     strbuf_add(b, "]\n");
 }
 
@@ -106,8 +107,9 @@ static const char *compile(const struct strbuf *text) {
     struct ir_module *m = ir_parse(text->data, "test", NULL, &err);
     if (m == NULL) fail_msg("%s\n%s", err.message, text->data);
     m->form = "pair", m->model_name = "test";
-    const char *path = test_path(), *passes = "assign_layout sink_rearranges fuse_silu fuse_clamp fuse_interleave "
-                                              "fuse_upsample choose_convs schedule plan_caches plan_memory";
+    const char *path = test_path(), *passes =
+                                        "assign_layout sink_rearranges fuse_silu fuse_clamp fuse_interleave "
+                                        "fuse_upsample choose_convs schedule plan_caches plan_memory";
     bool ok = pass_run_named(&m, passes, &options, &err) && emit_plan(&m, 1, path, &err);
     if (!ok) fail_msg("%s\n%s", err.message, text->data);
     ir_module_free(m);
@@ -125,8 +127,8 @@ static void check_step(struct wan_session *s, const struct tensor *latent, const
             for (size_t y = 0; y < expected->h; y++) {
                 for (size_t x = 0; x < expected->w; x++, frame++) {
                     if (*frame != *at(expected, c, t, y, x))
-                        fail_msg("frame %zu channel %zu at %zu,%zu: %g, expected %g", t, c, y, x, (double)*frame,
-                                 (double)*at(expected, c, t, y, x));
+                        fail_msg("frame %zu channel %zu at %zu,%zu: %g, expected %g", t, c, y, x,
+                                 (double)*frame, (double)*at(expected, c, t, y, x));
                 }
             }
         }
@@ -173,12 +175,14 @@ static void add_dup(struct strbuf *b, const struct dup *d, bool drop) {
     size_t repeats = d->out * d->ft * d->fs * d->fs / d->in;
     snprintf(pattern, sizeof pattern, "1 a b c d -> 1 (a e:%zu) b c d", repeats);
     add_move(b, "repeated", "x", repeats > 1 ? pattern : "1 a b c d -> 1 a b c d");
-    snprintf(pattern, sizeof pattern, "1 (a:%zu b:%zu c:%zu d:%zu) e f g -> 1 a b c d e f g", d->out, d->ft, d->fs, d->fs);
+    snprintf(pattern, sizeof pattern, "1 (a:%zu b:%zu c:%zu d:%zu) e f g -> 1 a b c d e f g", d->out, d->ft,
+             d->fs, d->fs);
     add_move(b, "split", "repeated", pattern);
     add_move(b, "moved", "split", "1 a b c d e f g -> 1 a e b f c g d");
     snprintf(pattern, sizeof pattern, "1 a e b f c g d -> 1 a (e b) (f c) (g d)");
     add_move(b, drop ? "whole" : "shortcut", "moved", pattern);
-    if (drop) strbuf_printf(b, "  %%shortcut = slice %%whole {axis=2, start=%zu, end=%zu}\n", d->ft - 1, d->ft);
+    if (drop)
+        strbuf_printf(b, "  %%shortcut = slice %%whole {axis=2, start=%zu, end=%zu}\n", d->ft - 1, d->ft);
 }
 
 static void add_dup_graph(struct strbuf *b, const struct dup *d, bool first, bool shortcut_first) {
@@ -223,8 +227,8 @@ static void check_dup(const struct dup *d, bool shortcut_first) {
 
 static void test_dup_up(void **state) {
     (void)state;
-    static const struct dup cases[] = {{8, 8, 2, 2, 1}, {8, 8, 2, 2, 2}, {8, 4, 2, 2, 1}, {8, 4, 2, 2, 2},
-                                       {8, 4, 1, 2, 1}, {8, 4, 1, 2, 2}, {4, 2, 2, 2, 1}, {4, 2, 2, 2, 2},
+    static const struct dup cases[] = {{8, 8, 2, 2, 1},  {8, 8, 2, 2, 2}, {8, 4, 2, 2, 1},  {8, 4, 2, 2, 2},
+                                       {8, 4, 1, 2, 1},  {8, 4, 1, 2, 2}, {4, 2, 2, 2, 1},  {4, 2, 2, 2, 2},
                                        {16, 2, 2, 2, 2}, {4, 8, 2, 2, 2}, {12, 6, 2, 2, 2}, {8, 2, 1, 2, 1}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         check_dup(&cases[i], false);
@@ -235,8 +239,12 @@ static void test_dup_up(void **state) {
 // ---- unpatchify, and a result with its axes in any order
 
 static const char *const orders[] = {NULL, // [1, channels, frames, height, width]
-                                     "1 a b c d -> 1 b a c d", "1 a b c d -> b c d a", "1 a b c d -> b a c d",
-                                     "1 a b c d -> a b c d",   "1 a b c d -> b d c a", "1 a b c d -> 1 c 1 d a b 1"};
+                                     "1 a b c d -> 1 b a c d",
+                                     "1 a b c d -> b c d a",
+                                     "1 a b c d -> b a c d",
+                                     "1 a b c d -> a b c d",
+                                     "1 a b c d -> b d c a",
+                                     "1 a b c d -> 1 c 1 d a b 1"};
 
 static void add_unpatchify_graph(struct strbuf *b, bool first, const char *order, bool clamp_last) {
     begin_graph(b, first ? "first" : "steady");

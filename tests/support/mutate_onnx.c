@@ -17,20 +17,20 @@ static const struct {
     const char *name;
     void (*apply)(struct mutation *m);
 } kinds[] = {
-    {"swap-taps", swap_taps},                   // a convolution over time reads its frames in another order
-    {"swap-caches", swap_caches},               // two of them read each other's cache
-    {"merge-caches", merge_caches},             // both read the one, and the other is no input any more
-    {"swap-outputs-data", swap_outputs},        // two cache results exchange what they return
+    {"swap-taps", swap_taps},                     // a convolution over time reads its frames in another order
+    {"swap-caches", swap_caches},                 // two of them read each other's cache
+    {"merge-caches", merge_caches},               // both read the one, and the other is no input any more
+    {"swap-outputs-data", swap_outputs},          // two cache results exchange what they return
     {"swap-branch-outputs", swap_branch_outputs}, // so do two results of one branch of an If
-    {"double-output", double_output},           // a cache result returns what another one returns
-    {"stale-cache", stale_cache},               // a cache is not updated, or with the wrong frames
-    {"pad-side", pad_side},                     // zeros in front of the frames stand behind them
-    {"reverse-interleave", reverse_interleave}, // of two frames made at once, the second comes first
-    {"swap-weights", swap_weights},             // two convolutions of equal shape exchange their weights
-    {"step-order", step_order},                 // two parts of the video change places
-    {"wrong-latent", wrong_latent},             // a step reads the latent frame of another one
-    {"flip-flag", flip_flag},                   // the two sides of an If or Where change places
-    {"rename", rename_all},                     // nothing is wrong: other names, other orders. N is a seed
+    {"double-output", double_output},             // a cache result returns what another one returns
+    {"stale-cache", stale_cache},                 // a cache is not updated, or with the wrong frames
+    {"pad-side", pad_side},                       // zeros in front of the frames stand behind them
+    {"reverse-interleave", reverse_interleave},   // of two frames made at once, the second comes first
+    {"swap-weights", swap_weights},               // two convolutions of equal shape exchange their weights
+    {"step-order", step_order},                   // two parts of the video change places
+    {"wrong-latent", wrong_latent},               // a step reads the latent frame of another one
+    {"flip-flag", flip_flag},                     // the two sides of an If or Where change places
+    {"rename", rename_all},                       // nothing is wrong: other names, other orders. N is a seed
 };
 
 int main(int argc, char **argv) {

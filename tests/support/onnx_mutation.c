@@ -23,7 +23,8 @@ void list_add(struct mutation *m, struct list *l, void *item) {
 }
 
 struct onnx_value *conv_weights(const struct onnx_scope *s, const Onnx__NodeProto *conv) {
-    struct onnx_value *w = onnx_is(conv, "Conv") ? onnx_before(s, onnx_in(s, conv, 1), "Cast Identity") : NULL;
+    struct onnx_value *w =
+        onnx_is(conv, "Conv") ? onnx_before(s, onnx_in(s, conv, 1), "Cast Identity") : NULL;
     return w != NULL && w->constant != NULL ? w : NULL;
 }
 
@@ -40,7 +41,8 @@ bool is_time_concat(const Onnx__NodeProto *n) {
 static Onnx__NodeProto *conv_of(const struct onnx_scope *s, const struct onnx_value *v, const char *through,
                                 bool over_time) {
     for (const struct onnx_use *u = v ? v->uses : NULL; u != NULL; u = u->next) {
-        if (u->input == 0 && onnx_is(u->node, "Conv") && (!over_time || is_time_conv(s, u->node))) return u->node;
+        if (u->input == 0 && onnx_is(u->node, "Conv") && (!over_time || is_time_conv(s, u->node)))
+            return u->node;
         bool follow = u->input == 0 && onnx_is(u->node, through);
         Onnx__NodeProto *n = follow ? conv_of(s, onnx_out(s, u->node), through, over_time) : NULL;
         if (n != NULL) return n;
@@ -53,8 +55,8 @@ Onnx__NodeProto *conv_behind(const struct onnx_scope *s, const struct onnx_value
 }
 
 // A node that the caller fills in, in front of another.
-static Onnx__NodeProto *insert(struct mutation *m, struct onnx_scope *s, const Onnx__NodeProto *before, const char *op,
-                               const char *inputs, const char *output) {
+static Onnx__NodeProto *insert(struct mutation *m, struct onnx_scope *s, const Onnx__NodeProto *before,
+                               const char *op, const char *inputs, const char *output) {
     Onnx__NodeProto *n = build_node(&m->b, s->g, op, inputs, output);
     size_t i = s->g->n_node - 1;
     if (before == NULL) return n;
@@ -73,7 +75,8 @@ static Onnx__NodeProto *part_of(const struct onnx_scope *s, const Onnx__NodeProt
 
 // Two parts of one value, stacked along a new axis.
 static bool is_interleave(const struct onnx_scope *s, const Onnx__NodeProto *n) {
-    if (!onnx_is(n, "Concat") || n->n_input != 2 || onnx_attr_int(n, "axis", 0) < 1 || is_time_concat(n)) return false;
+    if (!onnx_is(n, "Concat") || n->n_input != 2 || onnx_attr_int(n, "axis", 0) < 1 || is_time_concat(n))
+        return false;
     const Onnx__NodeProto *a = part_of(s, n, 0), *b = part_of(s, n, 1);
     return a != NULL && b != NULL && strcmp(a->input[0], b->input[0]) == 0;
 }
@@ -145,7 +148,8 @@ void swap_caches(struct mutation *m) {
         mark_several(m, s);
         for (size_t i = 0; i < l.count; i++) {
             Onnx__NodeProto *a = l.at[i], *b = NULL;
-            for (size_t k = i + 1; k < l.count && b == NULL; k++) b = like_caches(s, a, l.at[k]) ? l.at[k] : NULL;
+            for (size_t k = i + 1; k < l.count && b == NULL; k++)
+                b = like_caches(s, a, l.at[k]) ? l.at[k] : NULL;
             if (b != NULL && mutation_here(m)) mutation_swap(&a->input[0], &b->input[0]);
         }
     }
@@ -187,7 +191,8 @@ void merge_caches(struct mutation *m) {
     for (size_t i = 0; i < g->n_input; i++) {
         struct onnx_value *gone = other_input(m, i);
         if (gone == NULL || !mutation_here(m)) continue;
-        for (struct onnx_use *u = gone->uses; u != NULL; u = u->next) u->node->input[u->input] = g->input[i]->name;
+        for (struct onnx_use *u = gone->uses; u != NULL; u = u->next)
+            u->node->input[u->input] = g->input[i]->name;
         drop_input(g, gone->input);
         return;
     }
@@ -205,7 +210,8 @@ static void exchange_values(struct onnx_value *a, struct onnx_value *b) {
 }
 
 static bool is_cache_result(const struct onnx_scope *s, const Onnx__ValueInfoProto *o) {
-    const Onnx__TensorShapeProto *shape = o->type && o->type->tensor_type ? o->type->tensor_type->shape : NULL;
+    const Onnx__TensorShapeProto *shape =
+        o->type && o->type->tensor_type ? o->type->tensor_type->shape : NULL;
     return shape != NULL && shape->n_dim == 5 && onnx_find(s, o->name)->producer != NULL;
 }
 
@@ -214,7 +220,8 @@ static Onnx__ValueInfoProto *other_result(const struct onnx_scope *s, size_t i) 
     const Onnx__ValueInfoProto *o = s->g->output[i];
     if (!is_cache_result(s, o)) return NULL;
     for (size_t k = i + 1; k < s->g->n_output; k++) {
-        if (is_cache_result(s, s->g->output[k]) && onnx_same_shape(o, s->g->output[k])) return s->g->output[k];
+        if (is_cache_result(s, s->g->output[k]) && onnx_same_shape(o, s->g->output[k]))
+            return s->g->output[k];
     }
     return NULL;
 }
@@ -222,7 +229,8 @@ static Onnx__ValueInfoProto *other_result(const struct onnx_scope *s, size_t i) 
 static void swap_results(struct mutation *m, const struct onnx_scope *s) {
     for (size_t i = 0; i < s->g->n_output; i++) {
         const Onnx__ValueInfoProto *o = other_result(s, i);
-        if (o != NULL && mutation_here(m)) exchange_values(onnx_find(s, s->g->output[i]->name), onnx_find(s, o->name));
+        if (o != NULL && mutation_here(m))
+            exchange_values(onnx_find(s, s->g->output[i]->name), onnx_find(s, o->name));
     }
 }
 
@@ -233,7 +241,8 @@ void swap_branch_outputs(struct mutation *m) {
 }
 
 // Whoever reads `v` inside goes on to do so; as a result, `other` is returned under its name.
-static void return_instead(struct mutation *m, struct onnx_scope *s, struct onnx_value *v, const char *other) {
+static void return_instead(struct mutation *m, struct onnx_scope *s, struct onnx_value *v,
+                           const char *other) {
     char **o = v->producer->output;
     while (strcmp(*o, v->name) != 0) o++;
     *o = arena_printf(&m->b.arena, "%s.inside", v->name);
@@ -245,7 +254,8 @@ void double_output(struct mutation *m) {
     for (struct onnx_scope *s = m->main; s != NULL; s = s->next) {
         for (size_t i = 0; i < s->g->n_output; i++) {
             const Onnx__ValueInfoProto *o = other_result(s, i);
-            if (o != NULL && mutation_here(m)) return_instead(m, s, onnx_find(s, s->g->output[i]->name), o->name);
+            if (o != NULL && mutation_here(m))
+                return_instead(m, s, onnx_find(s, s->g->output[i]->name), o->name);
         }
     }
 }
@@ -310,7 +320,8 @@ void stale_cache(struct mutation *m) {
 
 // Entry i of the amounts, as long as they are numbers: a constant, or made of the list that PyTorch takes, which says
 // of the last axis first how much is in front and behind.
-static bool pad_amount(const struct onnx_scope *s, struct onnx_value *pads, size_t front_or_behind, int64_t *out) {
+static bool pad_amount(const struct onnx_scope *s, struct onnx_value *pads, size_t front_or_behind,
+                       int64_t *out) {
     struct onnx_value *v = onnx_before(s, pads, "Cast Identity");
     if (onnx_constant_int(v, front_or_behind == 0 ? 2 : 7, out)) return true;
     v = onnx_before(s, v, "Cast Identity Reshape Slice Transpose");
@@ -321,7 +332,8 @@ static bool pad_amount(const struct onnx_scope *s, struct onnx_value *pads, size
 static bool pads_in_front(const struct onnx_scope *s, const Onnx__NodeProto *n) {
     int64_t front, behind;
     struct onnx_value *pads = onnx_in(s, n, 1);
-    if (!onnx_is(n, "Pad") || conv_behind(s, onnx_out(s, n), "Pad") == NULL || onnx_in(s, n, 3) != NULL) return false;
+    if (!onnx_is(n, "Pad") || conv_behind(s, onnx_out(s, n), "Pad") == NULL || onnx_in(s, n, 3) != NULL)
+        return false;
     return pad_amount(s, pads, 0, &front) && pad_amount(s, pads, 1, &behind) && front != behind;
 }
 

@@ -42,10 +42,12 @@ void swap_weights(struct mutation *m) {
 #define HEADS "Add Cast Clip Div Identity Max Min Mul Reshape Squeeze Sub Transpose Unsqueeze"
 
 // The inputs of a concat of concats, in order.
-static void collect_parts(struct mutation *m, const struct onnx_scope *s, Onnx__NodeProto *join, struct list *parts) {
+static void collect_parts(struct mutation *m, const struct onnx_scope *s, Onnx__NodeProto *join,
+                          struct list *parts) {
     for (size_t i = 0; i < join->n_input; i++) {
         Onnx__NodeProto *inner = onnx_in(s, join, i)->producer;
-        bool same = onnx_is(inner, "Concat") && onnx_attr_int(inner, "axis", 0) == onnx_attr_int(join, "axis", 0);
+        bool same =
+            onnx_is(inner, "Concat") && onnx_attr_int(inner, "axis", 0) == onnx_attr_int(join, "axis", 0);
         if (same) collect_parts(m, s, inner, parts);
         else list_add(m, parts, &join->input[i]);
     }
@@ -91,7 +93,8 @@ void wrong_latent(struct mutation *m) {
             if (strcmp(u->node->op_type, n->op_type) == 0) before = u->node;
         }
         if (before == NULL) continue;
-        for (int later = 0; later < 2; later++) { // a later frame for the earlier step, or the other way round
+        for (int later = 0; later < 2;
+             later++) { // a later frame for the earlier step, or the other way round
             const struct onnx_value *v = onnx_out(s, later ? before : n);
             if (!mutation_here(m)) continue;
             for (const struct onnx_use *u = v->uses; u != NULL; u = u->next)
@@ -106,7 +109,8 @@ void wrong_latent(struct mutation *m) {
 static bool is_flag(const struct onnx_scope *s, struct onnx_value *v) {
     v = onnx_before(s, v, "Cast Equal Greater Identity Less Not Reshape Squeeze Unsqueeze");
     const Onnx__TypeProto *t = v && v->input ? v->input->type : NULL;
-    return t != NULL && t->tensor_type != NULL && t->tensor_type->shape != NULL && t->tensor_type->shape->n_dim < 2;
+    return t != NULL && t->tensor_type != NULL && t->tensor_type->shape != NULL &&
+           t->tensor_type->shape->n_dim < 2;
 }
 
 void flip_flag(struct mutation *m) {

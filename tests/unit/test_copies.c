@@ -128,7 +128,10 @@ static void test_counts(void **state) {
     assert_int_equal(of_pattern(2, 3, 5, 8, "a b c (d:4 e:2) -> (a e) b c d").count, 1);
     assert_int_equal(of_pattern(4, 6, 10, 1024, "a b c (d:512 e:2) -> a (b e) (c f:2) d").count, 2);
     assert_int_equal(of_pattern(4, 8, 8, 12, "a b c (d:3 e:2 f:2) -> a d (b f) (c e)").count, 4);
-    assert_int_equal(of_pattern(16, 16, 16, 256, "(a:4 b:4) (c:4 d:4) (e:4 f:4) (g:16 h:16) -> (h f b) (d g) a (e c)").count, 0);
+    assert_int_equal(
+        of_pattern(16, 16, 16, 256, "(a:4 b:4) (c:4 d:4) (e:4 f:4) (g:16 h:16) -> (h f b) (d g) a (e c)")
+            .count,
+        0);
 }
 
 // One copy with the axes of the result keeps them, channels last or not.

@@ -25,8 +25,8 @@ static const char *file_name(const char *path) {
     return slash ? slash + 1 : path;
 }
 
-struct ir_module *import(const struct wanc_options *o, const struct models *models,
-                         struct latent_size size, struct error *err) {
+struct ir_module *import(const struct wanc_options *o, const struct models *models, struct latent_size size,
+                         struct error *err) {
     struct import_options options = {.latent_height = size.height, .latent_width = size.width};
     struct ir_module *m = ir_module_new();
     m->conv = o->conv;

@@ -9,7 +9,8 @@
 
 enum { EXAMPLE_HEIGHT = 4, EXAMPLE_WIDTH = 6, FRAME_AXIS = 2 };
 
-static const char before_layout[] = "eliminate_dead"; // the last pass of "a stream": caches, @first and @steady
+static const char before_layout[] =
+    "eliminate_dead"; // the last pass of "a stream": caches, @first and @steady
 
 // ---- the axes of the inputs
 
@@ -35,7 +36,8 @@ static void add_axes(struct inspection *in, size_t *capacity, const struct onnx_
             if ((d->size == 0) != open) continue;
             if (!latents && k != FRAME_AXIS) continue; // the others follow from the latents
             int axis = swapped && (k == 1 || k == 2) ? 3 - k : k;
-            add_axis(in, capacity, (struct inspected_axis){latents ? "latents" : "caches", names[axis], d->size, d->name});
+            add_axis(in, capacity,
+                     (struct inspected_axis){latents ? "latents" : "caches", names[axis], d->size, d->name});
         }
     }
 }

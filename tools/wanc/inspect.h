@@ -20,7 +20,7 @@ struct inspected_cache { // its slot is its position
     const char *shape;
     const char *conv;           // the convolution that it feeds
     const char *input, *output; // the ports of a step that were paired, else NULL
-    const char *first;          // the node of the first step that fills it; NULL: it is zero after the first step
+    const char *first; // the node of the first step that fills it; NULL: it is zero after the first step
 };
 
 struct inspected_stage { // of one spatial size, from the first convolution of that size on
@@ -53,9 +53,9 @@ struct inspection {
     struct inspected_stage *stages;
     size_t stage_count;
     int64_t result_first, result_steady; // video frames; steady is 0 for an image
-    const char *result_shape;            // of a later step (of an image: of the only one), in the model's axes
-    const char *result_frames;           // in T, "4T-3"; of an image "1"
-    int first_kept;                      // of the first step's frames, how many at the end count; 0: all
+    const char *result_shape;  // of a later step (of an image: of the only one), in the model's axes
+    const char *result_frames; // in T, "4T-3"; of an image "1"
+    int first_kept;            // of the first step's frames, how many at the end count; 0: all
 
     const char **notes, **warnings;
     size_t note_count, warning_count;

@@ -28,7 +28,9 @@ static const struct ir_node *conv_of(const struct ir_graph *g, const struct ir_c
     return NULL;
 }
 
-static const char *copy_or_null(struct arena *a, const char *text) { return text ? arena_strdup(a, text) : NULL; }
+static const char *copy_or_null(struct arena *a, const char *text) {
+    return text ? arena_strdup(a, text) : NULL;
+}
 
 static void gather_caches(struct inspection *in, struct ir_module *m) {
     const struct ir_graph *first = ir_graph_find(m, "first"), *later = later_or_only(m);
@@ -105,39 +107,47 @@ static void gather_stages(struct inspection *in, struct ir_module *m) {
 static const char *title_of(struct inspection *in) {
     struct arena *a = &in->arena;
     if (in->steps > 0) return arena_printf(a, "unrolled, %d steps", in->steps);
-    if (in->frames > 1) return arena_printf(a, "full, at a fixed number of %lld latent frames", (long long)in->frames);
-    if (in->flag != NULL) return arena_printf(a, "flagged, the first step is '%s' = %d", in->flag, in->first_flag);
+    if (in->frames > 1)
+        return arena_printf(a, "full, at a fixed number of %lld latent frames", (long long)in->frames);
+    if (in->flag != NULL)
+        return arena_printf(a, "flagged, the first step is '%s' = %d", in->flag, in->first_flag);
     if (strcmp(in->form, "image") == 0) return "image, one latent frame";
     return in->form;
 }
 
 static const char *prove_unrolled(struct inspection *in) {
     if (in->steps == 2)
-        return arena_printf(&in->arena, "step 1 has no other later step to compare it with; each of its %zu caches holds "
-                                        "the last frames that its convolution was given in step 0, and zeros before them",
+        return arena_printf(&in->arena,
+                            "step 1 has no other later step to compare it with; each of its %zu caches holds "
+                            "the last frames that its convolution was given in step 0, and zeros before them",
                             in->cache_count);
-    return arena_printf(&in->arena,
-                        "steps 1 to %d are one graph over the same weights; in every step each of the %zu caches holds the "
-                        "last frames that its convolution was given, and zeros before them",
-                        in->steps - 1, in->cache_count);
+    return arena_printf(
+        &in->arena,
+        "steps 1 to %d are one graph over the same weights; in every step each of the %zu caches holds the "
+        "last frames that its convolution was given, and zeros before them",
+        in->steps - 1, in->cache_count);
 }
 
 static const char *prove_full(struct inspection *in) {
-    return arena_printf(&in->arena,
-                        "each of the %zu convolutions over time is padded with kernel - 1 zero frames in front and none "
-                        "behind, so that its last input frames are its cache; %s",
-                        in->cache_count,
-                        in->frames ? "every number in the graph that depends on the fixed length is explained by it"
-                                   : "all lengths follow as frames of the first and of a later step");
+    return arena_printf(
+        &in->arena,
+        "each of the %zu convolutions over time is padded with kernel - 1 zero frames in front and none "
+        "behind, so that its last input frames are its cache; %s",
+        in->cache_count,
+        in->frames ? "every number in the graph that depends on the fixed length is explained by it"
+                   : "all lengths follow as frames of the first and of a later step");
 }
 
 static const char *prove_step(struct inspection *in, bool first_as_is) {
-    static const char steady[] = "each of the %zu cache inputs is read in front of new frames by one convolution, and "
-                                 "exactly one output is the last frames of what that reads; %s";
-    const char *first = "the convolutions of the first step are those of the same weights, and it returns the frames that "
-                        "they read last";
+    static const char steady[] =
+        "each of the %zu cache inputs is read in front of new frames by one convolution, and "
+        "exactly one output is the last frames of what that reads; %s";
+    const char *first =
+        "the convolutions of the first step are those of the same weights, and it returns the frames that "
+        "they read last";
     if (strcmp(in->form, "flagged") == 0)
-        first = "the first step is the value of the flag with fewer convolutions over time or fewer caches read, and it "
+        first = "the first step is the value of the flag with fewer convolutions over time or fewer caches "
+                "read, and it "
                 "returns each cache at the same place";
     if (strcmp(in->form, "step") == 0)
         first = first_as_is ? "the first step is the step itself on caches of zeros"
@@ -148,7 +158,8 @@ static const char *prove_step(struct inspection *in, bool first_as_is) {
 static const char *proof_of(struct inspection *in, bool first_as_is) {
     if (in->steps > 0) return prove_unrolled(in);
     if (strcmp(in->form, "image") == 0)
-        return "every convolution over time is given one frame, and pads time in front only: the whole model is a first "
+        return "every convolution over time is given one frame, and pads time in front only: the whole model "
+               "is a first "
                "step, and none follows";
     return strcmp(in->form, "full") == 0 ? prove_full(in) : prove_step(in, first_as_is);
 }
@@ -172,7 +183,8 @@ void inspect_stream(struct inspection *in, struct ir_module *m, bool first_as_is
     find_time(in, m);
     const struct ir_graph *g = later_or_only(m);
     const struct ir_node *results = g ? ir_return_of(g) : NULL;
-    if (results && results->input_count == 1) in->result_shape = type_text(&in->arena, &ir_in(results, 0)->type);
+    if (results && results->input_count == 1)
+        in->result_shape = type_text(&in->arena, &ir_in(results, 0)->type);
     in->title = title_of(in);
     in->proof = proof_of(in, first_as_is);
 }

@@ -26,7 +26,8 @@ static void paragraph(struct strbuf *out, const char *label, const char *text) {
 
 static void print_form(const struct inspection *in, struct strbuf *out) {
     if (in->title != NULL) paragraph(out, "form", in->title);
-    else strbuf_printf(out, "%-12s%s, by its inputs; not proven\n", "form", in->form ? in->form : "not known");
+    else
+        strbuf_printf(out, "%-12s%s, by its inputs; not proven\n", "form", in->form ? in->form : "not known");
     if (in->proof != NULL) paragraph(out, "proof", in->proof);
 }
 
@@ -58,13 +59,13 @@ static void print_axes(const struct inspection *in, struct strbuf *out) {
 
 static void print_stages(const struct inspection *in, struct strbuf *out) {
     char size[48];
-    strbuf_printf(out, "%-12s%-12s%12s%12s%14s%8s\n", "stages", "size", "first step", "later step", "convolutions",
-                  "caches");
+    strbuf_printf(out, "%-12s%-12s%12s%12s%14s%8s\n", "stages", "size", "first step", "later step",
+                  "convolutions", "caches");
     for (size_t i = 0; i < in->stage_count; i++) {
         const struct inspected_stage *s = &in->stages[i];
         snprintf(size, sizeof size, "%lldx%lld", (long long)s->height, (long long)s->width);
-        strbuf_printf(out, "%-12s%-12s%12lld%12lld%14d%8d\n", "", size, (long long)s->first, (long long)s->steady,
-                      s->convs, s->caches);
+        strbuf_printf(out, "%-12s%-12s%12lld%12lld%14d%8d\n", "", size, (long long)s->first,
+                      (long long)s->steady, s->convs, s->caches);
     }
 }
 
@@ -72,8 +73,9 @@ static const char *plural(int64_t n) { return n == 1 ? "" : "s"; }
 
 static void print_result(const struct inspection *in, struct strbuf *out) {
     if (in->result_frames == NULL) return;
-    strbuf_printf(out, "%-12s%s; %lld frame%s in the first step", "result", in->result_shape ? in->result_shape : "?",
-                  (long long)in->result_first, plural(in->result_first));
+    strbuf_printf(out, "%-12s%s; %lld frame%s in the first step", "result",
+                  in->result_shape ? in->result_shape : "?", (long long)in->result_first,
+                  plural(in->result_first));
     if (in->first_kept) strbuf_printf(out, " (the last %d kept)", in->first_kept);
     if (in->result_steady)
         strbuf_printf(out, ", %lld in a later one, %s of T latent frames", (long long)in->result_steady,
@@ -83,7 +85,8 @@ static void print_result(const struct inspection *in, struct strbuf *out) {
 
 static void print_cache(const struct inspected_cache *c, size_t slot, struct strbuf *out) {
     strbuf_printf(out, "  %-3zu %s in front of '%s'", slot, c->shape, c->conv);
-    if (c->input != NULL) strbuf_printf(out, ", input '%s' -> output '%s'", c->input, c->output ? c->output : "?");
+    if (c->input != NULL)
+        strbuf_printf(out, ", input '%s' -> output '%s'", c->input, c->output ? c->output : "?");
     if (c->first == NULL) strbuf_add(out, ", zero after the first step");
     else if (strcmp(c->first, c->conv) != 0) strbuf_printf(out, ", first filled by '%s'", c->first);
     strbuf_add(out, "\n");

@@ -24,8 +24,9 @@ struct wanc_options {
     struct pass_options passes;
     const char *pass_list; // of `wanc opt`
     const char *conv;      // of `wanc compile`; NULL: the default
-    bool first_as_is;      // of `wanc compile`: the first step of a step alone is the step itself, on caches of zeros
-    bool canonical;        // of `wanc compile --stop-after`: the IR with names and order that no file chose
+    bool
+        first_as_is; // of `wanc compile`: the first step of a step alone is the step itself, on caches of zeros
+    bool canonical; // of `wanc compile --stop-after`: the IR with names and order that no file chose
     bool quiet;
     bool json; // of `wanc inspect`
     const char *files[2];
