@@ -198,6 +198,8 @@ static int64_t nearest_source(const struct ir_node *n, int64_t i, int64_t in, in
     return x < 0 ? 0 : x > (double)(in - 1) ? in - 1 : (int64_t)x;
 }
 
+enum { MAX_FACTOR = 1024, MAX_ENLARGED = 1 << 20 }; // every element of an axis is looked at
+
 // Where axis i stands in the list of axes that are resized: itself where there is no list; -1 if it stays.
 static int resize_entry(const struct ir_node *n, int i) {
     int count;
@@ -219,11 +221,11 @@ static int64_t resize_factor(const struct ir_node *n, int i) {
         struct ir_dim size = sizes->constant->ints[entry];
         bool whole = dim_div(size, x->type.dims[i], &d) && dim_is_const(d) &&
                      dim_mul(d, x->type.dims[i], &product) && dim_equal(product, size);
-        return whole ? d.first : 0;
+        return whole && d.first > 0 && d.first < MAX_FACTOR ? d.first : 0;
     }
     if (!ir_is_float_constant(scales) || (int)scales->constant->count != count) return 0;
     double s = ir_constant_float(scales->constant, (size_t)entry);
-    return s >= 1 && s < 1024 && s == floor(s) ? (int64_t)s : 0;
+    return s >= 1 && s < MAX_FACTOR && s == floor(s) ? (int64_t)s : 0;
 }
 
 bool lower_resize(struct ir_node *n, struct error *err) {
@@ -237,6 +239,7 @@ bool lower_resize(struct ir_node *n, struct error *err) {
             return lower_refuse(n, err, "axis %d is not enlarged by a whole factor known when compiling", i);
         if (factors[i] == 1) continue;
         if (!dim_is_const(t->dims[i])) return lower_refuse(n, err, "time is resized");
+        if (t->dims[i].first > MAX_ENLARGED / factors[i]) return lower_refuse(n, err, "axis %d becomes too long", i);
         int64_t in = t->dims[i].first, out = in * factors[i];
         for (int64_t k = 0; k < out; k++) { // whatever the rule is called, it must repeat each element
             if (nearest_source(n, k, in, out) != k / factors[i])

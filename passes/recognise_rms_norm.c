@@ -38,6 +38,7 @@ static bool recognise_div(struct ir_node *n) {
     int axis = 0;
     if (clamp == NULL || ir_attr_float(clamp, IR_KEY_MAX, INFINITY) != INFINITY) return false;
     if (match_length(match_skip_expand(ir_in(clamp, 0)), &axis) != x) return false;
+    if (!ir_type_equal(&x->type, &ir_out(n)->type)) return false; // the Expand made more of x too
     struct ir_node *norm = ir_insert(n, IR_RMS_NORM, 1, &x);
     ir_attr_set_int(norm, IR_KEY_AXIS, axis);
     ir_attr_set_float(norm, IR_KEY_EPSILON, ir_attr_float(clamp, IR_KEY_MIN, 0));

@@ -161,7 +161,7 @@ static bool retarget_slice(struct retarget *r, struct ir_node *n, struct shape *
     bool frames = ir_in(n, 0)->type.time_axis == axis || r->rule == RETARGET_LAST_FRAMES;
     *out = *in;
     if (axis_changes(in, axis)) {
-        if (end == old) now = length;
+        if (end == old && (frames || start == 0)) now = length; // behind a start, or so many from the end?
         else if (!frames) return refuse(r, n, "it keeps a part of an axis whose length changes");
         ir_attr_set_int(n, IR_KEY_END, now.first);
         if (now.steady != 0) ir_attr_set_int(n, IR_KEY_STEADY_END, now.steady);
