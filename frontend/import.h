@@ -20,6 +20,7 @@ struct import_options {
 struct import_ports {
     int videos;          // of five axes of floats: the latents, and caches
     const char *flag;    // the input of one element, which chooses between behaviours; NULL if there is none
+    bool flag_counts;    // it is a number, not a truth: it may have more than two values
     const char *latents; // which of the videos they are; NULL if the nodes have no order
     int time_axis;       // of the latents, as far as their declared shape tells
 };

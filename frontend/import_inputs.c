@@ -339,6 +339,7 @@ bool import_ports_of(const struct onnx_model *model, struct import_ports *ports,
     bool ok = read_inputs(&ins, g, &initializers, &scratch, err);
     *ports = (struct import_ports){
         .videos = (int)ins.count, .flag = ins.flag.info ? ins.flag.info->name : NULL, .time_axis = TIME_AXIS};
+    ports->flag_counts = ins.flag.info && !ir_dtype_is_float(ins.flag.dtype) && ins.flag.dtype != IR_BOOL;
     if (ok) name_latents(&ins, ports);
     arena_free(&scratch);
     if (ok) return true;

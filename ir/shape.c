@@ -370,7 +370,8 @@ static rule_fn *rule_of(enum ir_op op) {
 bool ir_infer_node(struct ir_node *n, struct error *err) {
     if (ir_info(n)->level == IR_LEVEL_ONNX || n->op == IR_RETURN) return true; // no types
     for (int i = 0; i < n->input_count || i < ir_info(n)->min_in; i++) {
-        if (ir_in(n, i) == NULL && i < ir_info(n)->min_in) return fail(n, err, "an input is missing", i);
+        bool needed = i < ir_info(n)->min_in || (ir_info(n)->flags & IR_ELEMENTWISE);
+        if (ir_in(n, i) == NULL && needed) return fail(n, err, "an input is missing", i);
         if (ir_in(n, i) != NULL && ir_in(n, i)->type.rank < 0)
             return fail(n, err, "the shape of an input is unknown", i);
     }

@@ -174,8 +174,10 @@ static bool cast_float(double x, enum ir_dtype to, struct ir_dim *out) {
 
 static bool eval_cast(struct eval *e, struct eval_tensor *out) {
     const struct eval_tensor *in = &e->in[0];
+    int64_t to = ir_attr_int(e->n, IR_KEY_TO, IR_F32);
+    if (to < 0 || to >= IR_DTYPES) return false; // from text
     *out = *in;
-    out->dtype = (enum ir_dtype)ir_attr_int(e->n, IR_KEY_TO, IR_F32);
+    out->dtype = (enum ir_dtype)to;
     bool to_float = ir_dtype_is_float(out->dtype);
     if (to_float && in->floats != NULL) return true;
     struct ir_dim *ints = arena_array(e->scratch, in->count + 1, sizeof *ints);

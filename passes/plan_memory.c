@@ -113,6 +113,7 @@ static void place_result(struct memory *m, struct ir_node *n, int node) {
 }
 
 static void place_scratch(struct memory *m, struct ir_node *n, int node) {
+    if (n->op != IR_FRAME_CONV && n->op != IR_FRAME_ATTENTION) return;
     const struct ir_type *t = &ir_in(n, 0)->type;
     uint64_t elements = 0;
     int64_t factor = ir_attr_int(n, IR_KEY_UPSAMPLE, 1);

@@ -55,8 +55,8 @@ static bool retarget(struct ir_graph *g, bool *progress, struct error *err) {
         now->dims[now->rank - 1] = dim_const(m->latent_width);
         if (g == m->graphs)
             ir_note(m,
-                    "traced for latents of %lldx%lld, compiled for %lldx%lld: every constant is explained by "
-                    "the sizes",
+                    "traced for latents of %lldx%lld, compiled for %lldx%lld: every length in the graph is "
+                    "explained by the sizes",
                     (long long)old.dims[old.rank - 2].first, (long long)old.dims[old.rank - 1].first,
                     (long long)m->latent_height, (long long)m->latent_width);
     }
@@ -66,6 +66,8 @@ static bool retarget(struct ir_graph *g, bool *progress, struct error *err) {
         m->frames = old.dims[time].first;
         ir_note(m, "traced for %lld latent frames at once, compiled for any number of them",
                 (long long)old.dims[time].first);
+        if (m->frames == 2)
+            ir_note(m, "of two frames the last and all but the first are the same: taken is all but the first");
     }
     if (ir_type_equal(&old, now)) return true;
     *progress = true;

@@ -110,6 +110,7 @@ static const struct rule rules[] = {
     {"%x: f32[5,6,7,4], %w: f32[8,4,3,3,3]",
      "frame_conv %x, %w {pads=[1,1,1,1], strides=[1,1], taps=1, upsample=0}", "attributes are wrong"},
     {"%x: f32[5,6,7,4], %g: f32[7]", "frame_norm %x, %g", "one value per channel"},
+    {"%x: f32[5,6]", "silu %x, _", "an input is missing"},
     {"%x: f32[1,4,1|1,6,7]", "rms_norm %x {axis=2, epsilon=0.5, scale=2.0}",
      "a norm over time cannot be streamed"},
     {"%x: f32[5,6,7,4]", "frame_upsample %x {factor=3}", "f32[5,18,21,4]"},
