@@ -9,14 +9,17 @@ static bool add_graph(struct ir_module *m, const struct onnx_model *model, const
 }
 
 // The same file twice, once for each value of its flag. Which is the first step's is found out by `choose_flag`.
-static bool import_flagged(struct ir_module *m, const struct onnx_model *model, const struct import_ports *ports,
-                           const struct import_options *opt, struct error *err) {
+static bool import_flagged(struct ir_module *m, const struct onnx_model *model,
+                           const struct import_ports *ports, const struct import_options *opt,
+                           struct error *err) {
     struct import_options with_flag = *opt;
     m->form = "flagged";
     m->flag = clean_copy(&m->arena, ports->flag);
     ir_note(m, "flagged: input '%.100s' chooses between the first and later steps", m->flag);
     if (ports->flag_counts)
-        ir_note(m, "warning: '%.100s' is a whole number, of which only 0 and 1 are looked at: a third behaviour is lost",
+        ir_note(m,
+                "warning: '%.100s' is a whole number, of which only 0 and 1 are looked at: a third behaviour "
+                "is lost",
                 m->flag);
     for (int i = 0; i < 2; i++) {
         with_flag.flag = i;

@@ -239,7 +239,8 @@ bool lower_resize(struct ir_node *n, struct error *err) {
             return lower_refuse(n, err, "axis %d is not enlarged by a whole factor known when compiling", i);
         if (factors[i] == 1) continue;
         if (!dim_is_const(t->dims[i])) return lower_refuse(n, err, "time is resized");
-        if (t->dims[i].first > MAX_ENLARGED / factors[i]) return lower_refuse(n, err, "axis %d becomes too long", i);
+        if (t->dims[i].first > MAX_ENLARGED / factors[i])
+            return lower_refuse(n, err, "axis %d becomes too long", i);
         int64_t in = t->dims[i].first, out = in * factors[i];
         for (int64_t k = 0; k < out; k++) { // whatever the rule is called, it must repeat each element
             if (nearest_source(n, k, in, out) != k / factors[i])

@@ -284,7 +284,8 @@ static bool lower_round(struct ir_node *n, const char *mode, struct error *err) 
 // All float types compute in fp32 here, so a cast between them changes nothing (weights are widened exactly).
 static bool lower_cast(struct ir_node *n, struct error *err) {
     int64_t to = ir_attr_int(n, IR_KEY_TO, IR_F32);
-    if (to < 0 || to >= IR_DTYPES) return lower_refuse(n, err, "there is no element type %lld", (long long)to);
+    if (to < 0 || to >= IR_DTYPES)
+        return lower_refuse(n, err, "there is no element type %lld", (long long)to);
     if (to == IR_U8 && ir_dtype_is_float(ir_in(n, 0)->type.dtype)) return lower_round(n, "zero", err);
     if (!ir_dtype_is_float((enum ir_dtype)to) || !ir_dtype_is_float(ir_in(n, 0)->type.dtype)) {
         return lower_refuse(n, err, "a tensor is converted to or from integers");

@@ -67,7 +67,8 @@ static bool retarget(struct ir_graph *g, bool *progress, struct error *err) {
         ir_note(m, "traced for %lld latent frames at once, compiled for any number of them",
                 (long long)old.dims[time].first);
         if (m->frames == 2)
-            ir_note(m, "of two frames the last and all but the first are the same: taken is all but the first");
+            ir_note(m,
+                    "of two frames the last and all but the first are the same: taken is all but the first");
     }
     if (ir_type_equal(&old, now)) return true;
     *progress = true;

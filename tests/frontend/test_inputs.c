@@ -173,6 +173,10 @@ static void a_flag_is_a_constant(void **state) {
         f.options.flag = 1;
         expect_import(&f);
         assert_int_equal(f.graph->input_count, 1);
+        struct import_ports ports;
+        assert_true(import_ports_of(f.model, &ports, &f.err));
+        assert_string_equal(ports.flag, "anything");
+        assert_int_equal(ports.flag_counts, flags[i].type == ONNX_INT64);
         struct ir_value *flag = ir_in(f.graph->body.head, 0);
         assert_non_null(flag->constant);
         if (flags[i].type == ONNX_FLOAT) assert_true(ir_constant_float(flag->constant, 0) == 1);
