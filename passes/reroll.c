@@ -31,7 +31,7 @@
 // 5. Copy step 0 and the last step, with causal_conv for the convolutions over time.
 //
 // A file of two latent frames has no two later steps to compare: its one later step is checked by rule 4 alone.
-// A graph that never reads z frame by frame is the whole-sequence form at a fixed length and left to `retarget`.
+// A graph that never reads z frame by frame is the whole-sequence form at a fixed length, and left to `retarget_latents`.
 // What is not proven is an error that names the node.
 #include "passes/causal_conv.h"
 #include "passes/frame_list.h"
