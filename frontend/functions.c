@@ -34,10 +34,8 @@ struct node_list {
 
 static const char *text_of(const char *s) { return s != NULL ? s : ""; }
 
-static bool is_standard(const char *domain) { return domain[0] == '\0' || strcmp(domain, "ai.onnx") == 0; }
-
 static bool same_domain(const char *a, const char *b) {
-    return strcmp(a, b) == 0 || (is_standard(a) && is_standard(b));
+    return strcmp(a, b) == 0 || (onnx_domain_is_standard(a) && onnx_domain_is_standard(b));
 }
 
 // ---- finding
@@ -63,7 +61,7 @@ static bool check_function(const struct inliner *in, const struct call *outer, c
                          MAX_CALL_DEPTH);
     for (size_t i = 0; i < f->n_opset_import; i++) {
         const Onnx__OperatorSetIdProto *o = f->opset_import[i];
-        if (is_standard(text_of(o->domain)) && o->version != in->model->opset) {
+        if (onnx_domain_is_standard(o->domain) && o->version != in->model->opset) {
             return error_set(in->err, ERROR_UNSUPPORTED,
                              "the function uses version %lld of ONNX's operators, the model version %lld",
                              (long long)o->version, (long long)in->model->opset);

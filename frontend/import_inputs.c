@@ -91,15 +91,23 @@ static void list_input(const struct input *in, struct strbuf *out) {
     strbuf_add(out, ")");
 }
 
+struct name_map initializers_of(const Onnx__GraphProto *g, struct arena *scratch) {
+    struct name_map names = {.arena = scratch};
+    for (size_t i = 0; i < g->n_initializer; i++)
+        *name_map_add(&names, g->initializer[i]->name) = g->initializer[i];
+    return names;
+}
+
 // Initializers that are listed as inputs are constants that could be overridden.
-static bool read_inputs(struct inputs *ins, const Onnx__GraphProto *g, const struct name_map *initializers,
-                        struct arena *scratch, struct error *err) {
+static bool read_inputs(struct inputs *ins, struct error *err) {
+    const Onnx__GraphProto *g = ins->graph;
+    struct name_map initializers = initializers_of(g, ins->scratch);
     struct strbuf other = {0};
     size_t flags = 0;
-    ins->list = arena_array(scratch, g->n_input + 1, sizeof *ins->list);
+    ins->list = arena_array(ins->scratch, g->n_input + 1, sizeof *ins->list);
     for (size_t i = 0; i < g->n_input; i++) {
         struct input in;
-        if (name_map_find(initializers, g->input[i]->name) != NULL) continue;
+        if (name_map_find(&initializers, g->input[i]->name) != NULL) continue;
         if (!read_input(g->input[i], &in, err)) {
             strbuf_free(&other);
             return false;
@@ -297,17 +305,9 @@ static bool bind_flag(struct scope *s, const struct input *in) {
     return scope_define(s, name, v);
 }
 
-static struct name_map initializers_of(const Onnx__GraphProto *g, struct arena *scratch) {
-    struct name_map names = {.arena = scratch};
-    for (size_t i = 0; i < g->n_initializer; i++)
-        *name_map_add(&names, g->initializer[i]->name) = g->initializer[i];
-    return names;
-}
-
 bool import_inputs(struct scope *s, const size_t *order) {
     struct inputs ins = {.graph = s->graph, .scratch = &s->im->scratch};
-    struct name_map initializers = initializers_of(s->graph, &s->im->scratch);
-    if (!read_inputs(&ins, s->graph, &initializers, &s->im->scratch, s->im->err)) return false;
+    if (!read_inputs(&ins, s->im->err)) return false;
     if (ins.flag.info != NULL && !bind_flag(s, &ins.flag)) return false;
     const struct input *latents = find_latents(&ins, order);
     note_candidates(s->im->module, &ins, latents);
@@ -333,10 +333,8 @@ static void name_latents(struct inputs *ins, struct import_ports *ports) {
 
 bool import_ports_of(const struct onnx_model *model, struct import_ports *ports, struct error *err) {
     struct arena scratch = {0};
-    const Onnx__GraphProto *g = model->proto->graph;
-    struct inputs ins = {.graph = g, .scratch = &scratch};
-    struct name_map initializers = initializers_of(g, &scratch);
-    bool ok = read_inputs(&ins, g, &initializers, &scratch, err);
+    struct inputs ins = {.graph = model->proto->graph, .scratch = &scratch};
+    bool ok = read_inputs(&ins, err);
     *ports = (struct import_ports){
         .videos = (int)ins.count, .flag = ins.flag.info ? ins.flag.info->name : NULL, .time_axis = TIME_AXIS};
     ports->flag_counts = ins.flag.info && !ir_dtype_is_float(ins.flag.dtype) && ins.flag.dtype != IR_BOOL;

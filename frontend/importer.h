@@ -44,6 +44,8 @@ bool import_block(struct scope *s);
 // ---- import_inputs.c
 // Binds the main graph's inputs: latents first, dimensions fixed by the options.
 bool import_inputs(struct scope *s, const size_t *order);
+// From names to Onnx__TensorProto. An input that is one of them is a constant which could be overridden.
+struct name_map initializers_of(const Onnx__GraphProto *g, struct arena *scratch);
 bool scope_define(struct scope *s, const char *name, struct ir_value *value);
 // What a value info says, if that is a full shape of numbers; rank -1 otherwise.
 struct ir_type declared_type(const Onnx__ValueInfoProto *info);

@@ -53,11 +53,9 @@ static struct onnx_port *ports_of(size_t *count, Onnx__ValueInfoProto *const *in
 static void gather_ports(const struct onnx_model *model, struct onnx_facts *f, struct arena *arena) {
     const Onnx__GraphProto *g = model->proto->graph;
     struct arena scratch = {0};
-    struct name_map initializers = {.arena = &scratch};
+    struct name_map initializers = initializers_of(g, &scratch);
     struct import_ports roles = {0};
     struct error nobody_asked = {0};
-    for (size_t i = 0; i < g->n_initializer; i++)
-        *name_map_add(&initializers, g->initializer[i]->name) = g->initializer[i];
     if (!import_ports_of(model, &roles, &nobody_asked)) roles.videos = 0;
     f->time_axis = roles.time_axis;
     f->input_count = g->n_input;

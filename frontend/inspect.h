@@ -62,8 +62,6 @@ const char *onnx_role_name(enum onnx_role role);
 struct onnx_facts onnx_inspect(const struct onnx_model *model, struct arena *arena);
 // Lines for people.
 void onnx_facts_print(const struct onnx_facts *f, struct strbuf *out);
-// "[1,16,T,height,width]", with a question mark for an open dimension that has no name.
-void onnx_dims_print(const struct onnx_port *p, struct strbuf *out);
 // One operator, on one line without its end.
 void unsupported_print(const struct onnx_missing *m, struct strbuf *out);
 

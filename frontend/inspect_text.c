@@ -3,7 +3,8 @@
 
 enum { LINE_WIDTH = 100, SHOWN_AXES = 12 };
 
-void onnx_dims_print(const struct onnx_port *p, struct strbuf *out) {
+// "[1,16,T,height,width]", with a question mark for an open dimension that has no name.
+static void print_dims(const struct onnx_port *p, struct strbuf *out) {
     strbuf_add(out, "[");
     for (int i = 0; i < p->rank && i < SHOWN_AXES; i++) {
         if (i > 0) strbuf_add(out, ",");
@@ -17,7 +18,7 @@ static void print_ports(const char *title, size_t count, const struct onnx_port 
     for (size_t i = 0; i < count; i++) {
         const struct onnx_port *p = &ports[i];
         strbuf_printf(out, "%-12s%.100s: %s", i ? "" : title, p->name, p->type ? p->type : "not a tensor");
-        if (p->rank >= 0) onnx_dims_print(p, out);
+        if (p->rank >= 0) print_dims(p, out);
         else if (p->type != NULL) strbuf_add(out, " of unknown shape");
         strbuf_add(out, "\n");
     }

@@ -118,12 +118,14 @@ static bool check_graph(struct onnx_model *model, Onnx__GraphProto *g, const cha
     return true;
 }
 
+bool onnx_domain_is_standard(const char *domain) {
+    return domain == NULL || domain[0] == '\0' || strcmp(domain, "ai.onnx") == 0;
+}
+
 static bool check_opset(struct onnx_model *model, struct error *err) {
     for (size_t i = 0; i < model->proto->n_opset_import; i++) {
         const Onnx__OperatorSetIdProto *o = model->proto->opset_import[i];
-        if (o->domain == NULL || o->domain[0] == '\0' || strcmp(o->domain, "ai.onnx") == 0) {
-            model->opset = o->version;
-        }
+        if (onnx_domain_is_standard(o->domain)) model->opset = o->version;
     }
     if (model->opset >= ONNX_MIN_OPSET && model->opset <= ONNX_MAX_OPSET) return true;
     if (model->opset == 0)
@@ -188,4 +190,3 @@ void onnx_model_close(struct onnx_model *model) {
 }
 
 int64_t onnx_model_opset(const struct onnx_model *model) { return model->opset; }
-const char *onnx_model_path(const struct onnx_model *model) { return model->path; }

@@ -31,6 +31,5 @@ void onnx_model_close(struct onnx_model *model);
 
 // Of the default operator set.
 int64_t onnx_model_opset(const struct onnx_model *model);
-const char *onnx_model_path(const struct onnx_model *model);
 
 #endif

@@ -44,6 +44,8 @@ int64_t onnx_tensor_int(const struct onnx_tensor *t, size_t i);
 // The IR's type for an ONNX element type: unsigned and 16-bit integers take the next wider one it has.
 // False when it has none (strings, complex numbers, 8-bit floats).
 bool onnx_dtype(int type, enum ir_dtype *dtype);
+// Whether operators of that domain (NULL where none is named) are ONNX's own.
+bool onnx_domain_is_standard(const char *domain);
 // "FLOAT16", or "type 77".
 const char *onnx_type_name(int type);
 // "[1,16,T,height,width]", with a question mark for an open dimension that has no name.

@@ -67,7 +67,7 @@ static struct ir_value *add_all_but_last(struct op *o) {
 
 bool do_sum(struct op *o) {
     int count = o->node->input_count;
-    if (count == 0 || !need_operands(o, count)) return need_operands(o, 1);
+    if (!need_operands(o, count > 0 ? count : 1)) return false;
     struct ir_value *last = ir_in(o->node, count - 1), *sum = add_all_but_last(o);
     return sum != NULL ? become_binary(o, IR_ADD, sum, last) : become(o, IR_ONNX_IDENTITY, 1, &last);
 }

@@ -178,7 +178,7 @@ const size_t op_row_count = sizeof op_rows / sizeof *op_rows;
 // `since` is not asked: an operator newer than the opset that the file declares has one meaning only, and exporters that
 // convert a model to an older opset leave such operators behind.
 const struct op_row *op_row_find(const Onnx__NodeProto *n, int64_t opset) {
-    if (n->domain != NULL && n->domain[0] != '\0' && strcmp(n->domain, "ai.onnx") != 0) return NULL;
+    if (!onnx_domain_is_standard(n->domain)) return NULL;
     for (size_t i = 0; i < op_row_count; i++) {
         const struct op_row *row = &op_rows[i];
         if (strcmp(row->type, n->op_type) != 0) continue;

@@ -24,8 +24,7 @@ struct listing {
 };
 
 static const char *full_type(struct listing *l, const Onnx__NodeProto *n) {
-    bool standard = n->domain == NULL || n->domain[0] == '\0' || strcmp(n->domain, "ai.onnx") == 0;
-    if (standard) return arena_printf(l->arena, "%.60s", n->op_type);
+    if (onnx_domain_is_standard(n->domain)) return arena_printf(l->arena, "%.60s", n->op_type);
     return arena_printf(l->arena, "%.60s::%.60s", n->domain, n->op_type);
 }
 
