@@ -69,7 +69,6 @@ static bool block_bytes(const struct use *u, uint64_t *bytes) {
     const struct plan_program *g = u->program;
     const struct plan_variant_info *variant = &g->variant[u->variant];
     uint32_t index = u->view->index, count = 1;
-    uint64_t frame_pixels = (uint64_t)g->frame_channels * g->frame_height * g->frame_width;
     switch (u->view->space) {
     case PLAN_ARENA:
         count = variant->buffer_count;
@@ -79,8 +78,8 @@ static bool block_bytes(const struct use *u, uint64_t *bytes) {
         count = g->cache_count;
         if (index < count) *bytes = u->plan->caches[g->first_cache + index].bytes;
         break;
-    case PLAN_INPUT: *bytes = sizeof(float) * g->latent_channels * g->latent_height * g->latent_width; break;
-    case PLAN_OUTPUT: *bytes = sizeof(float) * variant->frames * frame_pixels; break;
+    case PLAN_INPUT: *bytes = sizeof(float) * plan_latent_floats(g); break;
+    case PLAN_OUTPUT: *bytes = sizeof(float) * variant->frames * plan_frame_floats(g); break;
     default: count = 0;
     }
     return index < count;

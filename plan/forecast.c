@@ -67,14 +67,12 @@ void plan_forecast(const struct plan *plan, const struct plan_program *g, struct
         }
     }
     f->workspace += attention;
-    uint64_t frame = sizeof(float) * g->frame_channels * g->frame_height * g->frame_width;
     uint32_t frames = 0;
     for (int v = 0; v < PLAN_VARIANTS; v++) {
         f->arena = max(f->arena, g->variant[v].arena_bytes);
         frames = g->variant[v].frames > frames ? g->variant[v].frames : frames;
     }
-    f->input_output =
-        frames * frame + sizeof(float) * g->latent_channels * g->latent_height * g->latent_width;
+    f->input_output = sizeof(float) * (frames * plan_frame_floats(g) + plan_latent_floats(g));
     // Opening a plan reads all of it once, before anything else is allocated.
     uint64_t step = f->caches + f->arena + f->workspace + f->input_output;
     f->total = max(f->weights_packed + max(f->preparation, step), plan->header->file_size) + f->base;

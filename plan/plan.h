@@ -296,6 +296,14 @@ static inline uint32_t plan_program_ops(const struct plan_program *g) {
     return g->variant[PLAN_FIRST].op_count + g->variant[PLAN_STEADY].op_count;
 }
 
+// The floats of a latent frame, and of a video frame; plan_check has seen that their bytes do not overflow.
+static inline uint64_t plan_latent_floats(const struct plan_program *g) {
+    return (uint64_t)g->latent_channels * g->latent_height * g->latent_width;
+}
+static inline uint64_t plan_frame_floats(const struct plan_program *g) {
+    return (uint64_t)g->frame_channels * g->frame_height * g->frame_width;
+}
+
 // The floats spanned by a view from its first to one past its last element.
 uint64_t plan_view_extent(const struct plan_view *v);
 

@@ -88,8 +88,7 @@ static bool open_memory(struct rt_session *s, struct error *err) {
         if (g->variant[v].arena_bytes > arena) arena = g->variant[v].arena_bytes;
         if (g->variant[v].frames > frames) frames = g->variant[v].frames;
     }
-    uint64_t latent = sizeof(float) * g->latent_channels * g->latent_height * g->latent_width;
-    uint64_t frame = sizeof(float) * g->frame_channels * g->frame_height * g->frame_width;
+    uint64_t latent = sizeof(float) * plan_latent_floats(g), frame = sizeof(float) * plan_frame_floats(g);
     return rt_block_new(&s->caches, g->cache_bytes, "caches", err) &&
            rt_block_new(&s->arena, arena, "scratch arena", err) &&
            rt_block_new(&s->input, latent, "latent frame", err) &&

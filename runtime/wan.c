@@ -159,7 +159,7 @@ static bool check_latent(const struct plan_program *g, const float *latent, stru
 // Finite latents can still overflow: such frames must not leave as if they were video.
 static bool check_frames(const struct wan_session *s, struct error *err) {
     const struct plan_program *g = s->rt.program;
-    size_t frame = (size_t)g->frame_channels * g->frame_height * g->frame_width;
+    size_t frame = plan_frame_floats(g);
     const float *v = (const float *)s->rt.output.data;
     for (uint32_t t = 0; t < g->variant[s->next].frames; t++) {
         float sum = 0; // NaN and infinity survive the multiplication by zero and the sum
@@ -177,8 +177,7 @@ static bool check_frames(const struct wan_session *s, struct error *err) {
 static bool step(struct wan_session *s, const float *latent, struct error *err) {
     const struct plan_program *g = s->rt.program;
     if (!check_latent(g, latent, err)) return false;
-    size_t count = (size_t)g->latent_channels * g->latent_height * g->latent_width;
-    memcpy(s->rt.input.data, latent, count * sizeof(float));
+    memcpy(s->rt.input.data, latent, plan_latent_floats(g) * sizeof(float));
     s->failed = !rt_session_run(&s->rt, s->next, err) || !check_frames(s, err);
     return !s->failed;
 }
@@ -201,9 +200,7 @@ wan_status wan_session_send(struct wan_session *s, const float *latent, struct w
 
 const float *wan_session_receive(struct wan_session *s) {
     if (s->taken == s->frames) return NULL;
-    const struct plan_program *g = s->rt.program;
-    size_t frame = (size_t)g->frame_channels * g->frame_height * g->frame_width;
-    return (const float *)s->rt.output.data + frame * s->taken++;
+    return (const float *)s->rt.output.data + plan_frame_floats(s->rt.program) * s->taken++;
 }
 
 void wan_session_reset(struct wan_session *s) {
