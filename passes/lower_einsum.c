@@ -42,12 +42,13 @@ static bool parse_term(const char **p, struct letters *l) {
 }
 
 // Without an arrow the result has the letters that occur once, in alphabetical order.
-static void imply_result(struct einsum *e) {
+static bool imply_result(struct einsum *e) {
     for (int c = 'A'; c <= 'z'; c++) {
         int count = 0;
         for (int i = 0; i < e->operands; i++) count += has(&e->operand[i], (char)c);
-        if (count == 1) add(&e->result, (char)c);
+        if (count == 1 && !add(&e->result, (char)c)) return false; // more axes than a tensor has
     }
+    return true;
 }
 
 static bool parse(struct einsum *e, const char *equation) {
@@ -57,8 +58,9 @@ static bool parse(struct einsum *e, const char *equation) {
         if (*p != ',') break;
         p++;
     }
-    if (*p == '\0') imply_result(e);
-    else if (p[1] != '>' || (p += 2, !parse_term(&p, &e->result)) || *p != '\0') return false;
+    if (*p == '\0') {
+        if (!imply_result(e)) return false;
+    } else if (p[1] != '>' || (p += 2, !parse_term(&p, &e->result)) || *p != '\0') return false;
     for (int i = 0; i < e->result.count; i++) {
         if (!has(&e->operand[0], e->result.of[i]) && !has(&e->operand[1], e->result.of[i])) return false;
     }
@@ -67,7 +69,7 @@ static bool parse(struct einsum *e, const char *equation) {
 
 // ---- building
 
-static struct ir_dim size_of(const struct einsum *e, const struct ir_value *const *x, char c) {
+static struct ir_dim size_of(const struct einsum *e, struct ir_value *const *x, char c) {
     for (int i = 0; i < e->operands; i++) {
         const char *at = memchr(e->operand[i].of, c, (size_t)e->operand[i].count);
         if (at != NULL) return x[i]->type.dims[at - e->operand[i].of];
@@ -127,7 +129,7 @@ static void append(struct letters *to, const struct letters *more) {
     for (int i = 0; i < more->count; i++) add(to, more->of[i]);
 }
 
-static bool product_of(const struct einsum *e, const struct ir_value *const *x, const struct letters *l,
+static bool product_of(const struct einsum *e, struct ir_value *const *x, const struct letters *l,
                        struct ir_dim *out) {
     *out = dim_const(1);
     for (int i = 0; i < l->count; i++) {
@@ -140,15 +142,14 @@ static bool product_of(const struct einsum *e, const struct ir_value *const *x, 
 static struct ir_value *as_matrices(struct einsum *e, struct ir_value *const *x, int index,
                                     const struct groups *g, const struct letters *rows,
                                     const struct letters *columns) {
-    const struct ir_value *const *all = (const struct ir_value *const *)x;
     struct letters order = g->batch;
     struct ir_dim dims[IR_MAX_RANK];
     int rank = g->batch.count;
     append(&order, rows);
     append(&order, columns);
     if (rank + 2 > IR_MAX_RANK) return NULL;
-    for (int i = 0; i < rank; i++) dims[i] = size_of(e, all, g->batch.of[i]);
-    if (!product_of(e, all, rows, &dims[rank]) || !product_of(e, all, columns, &dims[rank + 1])) return NULL;
+    for (int i = 0; i < rank; i++) dims[i] = size_of(e, x, g->batch.of[i]);
+    if (!product_of(e, x, rows, &dims[rank]) || !product_of(e, x, columns, &dims[rank + 1])) return NULL;
     struct ir_value *v = reorder(e->n, x[index], &e->operand[index], &order);
     return v != NULL ? lower_reshaped(e->n, v, rank + 2, dims) : NULL;
 }
@@ -156,7 +157,7 @@ static struct ir_value *as_matrices(struct einsum *e, struct ir_value *const *x,
 static bool sizes_agree(const struct einsum *e, struct ir_value *const *x) {
     for (int i = 0; i < e->operands; i++) {
         for (int k = 0; k < e->operand[i].count; k++) {
-            struct ir_dim d = size_of(e, (const struct ir_value *const *)x, e->operand[i].of[k]);
+            struct ir_dim d = size_of(e, x, e->operand[i].of[k]);
             if (!dim_equal(d, x[i]->type.dims[k])) return false;
         }
     }
@@ -165,12 +166,11 @@ static bool sizes_agree(const struct einsum *e, struct ir_value *const *x) {
 
 static bool multiply(struct einsum *e, struct ir_value **x) {
     struct groups g = sort_letters(e);
-    const struct ir_value *const *all = (const struct ir_value *const *)x;
     struct letters order = g.batch;
     struct ir_dim dims[IR_MAX_RANK];
     append(&order, &g.left);
     append(&order, &g.right);
-    for (int i = 0; i < order.count; i++) dims[i] = size_of(e, all, order.of[i]);
+    for (int i = 0; i < order.count; i++) dims[i] = size_of(e, x, order.of[i]);
     struct ir_value *sides[] = {as_matrices(e, x, 0, &g, &g.left, &g.summed),
                                 as_matrices(e, x, 1, &g, &g.summed, &g.right)};
     if (sides[0] == NULL || sides[1] == NULL) return lower_refuse(e->n, e->err, "its axes cannot be joined");
