@@ -110,18 +110,6 @@ run dump "$work/plan"
 contains "dump: operators" "conv" "$work/stdout"
 run passes
 contains "passes: in order" "^resolve" "$work/stdout"
-run compile "$first" "$steady" --latent-size 3x5,4x4 -o plan
-contains "a fixed size and another: said" "traced for latents of 3x5, compiled for 4x4" "$work/stderr"
-run compile "$steady" -o plan
-contains "a step alone: its first step is made" "leaves out 2 temporal upsamplers" "$work/stderr"
-run compile "$steady" --first as-is -o plan
-contains "a step as its own first one: warned" "warning: the first step feeds 20 of 32 caches" "$work/stderr"
-run dump "$work/here/plan"
-contains "a step as its own first one: the last of its frames counts" "first_kept 1\|kept 1" "$work/stdout"
-run compile "$steady" --stop-after choose_convs --canonical
-cp "$work/stdout" "$work/step.ir"
-run compile "$first" "$steady" --stop-after choose_convs --canonical
-if cmp -s "$work/stdout" "$work/step.ir"; then pass "a step alone is its pair"; else fail "a step alone is its pair" "the canonical texts differ"; fi
 run compile "$full" $size --stop-after specialise
 cp "$work/stdout" "$work/graph.ir"
 run opt "$work/graph.ir" --passes drop_dead_taps
