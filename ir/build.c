@@ -50,6 +50,21 @@ void ir_graph_remove(struct ir_graph *g) {
     *p = g->next;
 }
 
+void ir_set_steps(struct ir_module *m, struct ir_graph *first, struct ir_graph *steady) {
+    m->graphs = first;
+    first->next = steady;
+    steady->next = NULL;
+}
+
+int64_t ir_number_values(struct ir_graph *g) {
+    int64_t count = 0;
+    for (int i = 0; i < g->input_count; i++) g->inputs[i]->mark = count++;
+    for (struct ir_node *n = g->body.head; n != NULL; n = n->next) {
+        for (int i = 0; i < n->output_count; i++) n->outputs[i]->mark = count++;
+    }
+    return count;
+}
+
 struct ir_graph *ir_graph_find(const struct ir_module *m, const char *name) {
     struct ir_graph *g = m->graphs;
     while (g != NULL && strcmp(g->name, name) != 0) g = g->next;

@@ -8,6 +8,8 @@
 
 // ---- hashes: of what a value computes, without names
 
+static const uint64_t HASH_START = 0xcbf29ce484222325u;
+
 static uint64_t mix(uint64_t h, const void *data, size_t size) {
     const unsigned char *p = data;
     for (size_t i = 0; i < size; i++) h = (h ^ p[i]) * 0x100000001b3u;
@@ -26,7 +28,7 @@ static uint64_t mix_type(uint64_t h, const struct ir_type *t) {
 }
 
 static uint64_t constant_hash(const struct ir_value *v) {
-    uint64_t h = mix_type(0xcbf29ce484222325u, &v->type);
+    uint64_t h = mix_type(HASH_START, &v->type);
     const struct ir_constant *c = v->constant;
     for (size_t i = 0; i < c->count && (c->ints || c->data); i++) {
         float f = c->ints ? 0 : (float)ir_constant_float(c, i);
@@ -74,7 +76,7 @@ static void round_attrs(struct ir_node *n) {
 }
 
 static void hash_node(struct ir_node *n) {
-    uint64_t h = mix_int(0xcbf29ce484222325u, n->op);
+    uint64_t h = mix_int(HASH_START, n->op);
     order_operands(n);
     round_attrs(n);
     for (int i = 0; i < n->input_count; i++) h = mix_int(h, (int64_t)hash_of(ir_in(n, i)));
@@ -90,7 +92,7 @@ struct order {
     struct ir_node **stack;
     size_t count, capacity;
     struct ir_node *placed; // the last node that has its place
-    int64_t *next_value;
+    int64_t next_value;
     int *next_cache;
 };
 
@@ -105,7 +107,7 @@ static void place(struct order *o, struct ir_node *n) {
     n->mark = 1;
     n->name = "";
     for (int i = 0; i < n->output_count; i++)
-        n->outputs[i]->name = arena_printf(&o->g->module->arena, "v%lld", (long long)(*o->next_value)++);
+        n->outputs[i]->name = arena_printf(&o->g->module->arena, "v%lld", (long long)o->next_value++);
     if (c != NULL && c->offset == -2) c->offset = (*o->next_cache)++;
 }
 
@@ -139,8 +141,7 @@ static struct ir_node *next_effect(const struct order *o) {
 }
 
 static void order_graph(struct ir_graph *g, int *next_cache) {
-    int64_t next_value = 0;
-    struct order o = {.g = g, .next_value = &next_value, .next_cache = next_cache};
+    struct order o = {.g = g, .next_cache = next_cache};
     struct ir_node *results = ir_return_of(g), *effect;
     for (int i = 0; i < g->input_count; i++) {
         g->inputs[i]->name = arena_printf(&g->module->arena, "in%d", i);

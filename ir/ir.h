@@ -226,6 +226,10 @@ struct ir_module *ir_module_new(void);
 void ir_module_free(struct ir_module *m);
 struct ir_graph *ir_graph_new(struct ir_module *m, const char *name);
 void ir_graph_remove(struct ir_graph *g);
+// Makes these two all the graphs of the module. @first stands in front of @steady in every module.
+void ir_set_steps(struct ir_module *m, struct ir_graph *first, struct ir_graph *steady);
+// Gives value->mark of every input and result the numbers 0, 1, ..., and returns how many there are.
+int64_t ir_number_values(struct ir_graph *g);
 struct ir_graph *ir_graph_find(const struct ir_module *m, const char *name);
 struct ir_block *ir_block_new(struct ir_graph *g);
 struct ir_value *ir_graph_add_input(struct ir_graph *g, const char *name, struct ir_type type);
@@ -302,7 +306,6 @@ struct ir_graph *ir_graph_clone(struct ir_graph *from, const char *name);
 struct ir_node *ir_node_clone(const struct ir_node *from, struct ir_block *to);
 // Sets the types of the node's outputs from its inputs and attributes (ir/shape.c). The error names the node.
 bool ir_infer_node(struct ir_node *n, struct error *err);
-bool ir_infer_graph(struct ir_graph *g, struct error *err);
 // Checks every invariant (ir/verify.c). The error names the node; *context gets the graph around it.
 bool ir_verify(const struct ir_module *m, struct strbuf *context, struct error *err);
 // Text (ir/print.c, ir/parse.c). ir_parse finds the data of named constants in `donor`, if one is given.

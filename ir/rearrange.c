@@ -23,6 +23,18 @@ static void swap_order(uint8_t *order, int from, int to) { // moves one entry do
     order[to] = x;
 }
 
+int rearrange_first_in(const struct ir_rearrange *r, int axis) {
+    int atom = 0;
+    for (int i = 0; i < axis; i++) atom += r->in_count[i];
+    return atom;
+}
+
+int rearrange_first_out(const struct ir_rearrange *r, int axis) {
+    int k = 0;
+    for (int i = 0; i < axis; i++) k += r->out_count[i];
+    return k;
+}
+
 void rearrange_place(const struct ir_rearrange *r, int atom, int *axis, int *position) {
     int k = 0;
     for (int i = 0; i < r->out_rank; i++) {
@@ -276,6 +288,14 @@ void rearrange_resize(const struct ir_rearrange *r, const struct ir_dim *size, s
     *out = *r;
     for (int i = 0; i < r->atoms; i++) out->size[i] = size[i];
     normalize(out);
+}
+
+void rearrange_resize_atom(const struct ir_rearrange *r, int atom, struct ir_dim size,
+                           struct ir_rearrange *out) {
+    struct ir_rearrange resized = *r;
+    resized.size[atom] = size;
+    normalize(&resized);
+    *out = resized;
 }
 
 // ---- reshape: flatten, then unflatten

@@ -38,6 +38,9 @@ void rearrange_specialise(const struct ir_rearrange *r, bool steady, struct ir_r
 bool rearrange_inverse(const struct ir_rearrange *r, struct ir_rearrange *inverse); // fails if it repeats
 // The same rearrangement of inputs with other lengths: size[i] for atom i of r. time_atom as in r.
 void rearrange_resize(const struct ir_rearrange *r, const struct ir_dim *size, struct ir_rearrange *out);
+// The same with another length for one atom. `out` may be r.
+void rearrange_resize_atom(const struct ir_rearrange *r, int atom, struct ir_dim size,
+                           struct ir_rearrange *out);
 
 // No element moves, though axes may be merged or split (the same bytes in the same order).
 bool rearrange_is_reshape(const struct ir_rearrange *r);
@@ -50,6 +53,10 @@ int rearrange_repeats(const struct ir_rearrange *r); // number of repeated atoms
 // stride (it would not be the outermost atom of its axis): such a graph cannot be streamed.
 bool rearrange_in_type(const struct ir_rearrange *r, enum ir_dtype dtype, struct ir_type *t);
 bool rearrange_out_type(const struct ir_rearrange *r, enum ir_dtype dtype, struct ir_type *t);
+// The number of atoms on the axes in front of one: where its own begin, on the input's side as atoms, on the output's as
+// positions in out_order.
+int rearrange_first_in(const struct ir_rearrange *r, int axis);
+int rearrange_first_out(const struct ir_rearrange *r, int axis);
 // The output axis and position within it of an atom.
 void rearrange_place(const struct ir_rearrange *r, int atom, int *axis, int *position);
 // The input axis of an atom that is not repeated.

@@ -377,10 +377,3 @@ bool ir_infer_node(struct ir_node *n, struct error *err) {
     }
     return rule_of(n->op)(n, err);
 }
-
-bool ir_infer_graph(struct ir_graph *g, struct error *err) {
-    for (struct ir_node *n = g->body.head; n != NULL; n = n->next) {
-        if (!ir_infer_node(n, err)) return false;
-    }
-    return true;
-}

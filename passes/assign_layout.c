@@ -18,6 +18,7 @@
 // from here on. A decoder of one latent frame (no graph steady) may also have plain convolutions that pad its
 // one frame in time: they read it with their last tap.
 #include "ir/rearrange.h"
+#include "passes/causal_conv.h"
 #include "passes/match.h"
 #include "passes/pass.h"
 
@@ -85,7 +86,7 @@ static struct ir_value *frame_conv(struct ir_node *at, struct ir_value *x, int64
 // Whether each output frame reads one input frame, with the kernel's last tap: the kernel has no other, or the
 // only frame (of a decoder for images) has nothing but zeros in front of it.
 static bool reads_one_frame(const struct ir_node *n, int64_t pad) {
-    int64_t kernel = ir_in(n, 1)->type.dims[2].first;
+    int64_t kernel = conv_kernel_frames(n);
     return pad == kernel - 1 && (kernel == 1 || dim_is(ir_in(n, 0)->type.dims[2], 1));
 }
 
@@ -111,14 +112,7 @@ static struct ir_value *window(struct ir_node *at, struct ir_value *x, int64_t k
     struct ir_node *w = ir_insert(at, IR_WINDOW, 1, &x);
     ir_attr_set_cache(w, c);
     ir_infer_node(w, NULL);
-    struct ir_value *all = ir_out(w);
-    if (taps == kernel) return all;
-    struct ir_node *s = ir_insert(at, IR_SLICE, 1, &all);
-    ir_attr_set_int(s, IR_KEY_AXIS, 0);
-    ir_attr_set_int(s, IR_KEY_START, kernel - taps);
-    ir_attr_set_int(s, IR_KEY_END, all->type.dims[0].first);
-    ir_infer_node(s, NULL);
-    return ir_out(s);
+    return match_slice(at, ir_out(w), 0, kernel - taps, ir_out(w)->type.dims[0].first);
 }
 
 // Without them nobody reads what a cache would keep.
@@ -129,7 +123,7 @@ static bool lower_causal_conv(struct ir_node *n, struct error *err) {
     int count;
     const int64_t *pads = ir_attr_ints(n, IR_KEY_PADS, &count),
                   *strides = ir_attr_ints(n, IR_KEY_STRIDES, &count);
-    int64_t kernel = ir_in(n, 1)->type.dims[2].first, taps = ir_attr_int(n, IR_KEY_TAPS, kernel);
+    int64_t kernel = conv_kernel_frames(n), taps = ir_attr_int(n, IR_KEY_TAPS, kernel);
     struct ir_value *x = in_frames(n, ir_in(n, 0), 1, false), *kept = x;
     if (x == NULL) return refuse(n, err, "its input is not a list of frames");
     if (taps > 1) {

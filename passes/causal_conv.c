@@ -4,6 +4,11 @@
 
 int64_t conv_kernel_frames(const struct ir_node *conv) { return ir_in(conv, 1)->type.dims[2].first; }
 
+bool has_several_frames(const struct ir_type *t) {
+    return t->rank == 5 ? !dim_is(t->dims[1], 1) && !dim_is(t->dims[2], 1)
+                        : t->rank == 4 && !dim_is(t->dims[0], 1);
+}
+
 bool is_time_conv(const struct ir_node *n) {
     return n->op == IR_CONV && ir_in(n, 0)->type.rank == 5 && ir_in(n, 1)->constant &&
            conv_kernel_frames(n) > 1;

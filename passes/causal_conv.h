@@ -4,6 +4,8 @@
 
 #include "ir/ir.h"
 
+// Whether a step's result, a video ([B, T, C, H, W] or [B, C, T, H, W]) or a list of frames, has more than one of them.
+bool has_several_frames(const struct ir_type *result);
 // The length of the kernel in time.
 int64_t conv_kernel_frames(const struct ir_node *conv);
 // A 3D convolution whose constant kernel has more than one frame.

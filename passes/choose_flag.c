@@ -15,8 +15,6 @@
 #include "passes/match.h"
 #include "passes/pass.h"
 
-#include <string.h>
-
 // ---- which is which
 
 struct traits {
@@ -42,9 +40,7 @@ static bool name_graphs(struct ir_module *m, struct ir_graph *zero, struct ir_gr
     struct ir_graph *first = order < 0 ? zero : one, *steady = order < 0 ? one : zero;
     first->name = "first";
     steady->name = "steady";
-    m->graphs = first;
-    first->next = steady;
-    steady->next = NULL;
+    ir_set_steps(m, first, steady);
     m->first_flag = first == one;
     ir_note(m, "the first step is where the flag is %d", m->first_flag);
     return true;

@@ -23,7 +23,7 @@ static bool check_causal(const struct ir_node *n, struct error *err) {
     int count;
     const int64_t *pads = ir_attr_ints(n, IR_KEY_PADS, &count),
                   *strides = ir_attr_ints(n, IR_KEY_STRIDES, &count);
-    int64_t kernel = ir_in(n, 1)->type.dims[2].first;
+    int64_t kernel = conv_kernel_frames(n);
     if (strides[0] == 1 && pads[0] == kernel - 1 && pads[3] == 0) return true;
     return error_set(err, ERROR_UNSUPPORTED,
                      "node '%s' cannot be streamed: a causal convolution of %lld frames pads "
@@ -43,7 +43,7 @@ static bool visit(struct ir_node *n, bool *progress, struct error *err) {
                          n->name, x->time_axis, x->rank);
     }
     if (!check_causal(n, err)) return false;
-    int64_t kernel = ir_in(n, 1)->type.dims[2].first;
+    int64_t kernel = conv_kernel_frames(n);
     if (kernel == 1) return true;
     causal_conv_new(n, ir_in(n, 0), causal_cache_new(n->block->graph->module, *x, kernel - 1, n->name));
     *progress = true;

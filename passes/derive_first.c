@@ -14,6 +14,7 @@
 // repeats frames (Wan 2.2) then has more of them than the main path: the last ones count, as in the reference.
 //
 // The other caches are those of @steady: they get the one frame that each convolution is given.
+#include "passes/causal_conv.h"
 #include "passes/frame_list.h"
 #include "passes/match.h"
 #include "passes/pass.h"
@@ -32,45 +33,38 @@ static bool is_over_time_alone(const struct ir_node *conv) {
            w->dims[0].first % w->dims[1].first == 0;
 }
 
-// Whether the outer part of the channels, atom `outer`, ends up innermost on an axis that holds nothing but time.
-static bool moves_to_time(const struct ir_rearrange *r, int outer) {
-    int axis, position, first = 0, k = 0;
-    rearrange_place(r, outer, &axis, &position);
-    for (int i = 0; i < FRAME_AXIS; i++) first += r->in_count[i];
-    for (int i = 0; i < axis; i++) k += r->out_count[i];
+// Whether the outer part of the channels, which is atom 0, ends up innermost on an axis that holds nothing but time.
+static bool moves_to_time(const struct ir_rearrange *r) {
+    int axis, position;
+    rearrange_place(r, 0, &axis, &position);
     if (position != r->out_count[axis] - 1 || position > 1) return false;
     if (r->out_rank == 5 && axis != 1 && axis != FRAME_AXIS)
         return false; // of a video; [B, T, C, H, W] or [B, C, T, H, W]
-    return position == 0 || (r->in_count[FRAME_AXIS] == 1 && r->out_order[k] == first);
-}
-
-// The rearrangement without atom `outer`, for an input that has only the inner part of the channels.
-static void without_atom(const struct ir_rearrange *r, int outer, struct ir_rearrange *out) {
-    struct ir_dim size[IR_MAX_ATOMS];
-    for (int i = 0; i < r->atoms; i++) size[i] = i == outer ? dim_const(1) : r->size[i];
-    rearrange_resize(r, size, out);
+    return position == 0 || (r->in_count[FRAME_AXIS] == 1 &&
+                             r->out_order[rearrange_first_out(r, axis)] == rearrange_first_in(r, FRAME_AXIS));
 }
 
 // The rearrangement that ends a temporal upsampler which begins with `conv`; NULL if that is none.
-static struct ir_node *match_upsampler(const struct ir_node *conv, int *outer) {
+static struct ir_node *match_upsampler(const struct ir_node *conv) {
     struct ir_node *n =
         conv->op == IR_CAUSAL_CONV && is_over_time_alone(conv) ? ir_only_user(ir_out(conv)) : NULL;
     const struct ir_rearrange *r = n && n->op == IR_REARRANGE ? ir_attr_rearrange(n) : NULL;
     if (r == NULL || r->in_rank != 5 || r->in_count[0] != 0 || r->in_count[1] < 1) return NULL;
     const struct ir_type *w = &ir_in(conv, 1)->type;
-    *outer = 0; // axis 0 has no atom, so the channels begin with atom 0
-    bool split = dim_is(r->size[0], w->dims[0].first / w->dims[1].first);
-    return split && moves_to_time(r, 0) ? n : NULL;
+    bool split =
+        dim_is(r->size[0], w->dims[0].first / w->dims[1].first); // axis 0 has no atom: the channels' first
+    return split && moves_to_time(r) ? n : NULL;
 }
 
 static int bypass_upsamplers(struct ir_graph *first) {
-    int count = 0, outer;
+    int count = 0;
     for (struct ir_node *n = first->body.head, *next; n != NULL; n = next) {
         next = n->next;
-        struct ir_node *r = match_upsampler(n, &outer);
+        struct ir_node *r = match_upsampler(n);
         struct ir_rearrange bypass;
         if (r == NULL) continue;
-        without_atom(ir_attr_rearrange(r), outer, &bypass);
+        rearrange_resize_atom(ir_attr_rearrange(r), 0, dim_const(1),
+                              &bypass); // the inner part of the channels
         ir_attr_set_rearrange(r, &bypass);
         ir_node_set_input(r, 0,
                           ir_in(n, 0)); // its type is still that of more frames: retarget_graph sees both
@@ -85,10 +79,7 @@ static int bypass_upsamplers(struct ir_graph *first) {
 // recognised.
 static void note_frames(struct ir_graph *first) {
     const struct ir_node *results = ir_return_of(first);
-    const struct ir_type *t = results->input_count == 1 ? &ir_in(results, 0)->type : NULL;
-    bool several = t && (t->rank == 5 ? !dim_is(t->dims[1], 1) && !dim_is(t->dims[2], 1)
-                                      : t->rank == 4 && !dim_is(t->dims[0], 1));
-    if (several)
+    if (results->input_count == 1 && has_several_frames(&ir_in(results, 0)->type))
         ir_note(first->module,
                 "warning: the first step gives several frames, where the reference decoder's gives one: "
                 "something makes frames of one frame and is not a temporal upsampler as they are known");
@@ -99,9 +90,7 @@ bool pass_derive_first(struct ir_module *m, bool *progress, struct error *err) {
     if (steady == NULL || steady->input_count != 1 || ir_graph_find(m, "first") != NULL) return true;
     struct ir_graph *first = ir_graph_clone(steady, "first");
     struct ir_type latents = first->inputs[0]->type;
-    steady->next = NULL; // @first stands in front of @steady in every module
-    first->next = steady;
-    m->graphs = first;
+    ir_set_steps(m, first, steady);
     int count = bypass_upsamplers(first);
     ir_note(m,
             count > 0

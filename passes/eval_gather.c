@@ -30,8 +30,8 @@ bool eval_gather(struct eval *e, struct eval_tensor *out) {
     size_t *source = arena_array(e->scratch, outer * index->count * inner + 1, sizeof *source);
     for (size_t o = 0; o < outer; o++) {
         for (size_t k = 0; k < index->count; k++) {
-            int64_t at = list[k] < 0 ? list[k] + in->dims[axis] : list[k];
-            if (at < 0 || at >= in->dims[axis]) return false;
+            int64_t at = index_in(list[k], in->dims[axis]);
+            if (at < 0) return false;
             for (size_t i = 0; i < inner; i++) source[n++] = (o * length + (size_t)at) * inner + i;
         }
     }
@@ -61,8 +61,8 @@ bool eval_gather_elements(struct eval *e, struct eval_tensor *out) {
     return eval_pick(e, in, source, out);
 }
 
-// The last axis of the indices holds the first coordinates of a part of `in`. Where part k begins, in *begin; the number
-// of elements of a part is returned, 0 when an index is wrong.
+// The last axis of the indices holds the first coordinates of a part of `in`. Where part k begins, in *begin; *size elements
+// each. False when an index is wrong.
 static bool find_parts(struct eval *e, const struct eval_tensor *in, const struct eval_tensor *index,
                        size_t **begin, size_t *parts, size_t *size) {
     int64_t *list = read_indices(e, index);

@@ -23,7 +23,6 @@
 enum { MAX_FRAMES = 4096, RANK = 5 }; // the latents', and that of all that is followed
 
 struct search {
-    struct ir_graph *g;
     bool *seen; // positions that a slice takes
     int64_t most;
     bool others;       // a slice takes something else: then the others are not all the frames there are
@@ -119,7 +118,7 @@ static void visit(struct search *s, const struct ir_node *n) {
 
 // How many frames the graph reads one by one along that axis of its latents; 0 if it does not.
 static int64_t frames_read(struct ir_graph *g, int axis, struct arena *scratch, bool *is_time, bool *others) {
-    struct search s = {.g = g, .seen = arena_array(scratch, MAX_FRAMES, sizeof(bool))};
+    struct search s = {.seen = arena_array(scratch, MAX_FRAMES, sizeof(bool))};
     for (struct ir_node *n = g->body.head; n != NULL; n = n->next) {
         for (int i = 0; i < n->output_count; i++) n->outputs[i]->mark = -1;
     }

@@ -1,7 +1,5 @@
 #include "passes/frame_list.h"
 
-#include "passes/match.h"
-
 #include <string.h>
 
 enum { MAX_DEPTH = 4096 }; // of slices and joins behind each other; no exporter comes near it

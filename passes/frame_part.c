@@ -15,15 +15,13 @@ struct unit {
 };
 
 static bool find_unit(const struct ir_rearrange *r, int axis, struct unit *u) {
-    int k = 0, first = 0;
-    for (int i = 0; i < axis; i++) k += r->out_count[i];
+    int k = rearrange_first_out(r, axis);
     if (r->out_count[axis] == 0 || r->out_order[k] >= r->in_atoms) return false;
     *u = (struct unit){.atom = r->out_order[k], .inner_out = 1, .inner_in = 1};
     u->in_axis = rearrange_source_axis(r, u->atom);
-    for (int i = 0; i < u->in_axis; i++) first += r->in_count[i];
-    if (first != u->atom) return false;
+    if (rearrange_first_in(r, u->in_axis) != u->atom) return false;
     for (int j = 1; j < r->out_count[axis]; j++) u->inner_out *= r->size[r->out_order[k + j]].first;
-    for (int j = 1; j < r->in_count[u->in_axis]; j++) u->inner_in *= r->size[first + j].first;
+    for (int j = 1; j < r->in_count[u->in_axis]; j++) u->inner_in *= r->size[u->atom + j].first;
     return u->inner_out > 0 && u->inner_in > 0;
 }
 
@@ -111,13 +109,9 @@ static struct ir_value *cut(struct ir_node *at, struct ir_value *v, int axis, in
 
 static struct ir_value *write_slice(struct ir_node *at, struct ir_value *v, int axis, int64_t start,
                                     int64_t end) {
-    struct ir_node *s = ir_insert(at, IR_SLICE, 1, &v);
-    ir_attr_set_int(s, IR_KEY_AXIS, axis);
-    ir_attr_set_int(s, IR_KEY_START, start);
-    ir_attr_set_int(s, IR_KEY_END, end);
-    ir_infer_node(s, NULL);
-    if (v->def != NULL) s->name = v->def->name;
-    return ir_out(s);
+    struct ir_value *s = match_slice(at, v, axis, start, end);
+    if (v->def != NULL) s->def->name = v->def->name;
+    return s;
 }
 
 // The same operator on these operands.
@@ -134,13 +128,10 @@ static struct ir_value *cut_rearrange(struct ir_node *at, struct ir_value *v, in
     const struct ir_rearrange *r = ir_attr_rearrange(v->def);
     struct unit u;
     struct ir_rearrange part;
-    struct ir_dim size[IR_MAX_ATOMS];
     if (!find_unit(r, axis, &u) || start % u.inner_out != 0 || end % u.inner_out != 0)
         return write_slice(at, v, axis, start, end);
     int64_t from = start / u.inner_out, to = end / u.inner_out;
-    for (int i = 0; i < r->atoms; i++) size[i] = r->size[i];
-    size[u.atom] = dim_const(to - from);
-    rearrange_resize(r, size, &part);
+    rearrange_resize_atom(r, u.atom, dim_const(to - from), &part);
     struct ir_value *x = cut(at, ir_in(v->def, 0), u.in_axis, from * u.inner_in, to * u.inner_in, depth);
     struct ir_value *out = match_rearrange(at, x, &part);
     out->def->name = v->def->name;

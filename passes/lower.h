@@ -33,6 +33,8 @@ bool lower_reshape_to(struct ir_node *n, struct ir_value *x, int rank, const str
 // Replaces the node by x, broadcast to at least these dims.
 bool lower_expand_to(struct ir_node *n, struct ir_value *x, int count, const struct ir_dim *shape,
                      struct error *err);
+// A node on a (and b, unless NULL) in front of `at`: its result, NULL if they do not fit.
+struct ir_value *lower_insert(struct ir_node *at, enum ir_op op, struct ir_value *a, struct ir_value *b);
 // x reshaped or transposed by a rearrangement in front of the node (x itself where nothing changes); NULL if there is none.
 struct ir_value *lower_reshaped(struct ir_node *at, struct ir_value *x, int rank, const struct ir_dim *dims);
 struct ir_value *lower_transposed(struct ir_node *at, struct ir_value *x, const int64_t *perm);

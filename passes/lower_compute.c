@@ -7,12 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-static struct ir_value *insert(struct ir_node *at, enum ir_op op, struct ir_value *a, struct ir_value *b) {
-    struct ir_value *inputs[] = {a, b};
-    struct ir_node *n = ir_insert(at, op, b != NULL ? 2 : 1, inputs);
-    return ir_infer_node(n, NULL) ? ir_out(n) : NULL;
-}
-
 static struct ir_value *scalar(const struct ir_node *n, double value) {
     float f = (float)value;
     return ir_constant_floats(n->block->graph->module, "scalar", 0, NULL, &f);
@@ -90,9 +84,6 @@ bool lower_where(struct ir_node *n, struct error *err) {
         if (!ints[i].first != !ints[0].first)
             return lower_refuse(n, err, "its condition picks from both tensors");
     }
-    for (int i = 1; i < 3; i++) {
-        if (ir_in(n, i)->type.rank < 0) return lower_refuse(n, err, "the shape of its input is not known");
-    }
     if (!broadcast_dims(n, &rank, dims)) return lower_refuse(n, err, "its operands do not broadcast");
     return lower_expand_to(n, ir_in(n, ints[0].first ? 1 : 2), rank, dims, err);
 }
@@ -121,8 +112,8 @@ bool lower_pow(struct ir_node *n, struct error *err) {
     bool plain = match_splat(ir_in(n, 1), &exponent) && spreads_over(&ir_in(n, 1)->type, &x->type) &&
                  ir_dtype_is_float(x->type.dtype);
     if (plain && exponent == 1) return finish(n, x, err);
-    if (plain && exponent == 2) return finish(n, insert(n, IR_MUL, x, x), err);
-    if (plain && exponent == 0.5) return finish(n, insert(n, IR_SQRT, x, NULL), err);
+    if (plain && exponent == 2) return finish(n, lower_insert(n, IR_MUL, x, x), err);
+    if (plain && exponent == 0.5) return finish(n, lower_insert(n, IR_SQRT, x, NULL), err);
     return ir_infer_node(n, err);
 }
 
@@ -192,12 +183,13 @@ static struct ir_value *attend(struct ir_node *n, struct ir_value *q, struct ir_
     int64_t perm[] = {0, 1, 2, 3};
     perm[rank - 2] = rank - 1;
     perm[rank - 1] = rank - 2;
-    struct ir_value *kt = lower_transposed(n, k, perm), *scaled = insert(n, IR_MUL, q, scalar(n, scale));
-    struct ir_value *scores = kt != NULL && scaled != NULL ? insert(n, IR_MATMUL, scaled, kt) : NULL;
+    struct ir_value *kt = lower_transposed(n, k, perm),
+                    *scaled = lower_insert(n, IR_MUL, q, scalar(n, scale));
+    struct ir_value *scores = kt != NULL && scaled != NULL ? lower_insert(n, IR_MATMUL, scaled, kt) : NULL;
     if (scores == NULL) return NULL;
     struct ir_node *softmax = ir_insert(n, IR_SOFTMAX, 1, &scores);
     ir_attr_set_int(softmax, IR_KEY_AXIS, rank - 1);
-    return ir_infer_node(softmax, NULL) ? insert(n, IR_MATMUL, ir_out(softmax), v) : NULL;
+    return ir_infer_node(softmax, NULL) ? lower_insert(n, IR_MATMUL, ir_out(softmax), v) : NULL;
 }
 
 bool lower_attention(struct ir_node *n, struct error *err) {
@@ -229,12 +221,13 @@ bool lower_rms_norm(struct ir_node *n, struct error *err) {
     if (!lower_one_axis(n, -1, x->type.rank, &axis, err)) return false;
     if (scale->type.rank > x->type.rank - axis)
         return lower_refuse(n, err, "its scale has more axes than are normalised");
-    struct ir_value *squares = insert(n, IR_MUL, x, x);
+    struct ir_value *squares = lower_insert(n, IR_MUL, x, x);
     for (int i = axis; i < x->type.rank; i++) axes[i - axis] = i;
     struct ir_node *mean = ir_insert(n, IR_REDUCE_MEAN, 1, &squares);
     ir_attr_set_ints(mean, IR_KEY_AXES, x->type.rank - axis, axes);
     if (!ir_infer_node(mean, err)) return false;
-    struct ir_value *sum = insert(n, IR_ADD, ir_out(mean), scalar(n, ir_attr_float(n, IR_KEY_EPSILON, 1e-5)));
-    struct ir_value *unit = insert(n, IR_DIV, x, insert(n, IR_SQRT, sum, NULL));
-    return finish(n, insert(n, IR_MUL, unit, scale), err);
+    struct ir_value *sum =
+        lower_insert(n, IR_ADD, ir_out(mean), scalar(n, ir_attr_float(n, IR_KEY_EPSILON, 1e-5)));
+    struct ir_value *unit = lower_insert(n, IR_DIV, x, lower_insert(n, IR_SQRT, sum, NULL));
+    return finish(n, lower_insert(n, IR_MUL, unit, scale), err);
 }

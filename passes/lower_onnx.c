@@ -33,6 +33,12 @@ void lower_replace(struct ir_node *n, struct ir_value *with) {
     ir_node_replace(n, with);
 }
 
+struct ir_value *lower_insert(struct ir_node *at, enum ir_op op, struct ir_value *a, struct ir_value *b) {
+    struct ir_value *inputs[] = {a, b};
+    struct ir_node *n = ir_insert(at, op, b != NULL ? 2 : 1, inputs);
+    return ir_infer_node(n, NULL) ? ir_out(n) : NULL;
+}
+
 // A parameter operand as constant integers; *count -1 when it is absent.
 bool lower_int_list(const struct ir_node *n, int input, int64_t *list, int *count, struct error *err) {
     const struct ir_value *v = ir_in(n, input);
@@ -186,14 +192,6 @@ static bool lower_clip(struct ir_node *n, struct error *err) {
     return true;
 }
 
-// x as what the reduction adds up: itself, its squares or its absolute values.
-static struct ir_value *summand(struct ir_node *n, struct ir_value *x, bool square, bool absolute) {
-    struct ir_value *inputs[] = {x, x};
-    if (!square && !absolute) return x;
-    struct ir_node *s = ir_insert(n, square ? IR_MUL : IR_ABS, square ? 2 : 1, inputs);
-    return ir_infer_node(s, NULL) ? ir_out(s) : x;
-}
-
 // The axes that are reduced, all of them where none are named.
 static bool reduced_axes(const struct ir_node *n, int64_t *axes, int *count, struct error *err) {
     int rank = ir_in(n, 0)->type.rank;
@@ -252,7 +250,9 @@ static bool lower_reduce(struct ir_node *n, struct error *err) {
         ir_node_replace(n, x);
         return true;
     }
-    struct ir_value *summed = summand(n, x, r->square, r->absolute);
+    struct ir_value *summed = r->square     ? lower_insert(n, IR_MUL, x, x)
+                              : r->absolute ? lower_insert(n, IR_ABS, x, NULL)
+                                            : x;
     struct ir_node *sum = ir_insert(n, r->op, 1, &summed);
     ir_attr_set_ints(sum, IR_KEY_AXES, count > 0 ? count : 0, axes);
     return ir_infer_node(sum, err) && finish_reduction(n, ir_out(sum), axes, count, err);

@@ -67,6 +67,16 @@ bool match_each(struct ir_module *m, match_fn *fn, bool *progress, struct error 
     return true;
 }
 
+struct ir_value *match_slice(struct ir_node *at, struct ir_value *v, int axis, int64_t start, int64_t end) {
+    if (start == 0 && dim_is(v->type.dims[axis], end)) return v;
+    struct ir_node *s = ir_insert(at, IR_SLICE, 1, &v);
+    ir_attr_set_int(s, IR_KEY_AXIS, axis);
+    ir_attr_set_int(s, IR_KEY_START, start);
+    ir_attr_set_int(s, IR_KEY_END, end);
+    ir_infer_node(s, NULL);
+    return ir_out(s);
+}
+
 struct ir_value *match_rearrange(struct ir_node *at, struct ir_value *v, const struct ir_rearrange *r) {
     struct ir_node *n = ir_insert(at, IR_REARRANGE, 1, &v);
     ir_attr_set_rearrange(n, r);

@@ -24,6 +24,8 @@ bool match_each(struct ir_module *m, match_fn *fn, bool *progress, struct error 
 bool match_attr_equal(const struct ir_attr *a, const struct ir_attr *b);
 // Zeros of that type in front of `at`: one element, repeated. NULL if a length is not known.
 struct ir_value *match_zeros(struct ir_node *at, const struct ir_type *t);
+// Elements start .. end - 1 of `v` along an axis, in front of `at`; `v` itself if those are all.
+struct ir_value *match_slice(struct ir_node *at, struct ir_value *v, int axis, int64_t start, int64_t end);
 // Inserts a rearrangement of `v` in front of `at` and returns its result.
 struct ir_value *match_rearrange(struct ir_node *at, struct ir_value *v, const struct ir_rearrange *r);
 

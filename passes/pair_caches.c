@@ -30,8 +30,6 @@
 
 #include <string.h>
 
-enum { TIME = FRAME_AXIS };
-
 // The position among the graph's results, of those not taken, of the first that is exactly these frames; -1 if there
 // is none. Two results with the same frames are the same cache, whichever is which. `short_ones`: zeros in front may
 // be left out.
@@ -75,7 +73,7 @@ static bool steps_of_one(const struct ir_node *conv) {
 // The cache input whose frames, all of them, come first in the list.
 static struct ir_value *cache_frames(const struct frame_list *f, int64_t kept) {
     struct ir_value *c = f->count > kept ? (struct ir_value *)f->at[0].value : NULL;
-    if (!is_graph_input(c) || !dim_is(c->type.dims[TIME], kept)) return NULL;
+    if (!is_graph_input(c) || !dim_is(c->type.dims[FRAME_AXIS], kept)) return NULL;
     for (int64_t i = 0; i < kept; i++) {
         if (f->at[i].value != c || f->at[i].index != i) return NULL;
     }
@@ -85,7 +83,7 @@ static struct ir_value *cache_frames(const struct frame_list *f, int64_t kept) {
 // The next cache is the last frames that were read. Some models keep fewer and put zeros in their place: where a step
 // has one new frame, that is a kernel whose first taps always meet zeros.
 static bool match_next_cache(struct pairing *p, struct conv *c, struct frame_list *last) {
-    bool one_frame = dim_is(c->x->type.dims[TIME], 1);
+    bool one_frame = dim_is(c->x->type.dims[FRAME_AXIS], 1);
     for (int zeros = 0; zeros < last->count; zeros++) {
         if (zeros > 0) last->at[zeros - 1] = (struct frame){NULL, 0};
         if (zeros > 0 && !one_frame) return false;
@@ -230,9 +228,7 @@ static void keep_result(struct ir_graph *g, int which) {
 static void keep_last_frame(struct pairing *p, int first_frames, int steady_frames) {
     const struct ir_type *t = &ir_in(ir_return_of(p->first), first_frames)->type;
     bool same = ir_type_equal(t, &ir_in(ir_return_of(p->steady), steady_frames)->type);
-    bool several = t->rank == 5 ? !dim_is(t->dims[1], 1) && !dim_is(t->dims[2], 1)
-                                : t->rank == 4 && !dim_is(t->dims[0], 1);
-    if (p->one_file && same && several) p->steady->module->first_kept = 1;
+    if (p->one_file && same && has_several_frames(t)) p->steady->module->first_kept = 1;
 }
 
 static void note_first_frames(struct pairing *p) {
@@ -240,7 +236,7 @@ static void note_first_frames(struct pairing *p) {
     int odd = 0;
     for (int i = 0; i < p->count; i++) {
         const struct conv *c = &p->convs[i];
-        if (c->first == NULL || dim_is(c->first_x->type.dims[TIME], 1)) continue;
+        if (c->first == NULL || dim_is(c->first_x->type.dims[FRAME_AXIS], 1)) continue;
         if (odd++ == 0) example = c;
     }
     if (odd == 0) return;
@@ -250,7 +246,7 @@ static void note_first_frames(struct pairing *p) {
         "(node '%s' is given %lld, expected 1): the video differs from the reference decoder's, most in its "
         "first "
         "frames",
-        odd, p->count, example->first->name, (long long)example->first_x->type.dims[TIME].first);
+        odd, p->count, example->first->name, (long long)example->first_x->type.dims[FRAME_AXIS].first);
 }
 
 static void note_dropped(const struct conv *c, const struct ir_node *conv) {

@@ -103,11 +103,7 @@ static bool cut_latents(struct roll *r) {
 // ---- 2. labels
 
 static void number_values(struct roll *r) {
-    int64_t count = 0;
-    for (int i = 0; i < r->g->input_count; i++) r->g->inputs[i]->mark = count++;
-    for (struct ir_node *n = r->g->body.head; n != NULL; n = n->next) {
-        for (int i = 0; i < n->output_count; i++) n->outputs[i]->mark = count++;
-    }
+    int64_t count = ir_number_values(r->g);
     r->label = arena_array(&r->scratch, (size_t)count, sizeof *r->label);
     r->partner = arena_array(&r->scratch, (size_t)count, sizeof *r->partner);
 }
@@ -398,8 +394,8 @@ static void copy_conv(struct roll *r, struct ir_node *n, int step, struct ir_gra
     ir_out(n)->map = ir_out(conv);
 }
 
-static void copy_step(struct roll *r, int step, const char *name) {
-    mark_step(r, step);
+static struct ir_graph *copy_step(struct roll *r, int step, const char *name) {
+    mark_step(r, step); // cannot fail: collect_streams has been through both steps that are copied
     struct ir_graph *g = ir_graph_new(r->g->module, name);
     struct ir_value *frame = r->g->inputs[1 + step];
     frame->map = ir_graph_add_input(g, r->g->inputs[0]->name, frame->type);
@@ -410,24 +406,21 @@ static void copy_step(struct roll *r, int step, const char *name) {
     }
     struct ir_value *result = r->parts[step]->map;
     ir_node_new(&g->body, NULL, IR_RETURN, "", 1, &result, 0);
+    return g;
 }
 
 // The last step first: caches are declared in the order of its convolutions, all of which it has.
 static void copy_steps(struct roll *r) {
-    struct ir_module *m = r->g->module;
-    copy_step(r, r->steps - 1, "steady");
-    copy_step(r, 0, "first");
+    struct ir_graph *steady = copy_step(r, r->steps - 1, "steady"), *first = copy_step(r, 0, "first");
     ir_graph_remove(r->g);
-    struct ir_graph *steady = m->graphs; // @first stands in front of @steady in every module
-    m->graphs = steady->next;
-    m->graphs->next = steady;
-    steady->next = NULL;
+    ir_set_steps(r->g->module, first, steady);
 }
 
 // ---- the pass
 
-static bool prove(struct roll *r, bool *found, struct error *err) {
+static bool prove(struct roll *r, bool *found) {
     bool progress = false;
+    struct error *err = r->err;
     struct ir_module *m = r->g->module;
     *found = cut_latents(r);
     if (!*found) return true;
@@ -462,7 +455,7 @@ bool pass_reroll(struct ir_module *m, bool *progress, struct error *err) {
     struct ir_graph *full = ir_graph_find(m, "full");
     if (full == NULL || full->input_count != 1 || full->inputs[0]->type.time_axis >= 0) return true;
     struct roll r = {.g = full, .axis = -1, .err = err};
-    bool found = false, ok = prove(&r, &found, err);
+    bool found = false, ok = prove(&r, &found);
     if (ok && found) {
         copy_steps(&r);
         m->form = "unrolled";

@@ -20,7 +20,6 @@ struct shape { // of a value: its axes, each a list of factors, outermost first;
 };
 
 struct retarget {
-    struct ir_graph *g;
     struct shape **shapes; // by value->mark
     struct arena scratch;
     enum retarget_rule rule;
@@ -52,6 +51,15 @@ static int64_t old_length(const struct shape *s, int axis) {
     int64_t n = 1;
     for (int i = 0; i < s->count[axis]; i++) n *= s->at[axis][i].old;
     return n;
+}
+
+// What it is now; false when that is no length (frames times frames).
+static bool new_length(const struct shape *s, int axis, struct ir_dim *length) {
+    *length = dim_const(1);
+    for (int i = 0; i < s->count[axis]; i++) {
+        if (!dim_mul(*length, s->at[axis][i].now, length)) return false;
+    }
+    return true;
 }
 
 static bool axis_changes(const struct shape *s, int axis) {
@@ -105,14 +113,6 @@ static bool match_atoms(const struct ir_rearrange *p, int first, int atoms, cons
     return n == 0;
 }
 
-static bool atom_length(const struct shape *atom, struct ir_dim *length) {
-    *length = dim_const(1);
-    for (int i = 0; i < atom->count[0]; i++) {
-        if (!dim_mul(*length, atom->at[0][i].now, length)) return false;
-    }
-    return true;
-}
-
 static bool retarget_rearrange(struct retarget *r, struct ir_node *n, struct shape *out) {
     const struct ir_rearrange *p = ir_attr_rearrange(n);
     const struct shape *in = shape_of(r, ir_in(n, 0));
@@ -134,7 +134,7 @@ static bool retarget_rearrange(struct retarget *r, struct ir_node *n, struct sha
             by_atom[i].count[0] = 1;
             by_atom[i].at[0][0] = (struct factor){p->size[i].first, p->size[i]};
         }
-        if (!atom_length(&by_atom[i], &size[i])) return refuse(r, n, "frames are multiplied with frames");
+        if (!new_length(&by_atom[i], 0, &size[i])) return refuse(r, n, "frames are multiplied with frames");
     }
     rearrange_resize(&to, size, &all);
     ir_attr_set_rearrange(n, &all);
@@ -219,10 +219,10 @@ static void infer_axes(const struct shape *in, const struct ir_type *old, const 
                        struct shape *out) {
     set_shape(out, old, now);
     for (int i = 0; i < out->rank && in->rank == out->rank; i++) {
-        struct ir_dim length = dim_const(1);
-        bool known = old_length(in, i) == old_of(old->dims[i]);
-        for (int k = 0; known && k < in->count[i]; k++) known = dim_mul(length, in->at[i][k].now, &length);
-        if (known && dim_equal(length, now->dims[i])) copy_axis(out, i, in, i);
+        struct ir_dim length;
+        if (old_length(in, i) == old_of(old->dims[i]) && new_length(in, i, &length) &&
+            dim_equal(length, now->dims[i]))
+            copy_axis(out, i, in, i);
     }
 }
 
@@ -262,23 +262,18 @@ static void keep_last_frames(struct ir_node *n) {
     for (int i = 0; i < n->input_count; i++) {
         struct ir_value *v = ir_in(n, i);
         if (frames_of(v) <= least) continue;
-        struct ir_node *s = ir_insert(n, IR_SLICE, 1, &v);
-        ir_attr_set_int(s, IR_KEY_AXIS, FRAME_AXIS);
-        ir_attr_set_int(s, IR_KEY_START, frames_of(v) - least);
-        ir_attr_set_int(s, IR_KEY_END, frames_of(v));
-        ir_infer_node(s, NULL);
-        ir_out(s)->mark = v->mark; // its old shape is that of v
-        ir_node_set_input(n, i, ir_out(s));
+        struct ir_value *last = match_slice(n, v, FRAME_AXIS, frames_of(v) - least, frames_of(v));
+        last->mark = v->mark; // its old shape is that of v
+        ir_node_set_input(n, i, last);
     }
 }
 
 // Where the last frames of the first operand were taken, its factors are not the result's.
 static void take_new_lengths(struct shape *s, const struct ir_type *old, const struct ir_type *now) {
     for (int i = 0; i < s->rank; i++) {
-        struct ir_dim length = dim_const(1);
-        bool known = true;
-        for (int k = 0; known && k < s->count[i]; k++) known = dim_mul(length, s->at[i][k].now, &length);
-        if (!known || !dim_equal(length, now->dims[i])) set_axis(s, i, old_of(old->dims[i]), now->dims[i]);
+        struct ir_dim length;
+        if (!new_length(s, i, &length) || !dim_equal(length, now->dims[i]))
+            set_axis(s, i, old_of(old->dims[i]), now->dims[i]);
     }
 }
 
@@ -307,13 +302,9 @@ static bool retarget_node(struct retarget *r, struct ir_node *n, struct shape *o
 
 bool retarget_graph(struct ir_graph *g, const struct ir_type *old_inputs, enum retarget_rule rule,
                     struct error *err) {
-    struct retarget r = {.g = g, .rule = rule, .err = err};
-    int64_t count = 0;
+    struct retarget r = {.rule = rule, .err = err};
+    int64_t count = ir_number_values(g);
     bool ok = true;
-    for (int i = 0; i < g->input_count; i++) g->inputs[i]->mark = count++;
-    for (struct ir_node *n = g->body.head; n != NULL; n = n->next) {
-        for (int i = 0; i < n->output_count; i++) n->outputs[i]->mark = count++;
-    }
     r.shapes = arena_array(&r.scratch, (size_t)count + 1, sizeof(struct shape *));
     for (int64_t i = 0; i < count; i++) r.shapes[i] = arena_alloc(&r.scratch, sizeof(struct shape));
     for (int i = 0; i < g->input_count; i++) set_shape(r.shapes[i], &old_inputs[i], &g->inputs[i]->type);

@@ -27,10 +27,8 @@ int latents_time_axis(const struct ir_graph *g) {
             if (is_conv(u->user)) n = u->user;
         }
         if (is_conv(n)) {
-            int first = 0;
-            for (int i = 0; i < axis; i++) first += back.out_count[i];
             if (v->type.rank != 5 || back.out_count[1] != 1) return -1;
-            int channels = rearrange_source_axis(&back, back.out_order[first]);
+            int channels = rearrange_source_axis(&back, back.out_order[rearrange_first_out(&back, axis)]);
             return channels == 1 ? 2 : channels == 2 ? 1 : -1;
         }
         if (n->op == IR_REARRANGE) {

@@ -13,14 +13,14 @@
 
 // One direction through a rearrangement.
 struct way {
-    int atoms, from_rank, to_rank;
+    int atoms, to_rank;
     int from[IR_MAX_ATOMS], to[IR_MAX_ATOMS]; // axes of each atom, -1 where it is not on that side
     bool outermost[IR_MAX_ATOMS];             // of its axis in front
     uint64_t size[IR_MAX_ATOMS];
 };
 
 static struct way forwards(const struct ir_rearrange *r) {
-    struct way w = {.atoms = r->atoms, .from_rank = r->in_rank, .to_rank = r->out_rank};
+    struct way w = {.atoms = r->atoms, .to_rank = r->out_rank};
     for (int i = 0; i < r->atoms; i++) {
         int position;
         w.from[i] = -1;
@@ -38,7 +38,7 @@ static struct way forwards(const struct ir_rearrange *r) {
 
 static struct way backwards(const struct ir_rearrange *r) {
     struct way f = forwards(r), w = f;
-    w.from_rank = f.to_rank, w.to_rank = f.from_rank;
+    w.to_rank = r->in_rank;
     for (int i = 0; i < f.atoms; i++) {
         int axis;
         int position;
@@ -116,7 +116,8 @@ bool roles_behind(const struct ir_rearrange *r, const enum role *in, enum role *
     return carry(&w, in, out);
 }
 
-bool roles_in_front(const struct ir_rearrange *r, const enum role *out, enum role *in) {
+// The other way round: those of the input, from those of the output.
+static bool roles_in_front(const struct ir_rearrange *r, const enum role *out, enum role *in) {
     struct way w = backwards(r);
     return carry(&w, out, in);
 }

@@ -13,7 +13,6 @@ enum role { ROLE_NONE = -1, ROLE_FRAMES, ROLE_ROWS, ROLE_COLUMNS, ROLE_CHANNELS 
 // speaks against it. False when one axis would have two roles, as in a list of positions, when several might be the
 // channels (some became frames, and there was but one frame), or there are more axes than roles.
 bool roles_behind(const struct ir_rearrange *r, const enum role *in, enum role *out);
-bool roles_in_front(const struct ir_rearrange *r, const enum role *out, enum role *in);
 // [frames, height, width, channels].
 void roles_of_frames(enum role role[4]);
 

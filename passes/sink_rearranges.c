@@ -58,9 +58,7 @@ static size_t moved_to(const struct ir_rearrange *r, int axis, size_t i) {
 
 // Whether all atoms of an output axis come from the last input axis.
 static bool comes_from_last(const struct ir_rearrange *r, int axis) {
-    int k = 0;
-    for (int i = 0; i < axis; i++) k += r->out_count[i];
-    for (int j = 0; j < r->out_count[axis]; j++, k++) {
+    for (int j = 0, k = rearrange_first_out(r, axis); j < r->out_count[axis]; j++, k++) {
         if (r->out_order[k] >= r->in_atoms || r->out_order[k] < r->in_atoms - r->in_count[r->in_rank - 1])
             return false;
     }

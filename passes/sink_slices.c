@@ -22,16 +22,10 @@ struct cut {
     int64_t start, end;
 };
 
-static int first_of_axis(const struct ir_rearrange *r, int axis) { // in out_order
-    int k = 0;
-    for (int i = 0; i < axis; i++) k += r->out_count[i];
-    return k;
-}
-
 // Product of the sizes behind the outermost atom of an output axis.
 static int64_t inner_size(const struct ir_rearrange *r, int axis) {
     int64_t q = 1;
-    for (int j = 1, k = first_of_axis(r, axis); j < r->out_count[axis]; j++)
+    for (int j = 1, k = rearrange_first_out(r, axis); j < r->out_count[axis]; j++)
         q *= r->size[r->out_order[k + j]].first;
     return q;
 }
@@ -47,31 +41,18 @@ static int axis_led_by(const struct ir_rearrange *r, int atom, int64_t *inner) {
     return -1;
 }
 
-static struct ir_value *slice_of(struct ir_node *at, struct ir_value *x, int axis, int64_t start,
-                                 int64_t end) {
-    if (start == 0 && end == x->type.dims[axis].first) return x;
-    struct ir_node *s = ir_insert(at, IR_SLICE, 1, &x);
-    ir_attr_set_int(s, IR_KEY_AXIS, axis);
-    ir_attr_set_int(s, IR_KEY_START, start);
-    ir_attr_set_int(s, IR_KEY_END, end);
-    ir_infer_node(s, NULL);
-    return ir_out(s);
-}
-
 // Cuts the outermost atom of the axis to the blocks that the slice touches.
 static bool cut_outermost(struct ir_node *at, struct cut *c) {
     struct ir_rearrange *r = &c->r;
-    int atom = r->out_order[first_of_axis(r, c->axis)];
+    int atom = r->out_order[rearrange_first_out(r, c->axis)];
     int64_t q = inner_size(r, c->axis), from = c->start / q, to = (c->end + q - 1) / q, inner;
     if (to - from == r->size[atom].first) return false;
     if (atom < r->in_atoms) {
         int axis = axis_led_by(r, atom, &inner);
         if (axis < 0) return false;
-        c->x = slice_of(at, c->x, axis, from * inner, to * inner);
+        c->x = match_slice(at, c->x, axis, from * inner, to * inner);
     }
-    struct ir_rearrange shorter = *r;
-    shorter.size[atom] = dim_const(to - from);
-    rearrange_specialise(&shorter, false, r); // an atom of size 1 is none
+    rearrange_resize_atom(r, atom, dim_const(to - from), r);
     c->start -= from * q, c->end -= from * q;
     return true;
 }
@@ -94,7 +75,9 @@ static int axis_for(const struct ir_rearrange *r, int out_axis) {
 }
 
 static int64_t length_of(const struct ir_rearrange *r, int axis) {
-    return r->out_count[axis] ? inner_size(r, axis) * r->size[r->out_order[first_of_axis(r, axis)]].first : 1;
+    return r->out_count[axis]
+               ? inner_size(r, axis) * r->size[r->out_order[rearrange_first_out(r, axis)]].first
+               : 1;
 }
 
 // Moves the atoms of an output axis to input axis `to`, whole and in their order, and nothing else.
@@ -103,7 +86,7 @@ static void only_axis(const struct ir_rearrange *r, int out_axis, int to, struct
     int k = 0;
     f.out_rank = r->in_rank;
     for (int axis = 0, atom = 0; axis < r->in_rank; axis++) {
-        int before = k, moved = first_of_axis(r, out_axis);
+        int before = k, moved = rearrange_first_out(r, out_axis);
         for (int j = 0; axis == to && j < r->out_count[out_axis]; j++)
             f.out_order[k++] = r->out_order[moved + j];
         for (int j = 0; j < r->in_count[axis]; j++, atom++) {
@@ -159,7 +142,7 @@ static bool cut_apart(struct ir_node *at, struct cut *c) {
     only_axis(&c->r, c->axis, to, &first);
     without_axis(&c->r, c->axis, to, c->end - c->start, &rest);
     if (rearrange_equal(&first, &c->r)) return false;
-    c->x = slice_of(at, match_rearrange(at, c->x, &first), to, c->start, c->end);
+    c->x = match_slice(at, match_rearrange(at, c->x, &first), to, c->start, c->end);
     c->r = rest;
     c->start = 0, c->end = length_of(&rest, c->axis);
     return true;
@@ -174,7 +157,7 @@ bool sink_slice(struct ir_node *n, bool *progress, struct error *err) {
     bool kept = c.x->type.rank == 4 && ir_in(n, 0)->type.rank == 4 && ir_only_user(ir_out(before)) != n;
     if (kept || c.r.time_atom >= 0 || c.r.out_count[c.axis] == 0 || c.start >= c.end) return true;
     if (!cut_outermost(n, &c) && !cut_apart(n, &c)) return true;
-    struct ir_value *y = slice_of(n, match_rearrange(n, c.x, &c.r), c.axis, c.start, c.end);
+    struct ir_value *y = match_slice(n, match_rearrange(n, c.x, &c.r), c.axis, c.start, c.end);
     y->name = ir_out(n)->name;
     ir_node_replace(n, y);
     *progress = true;

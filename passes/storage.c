@@ -54,7 +54,9 @@ void storage_dense_strides(const struct ir_type *t, uint64_t *strides) {
     }
 }
 
-bool storage_strides(const struct ir_rearrange *r, const uint64_t *in, uint64_t out[4]) {
+// The strides by which the result of a rearrangement (rank 4) reads an operand whose axes have the strides
+// `in`. False when an axis of the result joins atoms that do not lie evenly, or repeats.
+static bool storage_strides(const struct ir_rearrange *r, const uint64_t *in, uint64_t out[4]) {
     uint64_t atom_stride[IR_MAX_ATOMS];
     if (r->out_rank != 4 || r->atoms != r->in_atoms) return false;
     for (int axis = r->in_rank - 1, atom = r->in_atoms; axis >= 0; axis--) { // inner atoms of an axis first

@@ -15,9 +15,6 @@ struct ir_storage storage_slice(const struct ir_node *slice);
 // adjacent.
 bool storage_view(const struct ir_node *rearrange, struct ir_storage *s);
 
-// The strides by which the result of a rearrangement (rank 4) reads an operand whose axes have the strides
-// `in`. False when an axis of the result joins atoms that do not lie evenly, or repeats.
-bool storage_strides(const struct ir_rearrange *r, const uint64_t *in, uint64_t out[4]);
 // The strides of a dense tensor of any rank.
 void storage_dense_strides(const struct ir_type *t, uint64_t *strides);
 
