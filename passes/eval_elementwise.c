@@ -155,8 +155,7 @@ static bool broadcast_shape(const struct eval *e, struct eval_tensor *out) {
 static void spread(struct eval *e, const struct eval_tensor *t, const struct eval_tensor *shape,
                    struct ir_dim **ints, double **floats) {
     int64_t x[IR_MAX_RANK] = {0};
-    *ints = t->ints ? arena_array(e->scratch, shape->count + 1, sizeof **ints) : NULL;
-    *floats = t->ints ? NULL : arena_array(e->scratch, shape->count + 1, sizeof **floats);
+    eval_room(e, t, shape->count, ints, floats);
     for (size_t i = 0; i < shape->count; i++) {
         size_t at = broadcast_index(t, shape->rank, x);
         if (t->ints) (*ints)[i] = t->ints[at];

@@ -102,8 +102,9 @@ bool eval_scatter_nd(struct eval *e, struct eval_tensor *out) {
     if (!find_parts(e, in, &e->in[1], &begin, &parts, &size)) return false;
     *out = *in;
     if (updates->count != parts * size || (updates->ints != NULL) != (in->ints != NULL)) return false;
-    struct ir_dim *ints = in->ints ? arena_array(e->scratch, in->count + 1, sizeof *ints) : NULL;
-    double *floats = in->ints ? NULL : arena_array(e->scratch, in->count + 1, sizeof *floats);
+    struct ir_dim *ints;
+    double *floats;
+    eval_room(e, in, in->count, &ints, &floats);
     for (size_t i = 0; i < in->count; i++) {
         if (ints != NULL) ints[i] = in->ints[i];
         else floats[i] = in->floats[i];

@@ -4,13 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+void eval_room(struct eval *e, const struct eval_tensor *like, size_t count, struct ir_dim **ints,
+               double **floats) {
+    *ints = like->ints ? arena_array(e->scratch, count + 1, sizeof **ints) : NULL;
+    *floats = like->ints ? NULL : arena_array(e->scratch, count + 1, sizeof **floats);
+}
+
 // Collects out[i] = in[source[i]].
 bool eval_pick(struct eval *e, const struct eval_tensor *in, const size_t *source, struct eval_tensor *out) {
     out->dtype = in->dtype;
     out->count = eval_count(out->rank, out->dims);
     if (out->count > EVAL_MAX_ELEMENTS) return false;
-    struct ir_dim *ints = in->ints ? arena_array(e->scratch, out->count + 1, sizeof *ints) : NULL;
-    double *floats = in->ints ? NULL : arena_array(e->scratch, out->count + 1, sizeof *floats);
+    struct ir_dim *ints;
+    double *floats;
+    eval_room(e, in, out->count, &ints, &floats);
     for (size_t i = 0; i < out->count; i++) {
         size_t s = source ? source[i] : i;
         if (ints) ints[i] = in->ints[s];
@@ -263,8 +270,9 @@ bool eval_pad(struct eval *e, struct eval_tensor *out) {
         return false;
     bool has_value = value != NULL && (value->ints != NULL || value->floats != NULL);
     if (has_value && (value->count != 1 || (value->ints != NULL) != (in->ints != NULL))) return false;
-    struct ir_dim *ints = in->ints ? arena_array(e->scratch, out->count + 1, sizeof *ints) : NULL;
-    double *floats = in->ints ? NULL : arena_array(e->scratch, out->count + 1, sizeof *floats);
+    struct ir_dim *ints;
+    double *floats;
+    eval_room(e, in, out->count, &ints, &floats);
     for (size_t i = 0; i < out->count; i++) {
         size_t at = 0;
         bool inside = true;

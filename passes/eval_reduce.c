@@ -77,8 +77,9 @@ static void join_floats(const struct kind *k, double x, double *sum) {
 
 static bool join_all(struct eval *e, const struct kind *k, unsigned mask, struct eval_tensor *out) {
     const struct eval_tensor *in = &e->in[0];
-    struct ir_dim *ints = in->ints ? arena_array(e->scratch, out->count + 1, sizeof *ints) : NULL;
-    double *floats = in->ints ? NULL : arena_array(e->scratch, out->count + 1, sizeof *floats);
+    struct ir_dim *ints;
+    double *floats;
+    eval_room(e, in, out->count, &ints, &floats);
     char *begun = arena_alloc(e->scratch, out->count + 1);
     for (size_t i = 0; i < out->count && floats != NULL; i++) floats[i] = k->empty;
     int64_t x[IR_MAX_RANK] = {0};

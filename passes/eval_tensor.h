@@ -38,6 +38,9 @@ eval_fn eval_elementwise, eval_where, eval_clip, eval_pow, eval_reduce;
 bool eval_int_op(const struct ir_node *n, enum ir_op op, struct ir_dim a, struct ir_dim b, struct ir_dim *r);
 // Whether an integer is one of this type.
 bool eval_fits(struct ir_dim x, enum ir_dtype dtype);
+// Room for `count` elements of the kind that `like` has; the other is NULL.
+void eval_room(struct eval *e, const struct eval_tensor *like, size_t count, struct ir_dim **ints,
+               double **floats);
 // out[i] = in[source[i]] for the shape in `out`; source NULL: i.
 bool eval_pick(struct eval *e, const struct eval_tensor *in, const size_t *source, struct eval_tensor *out);
 
