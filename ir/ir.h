@@ -304,6 +304,8 @@ void ir_attr_copy_all(struct ir_node *to, const struct ir_node *from);
 struct ir_graph *ir_graph_clone(struct ir_graph *from, const char *name);
 // Copies one node to the end of a block; its inputs are those of `from` as value->map has them.
 struct ir_node *ir_node_clone(const struct ir_node *from, struct ir_block *to);
+// NumPy broadcasting of two shapes, with time axes carried along; false if they do not fit (ir/shape.c).
+bool ir_broadcast(const struct ir_type *a, const struct ir_type *b, struct ir_type *out);
 // Sets the types of the node's outputs from its inputs and attributes (ir/shape.c). The error names the node.
 bool ir_infer_node(struct ir_node *n, struct error *err);
 // Checks every invariant (ir/verify.c). The error names the node; *context gets the graph around it.

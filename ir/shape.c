@@ -28,8 +28,7 @@ static bool infer_same(struct ir_node *n, struct error *err) {
     return true;
 }
 
-// NumPy broadcasting, with time axes carried along.
-static bool broadcast(const struct ir_type *a, const struct ir_type *b, struct ir_type *out) {
+bool ir_broadcast(const struct ir_type *a, const struct ir_type *b, struct ir_type *out) {
     const struct ir_type *longer = a->rank >= b->rank ? a : b, *shorter = longer == a ? b : a;
     int shift = longer->rank - shorter->rank;
     *out = *longer;
@@ -50,7 +49,7 @@ static bool infer_elementwise(struct ir_node *n, struct error *err) {
         const struct ir_type *other = &ir_in(n, i)->type;
         struct ir_type out;
         if (other->dtype != t.dtype) return fail(n, err, "element types differ", i);
-        if (!broadcast(&t, other, &out)) return fail(n, err, "shapes do not broadcast", i);
+        if (!ir_broadcast(&t, other, &out)) return fail(n, err, "shapes do not broadcast", i);
         t = out;
     }
     set_out(n, &t);
@@ -66,7 +65,7 @@ static bool infer_matmul(struct ir_node *n, struct error *err) {
         return fail(n, err, "frames are mixed (attention over time cannot be streamed)", a.time_axis);
     }
     a.dims[a.rank - 2] = a.dims[a.rank - 1] = b.dims[b.rank - 2] = b.dims[b.rank - 1] = dim_const(1);
-    if (!broadcast(&a, &b, &out)) return fail(n, err, "batch dimensions do not broadcast", 1);
+    if (!ir_broadcast(&a, &b, &out)) return fail(n, err, "batch dimensions do not broadcast", 1);
     out.dims[out.rank - 2] = rows;
     out.dims[out.rank - 1] = columns;
     set_out(n, &out);

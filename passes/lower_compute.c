@@ -56,18 +56,15 @@ bool lower_min_max(struct ir_node *n, struct error *err) {
     return ir_infer_node(c, err) && finish(n, ir_out(c), err);
 }
 
-static bool broadcast_dims(const struct ir_node *n, int *rank, struct ir_dim *dims) {
-    *rank = 0;
-    for (int i = 0; i < n->input_count; i++)
-        *rank = ir_in(n, i)->type.rank > *rank ? ir_in(n, i)->type.rank : *rank;
-    for (int d = 0; d < *rank; d++) dims[d] = dim_const(1);
-    for (int i = 0; i < n->input_count; i++) {
-        const struct ir_type *t = &ir_in(n, i)->type;
-        for (int d = 0; d < t->rank; d++) {
-            struct ir_dim *to = &dims[d + *rank - t->rank];
-            if (!dim_is(*to, 1) && !dim_is(t->dims[d], 1) && !dim_equal(*to, t->dims[d])) return false;
-            if (dim_is(*to, 1)) *to = t->dims[d];
-        }
+// The shape that all operands broadcast to, whichever axis time is.
+static bool broadcast_shape(const struct ir_node *n, struct ir_type *shape) {
+    *shape = ir_in(n, 0)->type;
+    shape->time_axis = -1;
+    for (int i = 1; i < n->input_count; i++) {
+        struct ir_type next = ir_in(n, i)->type, all;
+        next.time_axis = -1;
+        if (!ir_broadcast(shape, &next, &all)) return false;
+        *shape = all;
     }
     return true;
 }
@@ -75,8 +72,7 @@ static bool broadcast_dims(const struct ir_node *n, int *rank, struct ir_dim *di
 // A condition that is the same everywhere picks an operand.
 bool lower_where(struct ir_node *n, struct error *err) {
     const struct ir_value *condition = ir_in(n, 0);
-    struct ir_dim dims[IR_MAX_RANK];
-    int rank;
+    struct ir_type shape;
     if (!ir_is_int_constant(condition) || condition->constant->count == 0)
         return lower_refuse(n, err, "its condition is not known when compiling");
     const struct ir_dim *ints = condition->constant->ints;
@@ -84,8 +80,8 @@ bool lower_where(struct ir_node *n, struct error *err) {
         if (!ints[i].first != !ints[0].first)
             return lower_refuse(n, err, "its condition picks from both tensors");
     }
-    if (!broadcast_dims(n, &rank, dims)) return lower_refuse(n, err, "its operands do not broadcast");
-    return lower_expand_to(n, ir_in(n, ints[0].first ? 1 : 2), rank, dims, err);
+    if (!broadcast_shape(n, &shape)) return lower_refuse(n, err, "its operands do not broadcast");
+    return lower_expand_to(n, ir_in(n, ints[0].first ? 1 : 2), shape.rank, shape.dims, err);
 }
 
 // The exponent, as floats: ONNX allows integers.
