@@ -3,12 +3,8 @@
 #   test_decoders.sh WANC WANRUN NPY_TOOL GOLDEN MAKE_WEIGHTS SOURCE_ROOT [demo|random|full-width]
 wanc=$1 wanrun=$2 npy_tool=$3 golden=$4 make_weights=$5 root=$6 group=$7
 data=$root/tests/data
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-count=0
+. "$(dirname "$0")/cases.sh"
 
-ok() { count=$((count + 1)); echo "ok $count - $1"; }
-not_ok() { count=$((count + 1)); echo "not ok $count - $1"; sed 's/^/# /' "$work/log" 2>/dev/null; }
 check() { # check NAME COMMAND...
     name=$1
     shift
@@ -16,8 +12,6 @@ check() { # check NAME COMMAND...
 }
 
 value() { awk -v key="$2" '$1 == key { print $2 }' "$1/reference.txt"; }
-# Four times PyTorch's own error in fp32, but not below rounding noise of a small decoder, and never above 2e-4.
-limit() { value "$1" torch_fp32_max_abs_diff | awk '{ l = 4 * $1; if (l < 1e-5) l = 1e-5; if (l > 2e-4) l = 2e-4; print l }'; }
 
 compile() { # compile PLAN SIZE MODEL..., by the algorithm $conv
     plan=$1 size=$2
@@ -37,7 +31,7 @@ check_prefixes() { # check_prefixes NAME PLAN LATENTS WHOLE
 
 decoder() { # decoder FOLDER SIZE STEADY_FRAMES
     name=$1 size=$2 steady=$3 folder=$data/$1
-    bound=$(limit "$folder")
+    bound=$(limit "$folder/reference.txt")
     for form in full full_ts pair pair_ts; do
         if [ -f "$folder/$form.onnx" ]; then models=$folder/$form.onnx
         elif [ -f "$folder/${form}_first.onnx" ]; then models="$folder/${form}_first.onnx $folder/${form}_steady.onnx"
@@ -63,7 +57,7 @@ peak_as_forecast() { # PLAN LATENTS
 }
 
 demo() {
-    folder=$data/demo bound=$(limit "$data/demo")
+    folder=$data/demo bound=$(limit "$data/demo/reference.txt")
     check "demo: compile" compile "$work/demo.plan" 30x52 "$root/examples/demo/decoder.onnx"
     check "demo: decode" decode "$work/demo.plan" "$root/examples/demo/latents.npy" "$work/demo.npy"
     check "demo: 49 frames within $bound of double precision" "$golden" sampled "$work/demo.npy" "$folder/frames_every4.npy" 4 "$bound"
@@ -91,7 +85,7 @@ demo_algorithm() { # demo_algorithm CONV
 full_width() {
     cp "$data/base96/"* "$work/"
     check "full width: make the weights" "$make_weights" "$work/recipe.txt" "$work/weights.data"
-    folder=$work bound=$(limit "$work")
+    folder=$work bound=$(limit "$work/reference.txt")
     for conv in winograd2 winograd4; do
         check "full width $conv: compile" compile "$work/full.plan" 2x3 "$work/full.onnx"
         check "full width $conv: decode" decode "$work/full.plan" "$work/latents.npy" "$work/full.npy"

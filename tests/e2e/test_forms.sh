@@ -7,22 +7,12 @@
 # it are compiled to the same graphs, word for word. At the end, the table of docs/forms.md is that of the manifest.
 wanc=$1 wanrun=$2 npy_tool=$3 golden=$4 make_weights=$5 root=$(realpath "$6")
 data=$root/tests/data
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' INT TERM HUP
-count=0
+. "$(dirname "$0")/cases.sh"
 
-ok() { count=$((count + 1)); echo "ok $count - $1"; }
-not_ok() { count=$((count + 1)); echo "not ok $count - $1"; sed 's/^/# /' "$work/log" 2>/dev/null; }
 check() { # check NAME COMMAND...
     what=$1
     shift
     if "$@" >"$work/log" 2>&1; then ok "$what"; else not_ok "$what"; fi
-}
-
-# Four times PyTorch's own error in fp32, but not below rounding noise of a small decoder, and never above 1e-4.
-limit() { # limit FILE
-    awk '$1 == "torch_fp32_max_abs_diff" { l = 4 * $2; if (l < 1e-5) l = 1e-5; if (l > 1e-4) l = 1e-4; print l }' "$1"
 }
 
 # A folder's models, with the weights that they share beside them.

@@ -4,13 +4,7 @@
 #   test_mutations.sh WANC WANRUN NPY_TOOL GOLDEN MUTATE MAKE_WEIGHTS SOURCE_ROOT [PLACES]
 # PLACES: how many places of each kind and file, spread over the graph; 0 means all.
 wanc=$1 wanrun=$2 npy_tool=$3 golden=$4 mutate=$5 make_weights=$6 data=$(realpath "$7")/tests/data places=${8:-4}
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' INT TERM
-count=0
-
-ok() { count=$((count + 1)); echo "ok $count - $1"; }
-not_ok() { count=$((count + 1)); echo "not ok $count - $1: $2"; sed 's/^/# /' "$work/log"; }
+. "$(dirname "$0")/cases.sh"
 
 # What must become of a kind in a form:
 #   refused  nothing else will do: the file contradicts itself, or says what cannot be streamed
@@ -134,7 +128,7 @@ listed() { # NAME [FORM]
     for recipe in $(echo "${13}" | tr , ' '); do
         [ "$recipe" = - ] || "$make_weights" "$data/${recipe%:*}" "$work/$1/$(basename "${recipe#*:}")"
     done
-    bound=$(awk '$1 == "torch_fp32_max_abs_diff" { l = 4 * $2; print (l < 1e-5 ? 1e-5 : l) }' "$data/${12}")
+    bound=$(limit "$data/${12}")
     # shellcheck disable=SC2046
     model "$1" "${form:-$2}" "$6" "$8" "$9" "$bound" $(echo "$4" | tr , ' ')
 }
