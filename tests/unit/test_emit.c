@@ -155,32 +155,25 @@ static void test_image_and_video_do_not_mix(void **state) {
     "module \"pair\" \"flagged.onnx\"\n" kept "const @w: f32[6,2,1,1,1] = [1,2,3,4,5,6,7,8,9,10,11,12]\n"    \
     "const @v: f32[3,3,1,1,1] = [1,0,0,0,1,0,0,0,1]\n" STEP("first", size) STEP("steady", size)
 
+// A step of one convolution, and what comes of its result %y.
+#define CONV_WEIGHTS "const @w: f32[3,2,1,1,1] = [1,2,3,4,5,6]\n"
+#define CONV_STEP(name, size, rest)                                                                          \
+    "graph @" name "(%x: f32[1,2,1," size "]) {\n"                                                           \
+    "  %y = conv %x, @w {pads=[0,0,0,0,0,0], strides=[1,1,1]}\n" rest "}\n"
+
 static void test_steps_take_the_same_latents(void **state) {
     struct fixture *f = *state;
-    add_module(f, "const @w: f32[3,2,1,1,1] = [1,2,3,4,5,6]\n"
-                  "graph @first(%x: f32[1,2,1,4,5]) {\n"
-                  "  %y = conv %x, @w {pads=[0,0,0,0,0,0], strides=[1,1,1]}\n"
-                  "  return %y\n"
-                  "}\n"
-                  "graph @steady(%x: f32[1,2,1,4,4]) {\n"
-                  "  %y = conv %x, @w {pads=[0,0,0,0,0,0], strides=[1,1,1]}\n"
-                  "  return %y\n"
-                  "}\n");
+    add_module(f, CONV_WEIGHTS CONV_STEP("first", "4,5", "  return %y\n")
+                      CONV_STEP("steady", "4,4", "  return %y\n"));
     check_refused(f, "the first and the later steps take different latents");
 }
 
 static void test_steps_give_frames_of_one_size(void **state) {
     struct fixture *f = *state;
-    add_module(f, "const @w: f32[3,2,1,1,1] = [1,2,3,4,5,6]\n"
-                  "graph @first(%x: f32[1,2,1,4,5]) {\n"
-                  "  %y = conv %x, @w {pads=[0,0,0,0,0,0], strides=[1,1,1]}\n"
-                  "  return %y\n"
-                  "}\n"
-                  "graph @steady(%x: f32[1,2,1,4,5]) {\n"
-                  "  %y = conv %x, @w {pads=[0,0,0,0,0,0], strides=[1,1,1]}\n"
-                  "  %u = rearrange %y {pattern=\"1 a 1 b c -> 1 a 1 (b d:2) c\"}\n"
-                  "  return %u\n"
-                  "}\n");
+    add_module(f, CONV_WEIGHTS CONV_STEP("first", "4,5", "  return %y\n")
+                      CONV_STEP("steady", "4,5",
+                                "  %u = rearrange %y {pattern=\"1 a 1 b c -> 1 a 1 (b d:2) c\"}\n"
+                                "  return %u\n"));
     check_refused(f, "later steps give frames of another size");
 }
 
