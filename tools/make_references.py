@@ -15,7 +15,7 @@ float32.  Each folder also gets
   reference.txt   `frames N`, `torch_fp32_max_abs_diff P`: the largest difference between diffusers' decode in
                   float32 on a CPU and the golden frames, over all frames.  Tests bound ours by a multiple of P.
 
-Before a model is kept, ONNX Runtime has run it to the golden frames, within MODEL_TOLERANCE.
+Before a model is kept, ONNX Runtime has run it to the golden frames, within reference_forms.MODEL_TOLERANCE.
 The files are the same bytes on every run, except that P and the demo's last bits follow the machine's torch.
 """
 
@@ -37,7 +37,6 @@ import reference_forms  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 EXPORTER = "tools/export_decoder.py"
-MODEL_TOLERANCE = 3e-5  # fp32 on random weights is within 1e-5 of fp64
 DEMO_FRAMES = (0, 1, 4, 5, 24, 48)
 DEMO_STRIDE = 4
 
@@ -106,16 +105,6 @@ CASES = (
 )
 
 
-def golden(decoder, latents):
-    """The frames in double precision, and the largest difference of a float32 decode to them."""
-    made = reference_forms.make_golden(decoder, latents, "")
-    return made.frames, made.difference
-
-
-def write_reference(folder, frames, difference):
-    (folder / "reference.txt").write_text(f"frames {frames.shape[2]}\ntorch_fp32_max_abs_diff {difference:.3e}\n")
-
-
 def check_export(folder, export, decoder, latents, frames):
     """Stops when a model does not compute the golden frames."""
     paths = [folder / name for name in export.files()]
@@ -125,8 +114,9 @@ def check_export(folder, export, decoder, latents, frames):
         got = reference_forms.session(paths[0]).run(None, {"latents": latents})[0]
     difference = float(np.abs(got - frames).max())
     print(f"  {folder.name}/{export.name}: ONNX Runtime differs from the golden frames by {difference:.2e}")
-    if not difference <= MODEL_TOLERANCE:
-        sys.exit(f"make_references: {folder}/{export.name} is wrong: more than {MODEL_TOLERANCE}")
+    tolerance = reference_forms.MODEL_TOLERANCE["fp32"]
+    if not difference <= tolerance:
+        sys.exit(f"make_references: {folder}/{export.name} is wrong: more than {tolerance}")
 
 
 # ------------------------------------------------------------------------------------------ the folders
@@ -159,15 +149,14 @@ def make_case(case):
     (folder / "command.txt").write_text("\n".join(commands) + "\n")
     decoder, seed = case_decoder(case)
     latents = reference_forms.random_latents(decoder.config.z_dim, case.frames, case.size, seed)
-    frames, difference = golden(decoder, latents)
+    golden = reference_forms.make_golden(decoder, latents, "")
+    frames = golden.frames
     for e in case.exports:
         check_export(folder, e, decoder, latents, frames)
-    np.save(folder / "latents.npy", latents)
-    np.save(folder / "frames.npy", frames.astype(np.float32))
-    write_reference(folder, frames, difference)
+    reference_forms.write_golden(folder, golden, "")
     (folder / "weights.data").unlink(missing_ok=True)
     clamped = float((np.abs(frames) == 1).mean())
-    print(f"  {case.name}: {frames.shape}, std {frames.std():.2f}, clamped {clamped:.1%}, P {difference:.2e}")
+    print(f"  {case.name}: {frames.shape}, std {frames.std():.2f}, clamped {clamped:.1%}, P {golden.difference:.2e}")
 
 
 def make_demo(source):
@@ -182,13 +171,13 @@ def make_demo(source):
         shutil.copyfile(source / name, example / name)
     decoder = export_decoder.load_weights(weights)
     latents = np.load(source / "latents.npy").astype(np.float32)
-    frames, difference = golden(decoder, latents)
-    check_export(example, Export("decoder", ""), decoder, latents, frames)
-    check_u8(np.load(source / "frames_u8.npy"), frames)
-    write_demo_frames(data, frames, difference)
+    golden = reference_forms.make_golden(decoder, latents, "")
+    check_export(example, Export("decoder", ""), decoder, latents, golden.frames)
+    check_u8(np.load(source / "frames_u8.npy"), golden.frames)
+    write_demo_frames(data, golden)
     command = f"python3 {EXPORTER} --weights demo_decoder.safetensors {options}"
     (data / "command.txt").write_text(f"# the model is examples/demo/decoder.onnx\n{command}\n")
-    print(f"  demo: {frames.shape}, P {difference:.3e}")
+    print(f"  demo: {golden.frames.shape}, P {golden.difference:.3e}")
 
 
 def check_u8(expected, frames):
@@ -199,13 +188,13 @@ def check_u8(expected, frames):
         sys.exit("make_references: the demo's frames_u8.npy are not what its weights decode to")
 
 
-def write_demo_frames(data, frames, difference):
+def write_demo_frames(data, golden):
     """All frames would be 58 MB: keep every fourth pixel of all of them, and a few in full."""
-    time_first = frames[0].transpose(1, 0, 2, 3).astype(np.float32)
+    time_first = golden.frames[0].transpose(1, 0, 2, 3).astype(np.float32)
     np.save(data / "frames_every4.npy", np.ascontiguousarray(time_first[:, :, ::DEMO_STRIDE, ::DEMO_STRIDE]))
     for i in DEMO_FRAMES:
         np.save(data / f"frame_{i:03d}.npy", time_first[i])
-    write_reference(data, frames, difference)
+    reference_forms.write_reference(data / "reference.txt", golden)
 
 
 def main():

@@ -314,10 +314,12 @@ def make_golden(decoder, latents, kind) -> Golden:
         latents = torch.from_numpy(latents).to(dtype).float().numpy()
         decoder = copy.deepcopy(decoder).to(dtype).float()
     frames, all_frames = decode(decoder, latents, torch.float64, kind)
-    if not kind:
-        all_frames = decode_as_is(decoder, latents)
     single, _ = decode(decoder, latents, torch.float32, kind)
     return Golden(latents, frames, all_frames, float(np.abs(single - frames).max()))
+
+
+def write_reference(path: Path, golden: Golden) -> None:
+    path.write_text(f"frames {golden.frames.shape[2]}\ntorch_fp32_max_abs_diff {golden.difference:.3e}\n")
 
 
 def write_golden(path: Path, golden: Golden, kind: str) -> None:
@@ -329,8 +331,7 @@ def write_golden(path: Path, golden: Golden, kind: str) -> None:
         arrays["frames_all.npy"] = golden.all_frames
     for name, values in arrays.items():
         np.save(path / suffixed(name, kind), np.ascontiguousarray(values, np.float32))
-    text = f"frames {golden.frames.shape[2]}\ntorch_fp32_max_abs_diff {golden.difference:.3e}\n"
-    (path / suffixed("reference.txt", kind)).write_text(text)
+    write_reference(path / suffixed("reference.txt", kind), golden)
 
 
 # ------------------------------------------------------------------------------------------ checks by ONNX Runtime
@@ -461,6 +462,11 @@ def write_commands(path: Path, folder: Folder) -> None:
     (path / "command.txt").write_text("\n".join([f"# {folder.why}", *commands]) + "\n")
 
 
+def has_steps(folder: Folder) -> bool:
+    """Whether a model of the folder is, or contains, a step that can be its own first one."""
+    return any(parsed(folder, model).form in ("pair", "step") for model in folder.models)
+
+
 def make_folder(root: Path, folder: Folder) -> None:
     """Exports every model of a folder, from the root, and keeps what ONNX Runtime decodes to the golden frames."""
     path, wrong, goldens = root / "tests" / "data" / folder.name, [], {}
@@ -473,6 +479,8 @@ def make_folder(root: Path, folder: Folder) -> None:
         if kind is not None and kind not in goldens:
             latents = random_latents(decoder.config.z_dim, folder.frames, folder.size, options.seed)
             goldens[kind] = make_golden(decoder, latents, kind)
+            if not kind and has_steps(folder):
+                goldens[kind].all_frames = decode_as_is(decoder, latents)
             write_golden(path, goldens[kind], kind)
         wrong.append(check_model(folder, model, options, goldens.get(kind), decoder))
     write_commands(path, folder)
@@ -516,7 +524,7 @@ def manifest_rows(folder: Folder, model: Model) -> list[str]:
     """One row; a pair has a second one, its step alone."""
     options = parsed(folder, model)
     kind = golden_kind(options)
-    temporal = options.temporal or tuple(i < 2 for i in range(len(options.dim_mult) - 1))
+    temporal = export_decoder.random_config(options).temporal
 
     def local(name):
         return f"{folder.name}/{name}"

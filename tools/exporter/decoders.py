@@ -109,6 +109,15 @@ class Decoder(torch.nn.Module):
         return self.leave(self.decoder(self.enter(latents)))
 
 
+class Entry(Decoder):
+    """The same weights under the same names; each subclass is one way in: its forward()."""
+
+    def __init__(self, decoder: Decoder):
+        torch.nn.Module.__init__(self)
+        self.config, self.wraps = decoder.config, decoder.wraps
+        self.post_quant_conv, self.decoder = decoder.post_quant_conv, decoder.decoder
+
+
 def whole_block(block, x):
     """One stage on the whole sequence."""
     shortcut = getattr(block, "avg_shortcut", None)

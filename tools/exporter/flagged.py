@@ -15,7 +15,7 @@ caches.  By the rule `reference` the first call bypasses the temporal upsamplers
 
 import torch
 
-from .decoders import Decoder, interleave, upsamplers
+from .decoders import Decoder, Entry, interleave, upsamplers
 
 
 def select_where(first, a, b):
@@ -63,14 +63,12 @@ def scripted_upsampling(x, cache, first, weight, bias):
     return y, new_cache
 
 
-class FlaggedGraph(Decoder):
+class FlaggedGraph(Entry):
     """z, use_cache, caches -> frames, caches, by the rule self-forcing."""
 
     def __init__(self, decoder: Decoder, select):
-        torch.nn.Module.__init__(self)
-        self.config, self.wraps = decoder.config, frozenset(("denormalise", "btchw"))
-        self.post_quant_conv, self.decoder = decoder.post_quant_conv, decoder.decoder
-        self.select = select
+        super().__init__(decoder)
+        self.wraps, self.select = frozenset(("denormalise", "btchw")), select
 
     def forward(self, z, use_cache, *vae_cache):
         decoder, caches, new = self.decoder, iter(vae_cache), []

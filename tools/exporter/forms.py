@@ -6,7 +6,7 @@ from typing import Callable
 
 import torch
 
-from .decoders import Decoder, whole_vae
+from .decoders import Decoder, Entry, whole_vae
 from .errors import ExportError
 from .flagged import flagged_module
 
@@ -29,15 +29,6 @@ class Graph:
     dynamic: dict[str, dict[int, tuple[str, int]]]
     # axes that the file calls dynamic though the trace fixed them (TorchScript only): name -> axis -> symbol
     declared: dict[str, dict[int, str]] = dataclasses.field(default_factory=dict)
-
-
-class Entry(Decoder):
-    """The same weights under the same names; each subclass is one way in: its forward()."""
-
-    def __init__(self, decoder: Decoder):
-        torch.nn.Module.__init__(self)
-        self.config, self.wraps = decoder.config, decoder.wraps
-        self.post_quant_conv, self.decoder = decoder.post_quant_conv, decoder.decoder
 
 
 class WholeGraph(Entry):
