@@ -145,7 +145,7 @@ static struct plan_op no_work(struct plan_writer *w, uint32_t name) {
                             .in = {plan_writer_view(w, in), PLAN_NONE, PLAN_NONE},
                             .out = plan_writer_view(w, out),
                             .scratch = PLAN_NONE,
-                            .constant = {PLAN_NONE, PLAN_NONE}};
+                            .constant = {PLAN_NONE, PLAN_NONE, PLAN_NONE}};
 }
 
 static void write_plan(const struct shape *k, struct candidate *c, const struct options *o,
@@ -170,6 +170,7 @@ static void write_plan(const struct shape *k, struct candidate *c, const struct 
     op.constant[0] =
         plan_writer_constant(w, "weight", k->out * 9 * k->taps * k->in, fill_from_memory, weight);
     op.constant[1] = plan_writer_constant(w, "bias", k->out, fill_from_memory, bias);
+    op.constant[2] = PLAN_NONE;
     if (k->upsample > 1 && c->algorithm == PLAN_CONV_DIRECT) {
         struct plan_view scratch = window(k->taps, k->height * k->upsample, k->width * k->upsample, k->in);
         uint64_t bytes = plan_view_extent(&scratch) * sizeof(float);

@@ -109,7 +109,7 @@ static struct plan_op new_op(struct emitter *e, const struct ir_node *n, uint32_
                             .in = {PLAN_NONE, PLAN_NONE, PLAN_NONE},
                             .out = PLAN_NONE,
                             .scratch = PLAN_NONE,
-                            .constant = {PLAN_NONE, PLAN_NONE}};
+                            .constant = {PLAN_NONE, PLAN_NONE, PLAN_NONE}};
 }
 
 static bool add(struct emitter *e, const struct plan_op *op) {

@@ -16,7 +16,7 @@ _Static_assert(sizeof(struct plan_cache) == 40, "file format");
 _Static_assert(sizeof(struct plan_constant) == 24, "file format");
 _Static_assert(sizeof(struct plan_buffer) == 32, "file format");
 _Static_assert(sizeof(struct plan_view) == 64, "file format");
-_Static_assert(sizeof(struct plan_op) == 104, "file format");
+_Static_assert(sizeof(struct plan_op) == 136, "file format");
 _Static_assert(sizeof(struct plan_shape) == 32, "file format");
 _Static_assert(sizeof(size_t) == 8, "plans are larger than a 32-bit address space");
 

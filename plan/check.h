@@ -18,11 +18,11 @@ bool plan_check_params(const struct plan *plan, const struct plan_op *op, struct
 // What each operator takes: one row per plan_op_kind. (check_ops.c)
 struct plan_op_rule {
     const char *name;
-    uint32_t inputs;
-    bool scratch;         // may have a scratch view
-    bool same_block;      // may write the block that it reads
-    uint32_t constants;   // most constants
-    uint32_t param_words; // used words of params; the others are zero
+    uint32_t inputs, most_inputs; // the first `inputs` are required
+    bool scratch;                 // may have a scratch view
+    bool same_block;              // may write the block that it reads
+    uint32_t constants;           // most constants
+    uint32_t param_words;         // used words of params; the others are zero
 };
 const struct plan_op_rule *plan_op_rule(uint32_t kind);
 

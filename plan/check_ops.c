@@ -11,14 +11,14 @@ typedef unsigned long long ull; // for printf
 #define WORDS(params) (sizeof(struct params) / sizeof(uint32_t))
 static const struct plan_op_rule rules[PLAN_OP_KINDS] = {
     //                    name        inputs scratch same block constants words
-    [PLAN_OP_CONV] = {"conv", 1, true, false, 2, WORDS(plan_conv)},
-    [PLAN_OP_NORM] = {"norm", 1, false, true, 1, WORDS(plan_norm)},
-    [PLAN_OP_BINARY] = {"binary", 2, false, true, 0, WORDS(plan_binary)},
-    [PLAN_OP_SCALE] = {"scale", 1, false, true, 2, 0},
-    [PLAN_OP_UNARY] = {"unary", 1, false, true, 0, WORDS(plan_unary)},
-    [PLAN_OP_ATTENTION] = {"attention", 3, true, false, 0, WORDS(plan_attention)},
-    [PLAN_OP_UPSAMPLE] = {"upsample", 1, false, false, 0, WORDS(plan_upsample)},
-    [PLAN_OP_COPY] = {"copy", 1, false, true, 0, 0},
+    [PLAN_OP_CONV] = {"conv", 1, 3, true, false, 3, WORDS(plan_conv)},
+    [PLAN_OP_NORM] = {"norm", 1, 1, false, true, 1, WORDS(plan_norm)},
+    [PLAN_OP_BINARY] = {"binary", 2, 2, false, true, 0, WORDS(plan_binary)},
+    [PLAN_OP_SCALE] = {"scale", 1, 1, false, true, 2, 0},
+    [PLAN_OP_UNARY] = {"unary", 1, 1, false, true, 0, WORDS(plan_unary)},
+    [PLAN_OP_ATTENTION] = {"attention", 3, 3, true, false, 0, WORDS(plan_attention)},
+    [PLAN_OP_UPSAMPLE] = {"upsample", 1, 1, false, false, 0, WORDS(plan_upsample)},
+    [PLAN_OP_COPY] = {"copy", 1, 1, false, true, 0, 0},
 };
 
 const struct plan_op_rule *plan_op_rule(uint32_t kind) {
@@ -148,16 +148,26 @@ static bool overlap(const struct plan *p, uint32_t a, uint32_t b) {
     return x->offset < y->offset + plan_view_extent(y) && y->offset < x->offset + plan_view_extent(x);
 }
 
-// XNNPACK reads neighbours of a pixel while others are being written.
+// What an element of the output is made of lies at the same place in the input.
+static bool is_pointwise(const struct plan_op *op, uint32_t input) {
+    return rules[op->kind].same_block || (op->kind == PLAN_OP_CONV && input == PLAN_CONV_RESIDUAL);
+}
+
+// A convolution reads neighbours of a pixel while others are being written. A history is written too.
 static bool check_apart(const struct plan *p, const struct plan_op *op, struct error *err) {
     const struct plan_op_rule *rule = &rules[op->kind];
-    bool apart = !same_block(p, op->out, op->scratch);
-    for (uint32_t i = 0; i < rule->inputs && !rule->same_block; i++) {
+    bool apart = !same_block(p, op->out, op->scratch), conv = op->kind == PLAN_OP_CONV;
+    for (uint32_t i = 0; i < rule->most_inputs; i++) {
+        if (is_pointwise(op, i)) continue;
         apart = apart && !same_block(p, op->in[i], op->out) && !same_block(p, op->in[i], op->scratch);
+    }
+    for (uint32_t i = 0; conv && i < rule->most_inputs; i++) {
+        apart = apart && (i == PLAN_CONV_HISTORY || !same_block(p, op->in[i], op->in[PLAN_CONV_HISTORY]));
     }
     if (!apart) return error_set(err, ERROR_INPUT, "reads and writes the same block");
     // Pointwise operators may work in place: element by element, so that the views are the same or disjoint.
-    for (uint32_t i = 0; i < rule->inputs && rule->same_block && op->kind != PLAN_OP_COPY; i++) {
+    for (uint32_t i = 0; i < rule->most_inputs && op->kind != PLAN_OP_COPY; i++) {
+        if (!is_pointwise(op, i)) continue;
         if (same_block(p, op->in[i], op->out) && overlap(p, op->in[i], op->out)) {
             return error_set(err, ERROR_INPUT, "input %u: overlaps the output without being the same", i);
         }
@@ -165,15 +175,30 @@ static bool check_apart(const struct plan *p, const struct plan_op *op, struct e
     return true;
 }
 
+// Written like an output. Only the first step may leave frames of it as they are: later ones are not zero.
+static bool check_history(const struct use *u, const struct plan_op *op, struct error *err) {
+    if (op->kind != PLAN_OP_CONV || op->in[PLAN_CONV_HISTORY] == PLAN_NONE) return true;
+    const struct plan_view *in = &u->plan->views[op->in[0]],
+                           *history = &u->plan->views[op->in[PLAN_CONV_HISTORY]];
+    if (history->space != PLAN_CACHE) return error_set(err, ERROR_INPUT, "history: is not in a cache");
+    if (u->variant != PLAN_FIRST && (uint64_t)in->frames + op->params.conv.taps - 1 < history->frames) {
+        return error_set(err, ERROR_INPUT, "history: keeps %u frames, and a later step gives %u with %u taps",
+                         history->frames, in->frames, op->params.conv.taps);
+    }
+    return check_use(*u, "history", op->in[PLAN_CONV_HISTORY], err);
+}
+
 static bool check_views(const struct use *u, const struct plan_op *op, struct error *err) {
     const struct plan_op_rule *rule = &rules[op->kind];
     static const char *const roles[3] = {"input 0", "input 1", "input 2"};
     for (uint32_t k = 0; k < 3; k++) {
-        if (k < rule->inputs && !check_use(*u, roles[k], op->in[k], err)) return false;
-        if (k >= rule->inputs && op->in[k] != PLAN_NONE) {
-            return error_set(err, ERROR_INPUT, "%s: takes %u inputs", roles[k], rule->inputs);
+        bool taken = k < rule->inputs || (k < rule->most_inputs && op->in[k] != PLAN_NONE);
+        if (taken && !check_use(*u, roles[k], op->in[k], err)) return false;
+        if (k >= rule->most_inputs && op->in[k] != PLAN_NONE) {
+            return error_set(err, ERROR_INPUT, "%s: takes %u inputs", roles[k], rule->most_inputs);
         }
     }
+    if (!check_history(u, op, err)) return false;
     if (!check_use(*u, "output", op->out, err)) return false;
     if (op->scratch != PLAN_NONE && !rule->scratch) return error_set(err, ERROR_INPUT, "scratch: takes none");
     if (op->scratch != PLAN_NONE && !check_use(*u, "scratch", op->scratch, err)) return false;
@@ -181,7 +206,7 @@ static bool check_views(const struct use *u, const struct plan_op *op, struct er
 }
 
 static bool check_constants(const struct plan *p, const struct plan_op *op, struct error *err) {
-    for (uint32_t k = 0; k < 2; k++) {
+    for (uint32_t k = 0; k < 3; k++) {
         uint32_t c = op->constant[k];
         if (c == PLAN_NONE) continue;
         if (k >= rules[op->kind].constants || c >= p->constant_count) {
@@ -193,8 +218,9 @@ static bool check_constants(const struct plan *p, const struct plan_op *op, stru
 }
 
 static bool check_reserved(const struct plan_op *op, struct error *err) {
-    bool zero = op->reserved == 0;
-    for (uint32_t i = rules[op->kind].param_words; i < 16; i++) zero = zero && op->params.words[i] == 0;
+    bool zero = true;
+    for (uint32_t i = rules[op->kind].param_words; i < PLAN_PARAM_WORDS; i++)
+        zero = zero && op->params.words[i] == 0;
     return zero || error_set(err, ERROR_INPUT, "unused parameters are not zero");
 }
 

@@ -99,8 +99,9 @@ static bool conv_extent(const struct context *c, const char *what, uint64_t in, 
     return expect(c, what, out, (in + pads - kernel) / stride + 1);
 }
 
-// The temporal taps of a pixel are read as one run of taps * channels floats.
+// The direct algorithm reads the temporal taps of a pixel as one run of taps * channels floats.
 static bool conv_window(const struct context *c, const char *what, const struct plan_view *v, uint32_t taps) {
+    if (c->op->params.conv.algorithm != PLAN_CONV_DIRECT) taps = 1;
     if (taps > 1 && v->frame_stride != v->channels) {
         return error_set(c->err, ERROR_INPUT, "%s: frame stride %llu, expected %u: %u taps must be adjacent",
                          what, (ull)v->frame_stride, v->channels, taps);
@@ -126,6 +127,40 @@ static bool conv_algorithm(const struct context *c, const struct plan_conv *p) {
                      plan_conv_algorithm_name(p->algorithm));
 }
 
+// What only the algorithms that work on blocks can do.
+static bool conv_fused(const struct context *c, const struct plan_conv *p) {
+    bool fused = c->in[PLAN_CONV_HISTORY] != NULL || c->in[PLAN_CONV_RESIDUAL] != NULL ||
+                 p->prologue != PLAN_PROLOGUE_NONE;
+    if (p->algorithm == PLAN_CONV_DIRECT && fused)
+        return error_set(c->err, ERROR_INPUT, "direct: takes no history, residual or prologue");
+    return expect_range(c, "prologue", p->prologue, 0, PLAN_PROLOGUES - 1) &&
+           expect_finite(c, "norm_scale", p->norm_scale) &&
+           expect_finite(c, "norm_epsilon", p->norm_epsilon) &&
+           (p->norm_epsilon >= 0 ||
+            error_set(c->err, ERROR_INPUT, "norm_epsilon: %g is negative", (double)p->norm_epsilon)) &&
+           (c->in[PLAN_CONV_RESIDUAL] == NULL ||
+            (expect_same_shape(c, "residual", c->in[PLAN_CONV_RESIDUAL]) &&
+             expect_image(c, "residual", c->in[PLAN_CONV_RESIDUAL], c->out->channels)));
+}
+
+// Both places of a history lie in its block, and its frames apart: there is a row and a pixel in front of each.
+static bool conv_history(const struct context *c, const struct plan_conv *p) {
+    const struct plan_view *v = c->in[PLAN_CONV_HISTORY], *in = c->in[PLAN_CONV_IMAGE];
+    if (v == NULL) return true;
+    if (!expect_shape(c, "history", v, p->kernel_t - 1, in->height, in->width, in->channels) ||
+        !expect_image(c, "history", v, in->channels))
+        return false;
+    uint64_t move = v->width * v->pixel_stride + v->pixel_stride,
+             frame = v->height * (v->width * v->pixel_stride) + move;
+    return expect_range(c, "history: offset", v->offset, move, UINT64_MAX) &&
+           (v->frames == 1 || expect_range(c, "history: frame stride", v->frame_stride, frame, UINT64_MAX));
+}
+
+// The frames of the window that the taps meet.
+static uint64_t conv_frames(const struct context *c, const struct plan_conv *p) {
+    return (uint64_t)c->out->frames / p->interleave + (c->in[PLAN_CONV_HISTORY] == NULL ? p->taps - 1 : 0);
+}
+
 static bool check_conv(const struct context *c) {
     const struct plan_conv *p = &c->op->params.conv;
     const struct plan_view *in = c->in[0], *out = c->out;
@@ -137,14 +172,15 @@ static bool check_conv(const struct context *c) {
     if (!size_mul(rows, columns * p->kernel_t * in->channels, &count)) {
         return error_set(c->err, ERROR_INPUT, "weight: the shape overflows");
     }
-    return expect(c, "input frames", in->frames, (uint64_t)out->frames / p->interleave + p->taps - 1) &&
+    return expect(c, "input frames", in->frames, conv_frames(c, p)) && conv_fused(c, p) &&
+           conv_history(c, p) &&
            conv_extent(c, "output height", (uint64_t)in->height * p->upsample, p->kernel_h, p->stride_h,
                        (uint64_t)p->pad_top + p->pad_bottom, out->height) &&
            conv_extent(c, "output width", (uint64_t)in->width * p->upsample, p->kernel_w, p->stride_w,
                        (uint64_t)p->pad_left + p->pad_right, out->width) &&
            conv_window(c, "input", in, p->taps) && expect_image(c, "output", out, out->channels) &&
            conv_scratch(c, p) && expect_constant(c, 0, "weight", count, true) &&
-           expect_constant(c, 1, "bias", rows, false);
+           expect_constant(c, 1, "bias", rows, false) && expect_constant(c, 2, "gamma", in->channels, false);
 }
 
 static bool check_norm(const struct context *c) {

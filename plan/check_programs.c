@@ -122,18 +122,19 @@ static bool check_caches(const struct plan *p, const struct plan_program *g, str
             return false;
         }
         uint64_t bytes;
-        if (!float_bytes(c->frames, c->height, c->width, c->channels, &bytes) || bytes != c->bytes) {
+        if (!float_bytes(c->frames, c->height, c->width, c->channels, &bytes) || bytes > c->bytes ||
+            c->bytes % sizeof(float) != 0) {
             return error_set(err, ERROR_INPUT, "cache %u: %u x %u x %u x %u floats in %llu bytes", i,
                              c->frames, c->height, c->width, c->channels, (ull)c->bytes);
         }
         if (c->offset % PLAN_ALIGNMENT != 0 || c->offset < end || c->offset > g->cache_bytes ||
-            bytes > g->cache_bytes - c->offset) {
+            c->bytes > g->cache_bytes - c->offset) {
             return error_set(
                 err, ERROR_INPUT,
                 "cache %u: %llu bytes at %llu do not lie between %llu and the arena's end at %llu", i,
-                (ull)bytes, (ull)c->offset, (ull)end, (ull)g->cache_bytes);
+                (ull)c->bytes, (ull)c->offset, (ull)end, (ull)g->cache_bytes);
         }
-        end = c->offset + bytes;
+        end = c->offset + c->bytes;
     }
     return true;
 }

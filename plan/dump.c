@@ -52,6 +52,9 @@ static void dump_conv(const struct plan_conv *c, struct strbuf *out) {
     strbuf_printf(out, " interleave %u upsample %u block %u clamp [%g, %g]", c->interleave, c->upsample,
                   c->block_channels, (double)c->min, (double)c->max);
     strbuf_printf(out, " %s", plan_conv_algorithm_name(c->algorithm));
+    if (c->prologue == PLAN_PROLOGUE_NONE) return;
+    strbuf_printf(out, " norm scale %.9g epsilon %.9g%s", (double)c->norm_scale, (double)c->norm_epsilon,
+                  c->prologue == PLAN_PROLOGUE_NORM_SILU ? " silu" : "");
 }
 
 static void dump_params(const struct plan_op *op, struct strbuf *out) {
@@ -82,7 +85,7 @@ static void dump_op(const struct plan *p, uint32_t i, const struct plan_op *op, 
     static const char *const roles[3] = {"in0", "in1", "in2"};
     strbuf_printf(out, "  %u: %s", i, plan_op_name(op->kind));
     dump_params(op, out);
-    for (int k = 0; k < 2; k++) {
+    for (int k = 0; k < 3; k++) {
         if (op->constant[k] != PLAN_NONE) strbuf_printf(out, " w%u", op->constant[k]);
     }
     strbuf_printf(out, " // %s\n", plan_string(p, op->name));

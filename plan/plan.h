@@ -20,15 +20,16 @@
 
 #define PLAN_MAGIC "WANCPLAN"
 enum {
-    PLAN_VERSION = 2,
+    PLAN_VERSION = 3,
     PLAN_ALIGNMENT = 64,        // of sections, constants, buffers and caches
     PLAN_NONE = 0xffffffffu,    // no view, no constant
     PLAN_MAX_PROGRAMS = 64,     // their sizes are compared pair by pair
     PLAN_MAX_OPS = 1 << 20,     // per variant
     PLAN_MAX_BUFFERS = 1 << 14, // per variant; their overlaps are checked pair by pair
     PLAN_MAX_DIM = 1 << 24,     // of any extent in a view
-    PLAN_MAX_KERNEL = 1 << 10,  // of a kernel, stride, pad, upsample or interleave
-    PLAN_EXTRA_BYTES = 128,     // XNNPACK may read so far past a tensor: arenas and weights end with slack
+    PLAN_PARAM_WORDS = 24,
+    PLAN_MAX_KERNEL = 1 << 10, // of a kernel, stride, pad, upsample or interleave
+    PLAN_EXTRA_BYTES = 128,    // XNNPACK may read so far past a tensor: arenas and weights end with slack
 };
 
 // Of any block of memory: far above what a machine has, far from overflow.
@@ -96,12 +97,12 @@ struct plan_program {
     struct plan_variant_info variant[PLAN_VARIANTS];
 };
 
-// `frames` x `height` x `width` x `channels` floats, in any order of dimensions, kept between steps. Those
-// of a program are listed by ascending offset.
+// `frames` x `height` x `width` x `channels` floats, in any order of dimensions, kept between steps, in a block that
+// may be larger than these (see the history of a convolution). Those of a program are listed by ascending offset.
 struct plan_cache {
     uint32_t name, producer; // strings: "c0"; the node whose input it keeps
     uint32_t frames, height, width, channels;
-    uint64_t offset, bytes; // in the cache arena
+    uint64_t offset, bytes; // in the cache arena; bytes >= 4 * frames * height * width * channels
 };
 
 // A dense float32 array. Convolution weights are [out][kernel_h][kernel_w][kernel_t][in], the layout that
@@ -150,18 +151,28 @@ enum plan_op_kind {
 };
 const char *plan_op_name(uint32_t kind);
 
-// out[t*interleave + j, y, x, o] = clamp(bias[..] + sum over dt, ky, kx, i of
-//     in[t + dt, y*stride_h + ky - pad_top, x*stride_w + kx - pad_left, i] *
+// out[t*interleave + j, y, x, o] = clamp(bias[..] + residual[t*interleave + j, y, x, o] + sum over dt, ky, kx, i of
+//     window[t + dt, y*stride_h + ky - pad_top, x*stride_w + kx - pad_left, i] *
 //     weight[j*(out.channels) + o][ky][kx][kernel_t - taps + dt][i])
-// with zeros outside of the image. in.frames = out.frames/interleave + taps - 1. `taps` <= kernel_t: only the
+// with zeros outside of the image. Without a history, window = norm(in), and in.frames = out.frames/interleave + taps - 1. `taps` <= kernel_t: only the
 // kernel's last `taps` temporal taps are used (the others would meet zero frames). With upsample = u > 1 the
 // image is first enlarged u times by nearest neighbour (DIRECT: one frame at a time, in the scratch view). When taps >
 // 1, the taps of one pixel must be adjacent: in.frame_stride = in.channels. The scratch view has `taps`
 // frames of the enlarged image, adjacent in the same way. Images are walked with one stride: in, out and
 // scratch have channel_stride 1 and row_stride = width * pixel_stride. The three lie in different blocks.
 //
-// `algorithm` says how the sum is computed; results differ by rounding only. All but DIRECT transform tiles of
-// the image, which plan/winograd.h describes, and take a 3x3 kernel, strides of 1 and no scratch view.
+// `algorithm` says how the sum is computed; results differ by rounding only. All but DIRECT work on blocks of the
+// image (plan/winograd.h), take strides of 1 and no scratch view, do not need adjacent taps, and can do what
+// stands before and behind a convolution on the way:
+//  - norm(x) = x * norm_scale / max(||x||_2 over channels, norm_epsilon) * gamma[c], then SiLU, as `prologue` says;
+//  - a residual, of the shape of out, is added; it may be the very view that is written;
+//  - a history, a view on a cache, of kernel_t - 1 frames: window = its last taps - 1 frames, then norm(in), with
+//    in.frames = out.frames/interleave. The step leaves the window's last frames in the history for the next
+//    step; of these, frames that would come from before the window stay what they are, zero. Old and new frames
+//    share their place: at every other step (1, 3, ..; the first step of a video is step 0) the history lies one row and one pixel
+//    below where the view says, so that writing a block of the image overwrites nothing that the blocks
+//    behind it still read (at odd steps blocks are taken from the last to the first). The view thus has a row and
+//    a pixel of room in front of it and between its frames: offset and frame_stride allow for it.
 enum plan_conv_algorithm {
     PLAN_CONV_DIRECT,
     PLAN_CONV_WINOGRAD2,       // F(2x2,3x3); with upsample, F(2x2,2x2) of each of the four phases
@@ -169,6 +180,7 @@ enum plan_conv_algorithm {
     PLAN_CONV_WINOGRAD2_TIME2, // and F(2,3) over frames: `taps` is 3
     PLAN_CONV_WINOGRAD4_TIME2,
     PLAN_CONV_WINOGRAD4_TIME4, // and F(4,3) over frames
+    PLAN_CONV_KN2ROW,          // products of all kernel elements with all pixels, shifted and added
     PLAN_CONV_ALGORITHMS,
 };
 const char *plan_conv_algorithm_name(uint32_t algorithm);
@@ -182,8 +194,13 @@ struct plan_conv {
         block_channels; // output channels that one XNNPACK operator computes (its packed weights stay in L2)
     float min, max;     // clamp of the result; -inf, +inf for none
     uint32_t algorithm; // enum plan_conv_algorithm
-    // views: in[0]; out; scratch (DIRECT with upsample). constants: weight, bias (or PLAN_NONE)
+    uint32_t prologue;  // enum plan_prologue; PLAN_PROLOGUE_NONE with DIRECT
+    float norm_scale, norm_epsilon;
+    // views: in[0]; in[1] = history or PLAN_NONE; in[2] = residual or PLAN_NONE; out; scratch (DIRECT with
+    // upsample). constants: weight, bias (or PLAN_NONE), gamma (or PLAN_NONE)
 };
+enum plan_conv_input { PLAN_CONV_IMAGE, PLAN_CONV_HISTORY, PLAN_CONV_RESIDUAL }; // of in[]
+enum plan_prologue { PLAN_PROLOGUE_NONE, PLAN_PROLOGUE_NORM, PLAN_PROLOGUE_NORM_SILU, PLAN_PROLOGUES };
 
 // out = x * scale / max(||x||_2 over channels, epsilon) * gamma[c], then SiLU when `silu` is 1. Like the
 // other elementwise operators it may write the view that it reads.
@@ -226,8 +243,7 @@ struct plan_op {
     uint32_t kind;                // enum plan_op_kind
     uint32_t name;                // string: the ONNX node it comes from
     uint32_t in[3], out, scratch; // views, or PLAN_NONE
-    uint32_t constant[2];         // constants, or PLAN_NONE
-    uint32_t reserved;
+    uint32_t constant[3];         // constants, or PLAN_NONE
     union {
         struct plan_conv conv;
         struct plan_norm norm;
@@ -235,7 +251,7 @@ struct plan_op {
         struct plan_unary unary;
         struct plan_attention attention;
         struct plan_upsample upsample;
-        uint32_t words[16]; // the size of the union in the file; unused words are zero
+        uint32_t words[PLAN_PARAM_WORDS]; // the size of the union in the file; unused words are zero
     } params;
 };
 

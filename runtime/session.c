@@ -60,7 +60,7 @@ static void resolve(const struct rt_session *s, enum plan_variant variant, const
     for (int i = 0; i < 3; i++) op->in[i] = resolve_view(s, variant, plan->in[i]);
     op->out = resolve_view(s, variant, plan->out);
     op->scratch = resolve_view(s, variant, plan->scratch);
-    for (int i = 0; i < 2; i++) op->constant[i] = resolve_constant(s->plan, plan->constant[i]);
+    for (int i = 0; i < 3; i++) op->constant[i] = resolve_constant(s->plan, plan->constant[i]);
 }
 
 static bool describe(const struct rt_op *op, struct error *err) {

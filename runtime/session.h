@@ -26,7 +26,7 @@ struct rt_op {
     const struct plan_op *plan;
     const char *name; // the ONNX node
     struct rt_tensor in[3], out, scratch;
-    struct rt_constant constant[2];
+    struct rt_constant constant[3];
     void *state; // the kernel's, made by prepare
 };
 

@@ -111,7 +111,7 @@ static uint32_t add_view(struct plan_writer *w, struct plan_view view, enum plan
     return plan_writer_view(w, view);
 }
 
-static void add_op(struct plan_writer *w, const struct op_case *c, const uint32_t constants[2]) {
+static void add_op(struct plan_writer *w, const struct op_case *c, const uint32_t constants[3]) {
     struct plan_op op = c->op;
     op.name = plan_writer_string(w, "node");
     for (int i = 0; i < 3; i++) op.in[i] = add_view(w, c->in[i], PLAN_INPUT);
@@ -129,8 +129,8 @@ static void add_op(struct plan_writer *w, const struct op_case *c, const uint32_
 
 const char *write_case(const struct op_case *c, size_t input_count, size_t output_count, struct error *err) {
     struct plan_writer *w = plan_writer_new(&test_arena);
-    uint32_t constants[2] = {PLAN_NONE, PLAN_NONE};
-    for (int i = 0; i < 2; i++) {
+    uint32_t constants[3] = {PLAN_NONE, PLAN_NONE, PLAN_NONE};
+    for (int i = 0; i < 3; i++) {
         if (c->constant[i] == NULL) continue;
         constants[i] =
             plan_writer_constant(w, "constant", c->constant_count[i], fill_from_memory, c->constant[i]);

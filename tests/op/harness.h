@@ -17,8 +17,8 @@
 struct op_case {
     struct plan_op op;                    // kind and parameters; the harness fills in the indices
     struct plan_view in[3], out, scratch; // frames 0: the operator has no such view
-    const float *constant[2];             // NULL: none
-    uint32_t constant_count[2];
+    const float *constant[3];             // NULL: none
+    uint32_t constant_count[3];
 };
 
 // What a test expects of every float of the output; those that no view covers stay 0.

@@ -13,7 +13,7 @@ static struct plan_op copy_op(uint32_t from, uint32_t to) {
                             .in = {from, PLAN_NONE, PLAN_NONE},
                             .out = to,
                             .scratch = PLAN_NONE,
-                            .constant = {PLAN_NONE, PLAN_NONE}};
+                            .constant = {PLAN_NONE, PLAN_NONE, PLAN_NONE}};
 }
 
 static struct plan_op add_op(uint32_t a, uint32_t b, uint32_t to) {

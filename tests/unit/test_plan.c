@@ -48,7 +48,7 @@ static struct plan_op op(uint32_t kind, uint32_t in, uint32_t out) {
                             .in = {in, PLAN_NONE, PLAN_NONE},
                             .out = out,
                             .scratch = PLAN_NONE,
-                            .constant = {PLAN_NONE, PLAN_NONE}};
+                            .constant = {PLAN_NONE, PLAN_NONE, PLAN_NONE}};
 }
 
 // latent -> conv (over the cache's window) -> norm -> add -> attention -> planar frame
@@ -67,8 +67,8 @@ static void add_variant(struct plan_writer *w, enum plan_variant v, uint32_t wei
 
     struct plan_op conv = op(PLAN_OP_CONV, view(w, window_view(3, height, width, C, 0), PLAN_CACHE, 1), a);
     conv.constant[0] = weight;
-    conv.params.conv =
-        (struct plan_conv){3, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 4, -INFINITY, INFINITY, PLAN_CONV_DIRECT};
+    conv.params.conv = (struct plan_conv){
+        3, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 4, -INFINITY, INFINITY, PLAN_CONV_DIRECT, 0, 0, 0};
     struct plan_op norm = op(PLAN_OP_NORM, a, b);
     norm.constant[0] = gamma;
     norm.params.norm = (struct plan_norm){2.0f, 1e-12f, 1};
@@ -494,10 +494,10 @@ static void test_operators_are_refused(void **state) {
     REFUSED("kind 0 is unknown", OP(data, CONV)->kind = 0);
     REFUSED("kind 9 is unknown", OP(data, OPS + CONV)->kind = PLAN_OP_KINDS);
     REFUSED("name at", OP(data, CONV)->name = UINT32_MAX);
-    REFUSED("takes 1 inputs", OP(data, CONV)->in[1] = OP(data, CONV)->in[0]);
+    REFUSED("takes 1 inputs", OP(data, NORM)->in[1] = OP(data, NORM)->in[0]);
     REFUSED("takes none", OP(data, NORM)->scratch = OP(data, NORM)->out);
     REFUSED("not zero", OP(data, NORM)->params.words[15] = 1);
-    REFUSED("not zero", OP(data, NORM)->reserved = 1);
+    REFUSED("constant 2", OP(data, NORM)->constant[2] = 0);
     REFUSED("constant 1", OP(data, NORM)->constant[1] = 0);
     REFUSED("constant 0", OP(data, NORM)->constant[0] = 2);
     REFUSED("gamma", OP(data, NORM)->constant[0] = 0);
