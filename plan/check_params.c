@@ -143,17 +143,21 @@ static bool conv_fused(const struct context *c, const struct plan_conv *p) {
              expect_image(c, "residual", c->in[PLAN_CONV_RESIDUAL], c->out->channels)));
 }
 
-// Both places of a history lie in its block, and its frames apart: there is a row and a pixel in front of each.
+// Both places of a history lie in its block and keep rows and frames apart; see struct plan_conv.
 static bool conv_history(const struct context *c, const struct plan_conv *p) {
     const struct plan_view *v = c->in[PLAN_CONV_HISTORY], *in = c->in[PLAN_CONV_IMAGE];
     if (v == NULL) return true;
     if (!expect_shape(c, "history", v, p->kernel_t - 1, in->height, in->width, in->channels) ||
-        !expect_image(c, "history", v, in->channels))
+        !expect_range(c, "history: kernel_h", p->kernel_h, 1, 3) ||
+        !expect_range(c, "history: kernel_w", p->kernel_w, 1, 3) ||
+        (v->channels > 1 && !expect(c, "history: channel stride", v->channel_stride, 1)))
         return false;
-    uint64_t move = v->width * v->pixel_stride + v->pixel_stride,
-             frame = v->height * (v->width * v->pixel_stride) + move;
-    return expect_range(c, "history: offset", v->offset, move, UINT64_MAX) &&
-           (v->frames == 1 || expect_range(c, "history: frame stride", v->frame_stride, frame, UINT64_MAX));
+    uint64_t row = (v->width + 1) * v->pixel_stride;
+    return expect_range(c, "history: pixel stride", v->pixel_stride, v->channels, UINT64_MAX) &&
+           expect_range(c, "history: row stride", v->row_stride, row, UINT64_MAX) &&
+           expect_range(c, "history: offset", v->offset, v->row_stride + v->pixel_stride, UINT64_MAX) &&
+           (v->frames == 1 || expect_range(c, "history: frame stride", v->frame_stride,
+                                           (v->height + 1) * v->row_stride, UINT64_MAX));
 }
 
 // The frames of the window that the taps meet.

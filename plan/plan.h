@@ -168,11 +168,12 @@ const char *plan_op_name(uint32_t kind);
 //  - a residual, of the shape of out, is added; it may be the very view that is written;
 //  - a history, a view on a cache, of kernel_t - 1 frames: window = its last taps - 1 frames, then norm(in), with
 //    in.frames = out.frames/interleave. The step leaves the window's last frames in the history for the next
-//    step; of these, frames that would come from before the window stay what they are, zero. Old and new frames
-//    share their place: at every other step (1, 3, ..; the first step of a video is step 0) the history lies one row and one pixel
-//    below where the view says, so that writing a block of the image overwrites nothing that the blocks
-//    behind it still read (at odd steps blocks are taken from the last to the first). The view thus has a row and
-//    a pixel of room in front of it and between its frames: offset and frame_stride allow for it.
+//    step; of these, frames that would come from before the window stay what they are, zero. Kernels are at
+//    most 3x3. Old and new frames share their place: at every other step (1, 3, ..; the first step of a video is
+//    step 0) the history lies one row and one pixel below where the view says (by row_stride + pixel_stride),
+//    so that writing a block of the image overwrites nothing that the blocks behind it still read (at odd
+//    steps blocks are taken from the last to the first). So that this holds, memory has a pixel of room in
+//    front of each row (row_stride >= (width + 1) * pixel_stride) and a row of room in front of each frame.
 enum plan_conv_algorithm {
     PLAN_CONV_DIRECT,
     PLAN_CONV_WINOGRAD2,       // F(2x2,3x3); with upsample, F(2x2,2x2) of each of the four phases
