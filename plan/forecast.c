@@ -46,22 +46,24 @@ static void add_direct(const struct plan *p, const struct plan_op *op, struct pl
     f->workspace = max(f->workspace, conv_workspace(p, op));
 }
 
-static void add_winograd(const struct plan *p, const struct plan_op *op, struct plan_forecast *f) {
+static void add_winograd(const struct plan *p, const struct plan_op *op, uint32_t threads,
+                         struct plan_forecast *f) {
     const struct plan_conv *c = &op->params.conv;
-    struct plan_winograd g = plan_winograd(c, &p->views[op->in[0]], &p->views[op->out]);
+    struct plan_winograd g = plan_winograd(c, &p->views[op->in[0]], &p->views[op->out], threads);
     f->weights_packed += plan_winograd_packed_bytes(&g, c->block_channels);
     f->preparation = max(f->preparation, plan_winograd_transformed_bytes(&g, c->block_channels));
     f->workspace = max(f->workspace, plan_winograd_workspace_bytes(&g));
 }
 
-void plan_forecast(const struct plan *plan, const struct plan_program *g, struct plan_forecast *f) {
+void plan_forecast(const struct plan *plan, const struct plan_program *g, uint32_t threads,
+                   struct plan_forecast *f) {
     *f = (struct plan_forecast){.base = BASE_BYTES, .caches = g->cache_bytes};
     uint64_t attention = 0;
     for (uint32_t i = 0; i < plan_program_ops(g); i++) {
         const struct plan_op *op = &plan->ops[g->variant[PLAN_FIRST].first_op + i];
         if (op->kind == PLAN_OP_CONV) {
             if (op->params.conv.algorithm == PLAN_CONV_DIRECT) add_direct(plan, op, f);
-            else add_winograd(plan, op, f);
+            else add_winograd(plan, op, threads, f);
         } else if (op->kind == PLAN_OP_ATTENTION) {
             attention = max(attention, attention_workspace(plan, op));
         }

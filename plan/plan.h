@@ -324,21 +324,22 @@ static inline uint64_t plan_frame_floats(const struct plan_program *g) {
 // The floats spanned by a view from its first to one past its last element.
 uint64_t plan_view_extent(const struct plan_view *v);
 
-// What a run of one program will take, in bytes (plan/forecast.c; each formula is given there).
+// What a run of one program by so many threads will take, in bytes (plan/forecast.c; each formula is given there).
 struct plan_forecast {
     uint64_t weights_packed; // XNNPACK's own copies, both variants
     uint64_t preparation;    // transformed weights on their way there; freed before the first step
     uint64_t caches, arena;  // arena: the larger variant
-    uint64_t workspace;      // indirection buffers, packed K and V
+    uint64_t workspace;      // blocks of tiles, indirection buffers, packed K and V
     uint64_t input_output;   // one latent frame and one step's frames
     uint64_t base;           // program and libraries
     uint64_t total;          // peak resident set to expect: the sum of what is there at one time
 };
-void plan_forecast(const struct plan *plan, const struct plan_program *program,
+void plan_forecast(const struct plan *plan, const struct plan_program *program, uint32_t threads,
                    struct plan_forecast *forecast);
 
 // Text: everything in the plan (`wanc dump`), and the report for people (`wanc report`).
 void plan_dump(const struct plan *plan, struct strbuf *out);
+// The report is for as many threads as there are cores.
 void plan_report(const struct plan *plan, struct strbuf *out);
 
 #endif

@@ -2,6 +2,8 @@
 // latent sizes a table of what each takes, then the same for each.
 #include "plan/check.h"
 
+#include "base/cores.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -124,7 +126,7 @@ static void report_arenas(const struct plan_program *g, struct strbuf *out) {
 
 static void report_forecast(const struct plan *p, const struct plan_program *g, struct strbuf *out) {
     struct plan_forecast f;
-    plan_forecast(p, g, &f);
+    plan_forecast(p, g, cores_available(), &f);
     const struct {
         const char *name;
         uint64_t bytes;
@@ -139,7 +141,7 @@ static void report_forecast(const struct plan *p, const struct plan_program *g, 
         {"peak memory to expect", f.total},
     };
     char text[32];
-    strbuf_printf(out, "\nMemory of a run (weights in the plan: %s)\n",
+    strbuf_printf(out, "\nMemory of a run with %u threads (weights in the plan: %s)\n", cores_available(),
                   format_bytes(text, p->info->weight_bytes));
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         strbuf_printf(out, "  %-24s %s\n", rows[i].name, format_bytes(text, rows[i].bytes));
@@ -164,7 +166,7 @@ struct size_row {
 
 static void size_cells(const struct plan *p, const struct plan_program *g, struct size_row *r) {
     struct plan_forecast f;
-    plan_forecast(p, g, &f);
+    plan_forecast(p, g, cores_available(), &f);
     const uint64_t bytes[] = {f.weights_packed, f.caches, f.arena, f.workspace, f.input_output, f.total};
     snprintf(r->text[0], sizeof r->text[0], "%ux%u", g->latent_height, g->latent_width);
     snprintf(r->text[1], sizeof r->text[1], "%ux%u", g->frame_height, g->frame_width);

@@ -5,14 +5,10 @@
 
 #include <string.h>
 
-// The workspace passes through the cache three times per block of tiles, the weights once: either both stay in
-// the last-level cache, or the weights are read from memory, for as many tiles at a time as can be.
 enum {
-    FEW_WEIGHTS = 11 << 20, // bytes
-    FEW_BYTES = 6 << 20,    // of workspace beside few weights
-    MANY_BYTES = 48 << 20,  // and beside many
-    LEAST_TILES = 16,
-    SKEW = 80, // floats between elements, or a tile's would compete for few sets of the cache
+    THREAD_BYTES = 3 << 20, // of workspace for each thread: about what its caches hold
+    GEMM_ROWS = 7,          // XNNPACK computes so many rows together with AVX-512, no more elsewhere
+    SKEW = 80,              // floats between elements, or a tile's would compete for few sets of the cache
 };
 
 static const struct {
@@ -59,17 +55,48 @@ static const struct plan_winograd_axis upsampled = {.inputs = 4, .elements = 6, 
 
 static uint64_t divide_up(uint64_t a, uint64_t b) { return (a + b - 1) / b; }
 
-// As many tiles as the workspace takes, in blocks of nearly one size.
-static uint64_t choose_block(const struct plan_winograd *g) {
+// How many tiles a block may have. All weights are read once per block; with a workspace of half their size they
+// are not what the time is spent on.
+static uint64_t most_tiles(const struct plan_winograd *g, uint32_t threads) {
     uint64_t tile = g->elements * (g->rows_in * g->inputs + g->rows_out * g->columns) * sizeof(float);
     uint64_t weights = g->elements * g->depth * g->columns * sizeof(float);
-    uint64_t most = (weights <= FEW_WEIGHTS ? FEW_BYTES : MANY_BYTES) / tile;
-    if (most < LEAST_TILES) most = LEAST_TILES;
-    return divide_up(g->tiles, divide_up(g->tiles, most));
+    uint64_t bytes = (uint64_t)THREAD_BYTES * threads;
+    uint64_t most = (weights / 2 > bytes ? weights / 2 : bytes) / tile;
+    return most == 0 ? 1 : most;
+}
+
+static uint64_t patch_extent(const struct plan_winograd_axis *a, uint64_t tiles) {
+    return (tiles - 1) * a->step + a->inputs;
+}
+
+// What the blocks of an image cost, in products of a tile's row: those that are computed, some for each pixel of a
+// patch, and some for reading all weights again.
+static uint64_t block_cost(const struct plan_winograd *g, uint64_t high, uint64_t wide, uint64_t most) {
+    enum { PIXELS = 128 };
+    uint64_t blocks = divide_up(g->tiles_high, high) * divide_up(g->tiles_wide, wide);
+    uint64_t rows = size_align(high * wide * g->rows_out, GEMM_ROWS) / g->rows_out;
+    uint64_t pixels = patch_extent(&g->space, high) * patch_extent(&g->space, wide);
+    return blocks * (PIXELS * rows + pixels + PIXELS * most / 8);
+}
+
+// Blocks of nearly one size, near to squares: their halos are read twice.
+static void choose_block(struct plan_winograd *g, uint32_t threads) {
+    uint64_t most = most_tiles(g, threads), least = UINT64_MAX;
+    for (uint64_t parts = 1; parts <= g->tiles_wide; parts++) {
+        uint64_t wide = divide_up(g->tiles_wide, parts);
+        if (wide > most) continue;
+        uint64_t high = divide_up(g->tiles_high, divide_up(g->tiles_high, most / wide));
+        uint64_t cost = block_cost(g, high, wide, most);
+        if (cost >= least) continue;
+        least = cost;
+        g->block_high = high;
+        g->block_wide = wide;
+    }
+    g->block = g->block_high * g->block_wide;
 }
 
 struct plan_winograd plan_winograd(const struct plan_conv *p, const struct plan_view *in,
-                                   const struct plan_view *out) {
+                                   const struct plan_view *out, uint32_t threads) {
     uint64_t frames = out->frames / p->interleave;
     struct plan_winograd g = {.space = p->upsample == 2 ? upsampled : axis(algorithms[p->algorithm].tile),
                               .time = axis(algorithms[p->algorithm].time),
@@ -78,14 +105,18 @@ struct plan_winograd plan_winograd(const struct plan_conv *p, const struct plan_
     bool folded = g.time.outputs == 1;
     g.elements = (uint64_t)g.space.elements * g.space.elements * g.time.elements;
     g.tiles_wide = divide_up(out->width, g.space.outputs);
-    g.tiles = g.tiles_wide * divide_up(out->height, g.space.outputs);
-    g.rows_in = folded ? in->frames : divide_up(frames, g.time.outputs);
-    g.rows_out = folded ? frames : g.rows_in;
+    g.tiles_high = divide_up(out->height, g.space.outputs);
+    g.rows_out = divide_up(frames, g.time.outputs);
+    g.patch_frames = folded ? frames + p->taps - 1 : patch_extent(&g.time, g.rows_out);
+    g.rows_in = folded ? g.patch_frames : g.rows_out;
     g.depth = (folded ? p->taps : 1) * g.inputs;
     g.columns = p->interleave * g.outputs;
-    g.block = choose_block(&g);
+    choose_block(&g, threads);
+    g.patch_height = patch_extent(&g.space, g.block_high);
+    g.patch_width = patch_extent(&g.space, g.block_wide);
     g.v_plane = g.block * g.rows_in * g.inputs + SKEW;
     g.m_plane = g.block * g.rows_out * g.columns + SKEW;
+    g.patch = g.patch_height * g.patch_width * g.patch_frames * g.inputs;
     return g;
 }
 
@@ -120,5 +151,5 @@ uint64_t plan_winograd_transformed_bytes(const struct plan_winograd *g, uint32_t
 }
 
 uint64_t plan_winograd_workspace_bytes(const struct plan_winograd *g) {
-    return g->elements * (g->v_plane + g->m_plane) * sizeof(float);
+    return (g->elements * (g->v_plane + g->m_plane) + g->patch) * sizeof(float);
 }

@@ -25,21 +25,28 @@ struct plan_winograd_axis {
     uint32_t inputs, elements, outputs, step;
 };
 
+// An image is worked on in blocks of tiles. A block reads its patch: the pixels under its tiles and their halo, all
+// frames of the window, zeros outside of the image.
 struct plan_winograd {
     struct plan_winograd_axis space, time; // time: {1, 1, 1, 1} where the taps are folded
     uint64_t elements;                     // space x space x time
-    uint64_t tiles_wide, tiles;            // of an image
-    uint64_t block;                        // tiles that are in the workspace at a time
+    uint64_t tiles_high, tiles_wide;       // of an image
+    uint64_t block_high, block_wide;       // tiles that are in the workspace at a time
+    uint64_t block;                        // block_high * block_wide
     uint64_t inputs, outputs;              // channels, padded to whole vectors and columns
     uint64_t rows_in, rows_out;            // of one tile in v and in m: frames, or groups of frames
-    uint64_t depth, columns;   // of the matrix product: folded taps * inputs; interleave * outputs
-    uint64_t v_plane, m_plane; // floats of one element in the workspace: v, then m
+    uint64_t depth, columns;            // of the matrix product: folded taps * inputs; interleave * outputs
+    uint64_t patch_height, patch_width; // pixels of a block's patch
+    uint64_t patch_frames;              // of the window, rounded up to whole groups
+    uint64_t v_plane, m_plane;          // floats of one element in the workspace: v, then m
+    uint64_t patch;                     // floats of the patch, behind them
 };
 
 // Whether an algorithm other than DIRECT computes this convolution.
 bool plan_winograd_applies(const struct plan_conv *p, uint32_t algorithm);
+// `threads` share the work: the more there are, the larger a block is.
 struct plan_winograd plan_winograd(const struct plan_conv *p, const struct plan_view *in,
-                                   const struct plan_view *out);
+                                   const struct plan_view *out, uint32_t threads);
 // Columns that one operator of XNNPACK computes, and how many operators an element takes.
 uint64_t plan_winograd_block_columns(const struct plan_winograd *g, uint32_t block_channels);
 uint64_t plan_winograd_blocks(const struct plan_winograd *g, uint32_t block_channels);

@@ -1,9 +1,9 @@
 // A session: memory, thread pool and prepared operators for one program of a plan, and the loop over a
 // variant's operators.
-#define _GNU_SOURCE
 #include "runtime/session.h"
 
-#include <sched.h>
+#include "base/cores.h"
+
 #include <stdlib.h>
 
 enum { MAX_THREADS = 1024 };
@@ -95,14 +95,6 @@ static bool open_memory(struct rt_session *s, struct error *err) {
            rt_block_new(&s->output, frames * frame, "video frames", err);
 }
 
-// Those that this process may run on, not those of the machine: threads that share a core wait for each other.
-static unsigned available_cores(void) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    if (sched_getaffinity(0, sizeof set, &set) != 0) return 0; // pthreadpool's own choice
-    return (unsigned)CPU_COUNT(&set);
-}
-
 static bool open_pool(struct rt_session *s, unsigned threads, struct error *err) {
     // pthreadpool does not notice when the system refuses a thread, and would wait for it.
     if (threads > MAX_THREADS) {
@@ -110,7 +102,7 @@ static bool open_pool(struct rt_session *s, unsigned threads, struct error *err)
     }
     bool ok = rt_xnn(xnn_initialize(NULL), "xnn_initialize", err);
     if (!ok) return false;
-    s->pool = pthreadpool_create(threads ? threads : available_cores());
+    s->pool = pthreadpool_create(threads ? threads : cores_available());
     return s->pool != NULL || error_set(err, ERROR_MEMORY, "cannot start %u threads", threads);
 }
 
@@ -148,5 +140,11 @@ bool rt_session_run(struct rt_session *s, enum plan_variant variant, struct erro
         struct rt_op *op = &variant_ops(s, variant)[i];
         if (!op->kernel->run(s, op, err)) return describe(op, err);
     }
+    s->steps++;
     return true;
+}
+
+void rt_session_reset(struct rt_session *s) {
+    rt_block_zero(&s->caches);
+    s->steps = 0;
 }

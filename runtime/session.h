@@ -36,6 +36,7 @@ struct rt_session {
     pthreadpool_t pool;
     struct rt_block caches, arena, workspace, input, output;
     size_t workspace_bytes; // what the operators prepared so far ask for
+    uint64_t steps;         // run since the last reset: the position of histories depends on it
     struct rt_op *ops;      // of the program: FIRST, then STEADY
 };
 
@@ -51,8 +52,11 @@ extern const struct rt_kernel rt_kernels[PLAN_OP_KINDS];
 bool rt_session_open(struct rt_session *s, const struct plan *plan, const struct plan_program *program,
                      unsigned threads, struct error *err);
 void rt_session_close(struct rt_session *s);
-// Runs all operators of a variant, which must not be absent.
+// Runs all operators of a variant, which must not be absent: FIRST after a reset, then STEADY.
 bool rt_session_run(struct rt_session *s, enum plan_variant variant, struct error *err);
+
+// The next step is step 0 of another video.
+void rt_session_reset(struct rt_session *s);
 
 // True for success; otherwise says which call of XNNPACK refused.
 bool rt_xnn(enum xnn_status status, const char *call, struct error *err);

@@ -1,6 +1,7 @@
 // The public interface of libwan, and the stream around the steps: one latent in, its frames out.
 #include "runtime/wan.h"
 
+#include "base/cores.h"
 #include "runtime/session.h"
 
 #include <math.h>
@@ -71,7 +72,7 @@ int wan_plan_get_size(const struct wan_plan *plan, size_t index, struct wan_plan
     if (index >= plan->plan.program_count) return 0;
     const struct plan_program *g = &plan->plan.programs[index];
     struct plan_forecast forecast;
-    plan_forecast(&plan->plan, g, &forecast);
+    plan_forecast(&plan->plan, g, cores_available(), &forecast);
     *params = (struct wan_plan_params){.latent_channels = g->latent_channels,
                                        .latent_height = g->latent_height,
                                        .latent_width = g->latent_width,
@@ -204,7 +205,7 @@ const float *wan_session_receive(struct wan_session *s) {
 }
 
 void wan_session_reset(struct wan_session *s) {
-    rt_block_zero(&s->rt.caches);
+    rt_session_reset(&s->rt);
     s->next = PLAN_FIRST;
     s->frames = s->taken = 0;
     s->failed = false;

@@ -64,7 +64,7 @@ struct wan_plan_params {
     uint32_t frame_channels, frame_height, frame_width;
     uint32_t first_frames, first_kept; // emitted by the first step, and those (the last) that are video
     uint32_t steady_frames;            // 0: the plan decodes one latent frame
-    uint64_t peak_bytes;               // resident memory that one session is expected to need
+    uint64_t peak_bytes; // resident memory that one session is expected to need, with a thread on each core
 };
 
 struct wan_session_params {

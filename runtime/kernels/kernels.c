@@ -5,7 +5,7 @@
 
 const struct rt_kernel rt_kernels[PLAN_OP_KINDS] = {
     [PLAN_OP_CONV] = {rt_conv_prepare, rt_conv_run, rt_conv_destroy},
-    [PLAN_OP_NORM] = {rt_norm_prepare, rt_norm_run, rt_state_free},
+    [PLAN_OP_NORM] = {rt_norm_prepare, rt_norm_run, rt_norm_destroy},
     [PLAN_OP_BINARY] = {NULL, rt_binary_run, NULL},
     [PLAN_OP_SCALE] = {rt_scale_prepare, rt_scale_run, rt_state_free},
     [PLAN_OP_UNARY] = {NULL, rt_unary_run, NULL},

@@ -9,6 +9,7 @@ bool rt_conv_run(struct rt_session *s, struct rt_op *op, struct error *err);
 void rt_conv_destroy(struct rt_op *op);
 bool rt_norm_prepare(struct rt_session *s, struct rt_op *op, struct error *err);
 bool rt_norm_run(struct rt_session *s, struct rt_op *op, struct error *err);
+void rt_norm_destroy(struct rt_op *op);
 bool rt_binary_run(struct rt_session *s, struct rt_op *op, struct error *err);
 bool rt_scale_prepare(struct rt_session *s, struct rt_op *op, struct error *err);
 bool rt_scale_run(struct rt_session *s, struct rt_op *op, struct error *err);
@@ -22,6 +23,16 @@ void rt_state_free(struct rt_op *op); // for a state that is one allocation
 
 // out[t, y, x, c] = in[t, y / factor, x / factor, c]. (upsample.c)
 void rt_enlarge(pthreadpool_t pool, const struct rt_tensor *in, const struct rt_tensor *out, size_t factor);
+
+// RMS norm of a pixel (norm.h).
+struct rt_norm {
+    float scale, epsilon;
+    const float *gamma; // of `channels` floats
+    size_t channels;
+};
+
+// A copy of the plan's gamma, or ones where it has none; NULL without memory.
+float *rt_norm_gamma(const struct rt_constant *gamma, size_t channels);
 
 // ---- loops over floats
 

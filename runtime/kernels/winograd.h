@@ -3,23 +3,25 @@
 #define WANC_RUNTIME_KERNELS_WINOGRAD_H
 
 #include "plan/winograd.h"
-#include "runtime/kernels/kernels.h"
+#include "runtime/kernels/patch.h"
 
 // One block of tiles on its way through the workspace.
-//     v[element][tile of the block][row in][input channel]    transformed image
+//     v[element][tile of the block][row in][input channel]    transformed patch
 //     m[element][tile of the block][row out][column]          products
 struct rt_winograd_block {
     const struct rt_op *op;
     const struct plan_winograd *g;
+    struct rt_patch patch;
     float *v, *m;
-    size_t first, count; // tiles of the image, row by row
+    size_t tile_row, tile_column; // the first tile, in the image
+    size_t high, wide;            // tiles of the block that are in the image
 };
 
-// Calls for tile 0 .. count - 1 of the block, from any thread. (winograd_tiles.c)
+// Called for tiles of the block, counted in rows of g->block_wide, from any thread. (winograd_tiles.c)
 typedef void rt_winograd_tile_fn(const struct rt_winograd_block *b, size_t tile);
 struct rt_winograd_tiles {
-    rt_winograd_tile_fn *gather;  // from the image to v
-    rt_winograd_tile_fn *scatter; // from m to the output, with bias and clamp
+    rt_winograd_tile_fn *gather;  // from the patch to v
+    rt_winograd_tile_fn *scatter; // from m to the output, with bias, residual and clamp
 };
 const struct rt_winograd_tiles *rt_winograd_tiles(const struct plan_conv *p);
 

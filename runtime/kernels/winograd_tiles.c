@@ -1,9 +1,8 @@
-// Tiles of the Winograd convolution: from the image to the workspace and back.
+// Tiles of the Winograd convolution: from a patch to the matrices, and from there to the output.
 //
 // A tile is transformed for 16 channels at a time, first along its columns, then along its rows, then, where
 // time is an axis, along its frames. Everything is inlined into one function for each algorithm, so that the
-// transforms below become straight vector arithmetic. The image is read where it lies: pixels outside of it
-// are zeros, and outputs outside of it are not written.
+// transforms below become straight vector arithmetic. Outputs outside of the image are not written.
 #include "runtime/kernels/winograd.h"
 
 #include <string.h>
@@ -11,7 +10,6 @@
 enum { LANES = PLAN_WINOGRAD_LANES, MOST = 6 }; // MOST: elements of one axis
 
 typedef float vec __attribute__((vector_size(4 * LANES)));
-typedef int32_t lanes __attribute__((vector_size(4 * LANES)));
 typedef float anywhere __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
 enum axis { FOLDED, F2, F4, UPSAMPLED };
@@ -89,60 +87,27 @@ RT_INLINE void inverse(enum axis a, const vec *m, vec *y) {
     else inverse_upsampled(m, y);
 }
 
-// ---- from the image
-
-// Where the pixels of a tile lie, in frame 0 and channel 0; NULL outside of the image.
-struct pixels {
-    const float *at[MOST * MOST];
-};
-
-RT_INLINE void find_pixels(const struct rt_winograd_block *b, size_t tile, enum axis space,
-                           struct pixels *p) {
-    const struct plan_conv *conv = &b->op->plan->params.conv;
-    const struct rt_tensor *in = &b->op->in[0];
-    size_t n = axis_inputs(space), index = b->first + tile, step = b->g->space.step;
-    // A pad of the enlarged image is half as wide in the image.
-    size_t top = space == UPSAMPLED ? conv->pad_top / 2 + 1 : conv->pad_top;
-    size_t left = space == UPSAMPLED ? conv->pad_left / 2 + 1 : conv->pad_left;
-    for (size_t i = 0; i < n * n; i++) {
-        size_t y = index / b->g->tiles_wide * step + i / n - top; // wraps around above the image
-        size_t x = index % b->g->tiles_wide * step + i % n - left;
-        p->at[i] =
-            y < in->height && x < in->width ? in->data + y * in->row_stride + x * in->pixel_stride : NULL;
-    }
-}
-
-// Reads whole vectors, which may go past the last channel, and then clears what is not the pixel's.
-RT_INLINE vec load(const float *pixel, size_t offset, const lanes *mask) {
-    if (pixel == NULL) return (vec){0};
-    return (vec)((lanes) * (const anywhere *)(pixel + offset) & *mask);
-}
+// ---- from the patch
 
 // One frame of a tile: y[row][column].
-RT_INLINE void forward_space(enum axis space, const struct pixels *p, size_t offset, const lanes *mask,
-                             vec *y) {
+RT_INLINE void forward_space(enum axis space, const float *tile, size_t row, size_t pixel, vec *y) {
     size_t n = axis_inputs(space), elements = axis_elements(space);
     vec rows[MOST][MOST];
     for (size_t column = 0; column < n; column++) {
         vec x[MOST], t[MOST];
-        for (size_t i = 0; i < n; i++) x[i] = load(p->at[i * n + column], offset, mask);
+        for (size_t i = 0; i < n; i++) x[i] = *(const vec *)(tile + i * row + column * pixel);
         forward(space, x, t);
         for (size_t i = 0; i < elements; i++) rows[i][column] = t[i];
     }
     for (size_t i = 0; i < elements; i++) forward(space, rows[i], y + i * elements);
 }
 
-// A group of frames of a tile, from frame `first` on, along all axes.
-RT_INLINE void forward_group(enum axis space, enum axis time, const struct rt_tensor *in,
-                             const struct pixels *p, size_t first, size_t channel, const lanes *mask,
-                             float *v, size_t plane) {
+// A group of frames of a tile, along all axes.
+RT_INLINE void forward_group(enum axis space, enum axis time, const float *tile, size_t row, size_t pixel,
+                             size_t frame, float *v, size_t plane) {
     size_t frames = axis_inputs(time), elements = axis_elements(space) * axis_elements(space);
     vec y[MOST][MOST * MOST];
-    for (size_t t = 0; t < frames; t++) {
-        if (first + t < in->frames)
-            forward_space(space, p, (first + t) * in->frame_stride + channel, mask, y[t]);
-        else memset(y[t], 0, elements * sizeof(vec)); // of a group that is not full
-    }
+    for (size_t t = 0; t < frames; t++) forward_space(space, tile + t * frame, row, pixel, y[t]);
     for (size_t e = 0; e < elements; e++) {
         vec x[MOST], t[MOST];
         for (size_t i = 0; i < frames; i++) x[i] = y[i][e];
@@ -151,23 +116,16 @@ RT_INLINE void forward_group(enum axis space, enum axis time, const struct rt_te
     }
 }
 
-// All bits of the first `channels` lanes.
-RT_INLINE void fill_mask(size_t channels, lanes *mask) {
-    static const lanes index = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-    *mask = index < (int32_t)(channels < LANES ? channels : LANES);
-}
-
 RT_INLINE void gather(const struct rt_winograd_block *b, size_t tile, enum axis space, enum axis time) {
-    const struct rt_tensor *in = &b->op->in[0];
     const struct plan_winograd *g = b->g;
-    struct pixels p;
-    lanes mask;
-    find_pixels(b, tile, space, &p);
-    for (size_t row = 0; row < g->rows_in; row++) {
+    size_t frame = b->patch.channels, pixel = rt_patch_pixel(&b->patch), row = b->patch.width * pixel;
+    size_t y = tile / g->block_wide * g->space.step, x = tile % g->block_wide * g->space.step;
+    const float *in = b->patch.data + y * row + x * pixel;
+    for (size_t r = 0; r < g->rows_in; r++) {
+        float *v = b->v + (tile * g->rows_in + r) * g->inputs;
         for (size_t c = 0; c < g->inputs; c += LANES) {
-            fill_mask(in->channels - c, &mask);
-            forward_group(space, time, in, &p, row * axis_outputs(time), c, &mask,
-                          b->v + (tile * g->rows_in + row) * g->inputs + c, g->v_plane);
+            forward_group(space, time, in + r * axis_outputs(time) * frame + c, row, pixel, frame, v + c,
+                          g->v_plane);
         }
     }
 }
@@ -176,8 +134,9 @@ RT_INLINE void gather(const struct rt_winograd_block *b, size_t tile, enum axis 
 
 // What becomes of a result, and how much of a tile lies in the image.
 struct finish {
-    const struct rt_tensor *out;
-    float *data; // of the tile's first pixel, in frame 0 and channel 0
+    const struct rt_tensor *out, *residual;
+    float *data;       // of the tile's first pixel, in frame 0 and channel 0
+    const float *more; // the residual there, or NULL
     size_t height, width;
     float min, max;
     bool clamp;
@@ -185,33 +144,40 @@ struct finish {
 
 RT_INLINE void find_outputs(const struct rt_winograd_block *b, size_t tile, enum axis space,
                             struct finish *f) {
-    const struct rt_tensor *out = &b->op->out;
+    const struct rt_tensor *out = &b->op->out, *residual = &b->op->in[PLAN_CONV_RESIDUAL];
     const struct plan_conv *conv = &b->op->plan->params.conv;
-    size_t n = axis_outputs(space), index = b->first + tile;
-    size_t y = index / b->g->tiles_wide * n, x = index % b->g->tiles_wide * n;
+    size_t n = axis_outputs(space);
+    size_t y = (b->tile_row + tile / b->g->block_wide) * n,
+           x = (b->tile_column + tile % b->g->block_wide) * n;
     *f = (struct finish){.out = out,
+                         .residual = residual,
                          .data = out->data + y * out->row_stride + x * out->pixel_stride,
                          .height = out->height - y < n ? out->height - y : n,
                          .width = out->width - x < n ? out->width - x : n,
                          .min = conv->min,
                          .max = conv->max,
                          .clamp = conv->min > -__builtin_inff() || conv->max < __builtin_inff()};
+    if (residual->data != NULL)
+        f->more = residual->data + y * residual->row_stride + x * residual->pixel_stride;
 }
 
-RT_INLINE void store(const struct finish *f, const vec *y, float *out, size_t channels) {
+RT_INLINE void store(const struct finish *f, const vec *y, const float *more, float *out, size_t channels) {
     if (channels == LANES && !f->clamp) {
-        *(anywhere *)out = *y;
+        *(anywhere *)out = more == NULL ? *y : *y + *(const anywhere *)more;
         return;
     }
     for (size_t i = 0; i < channels; i++) {
-        float x = (*y)[i];
+        float x = more == NULL ? (*y)[i] : (*y)[i] + more[i];
         x = x > f->min ? x : f->min;
         out[i] = x < f->max ? x : f->max;
     }
 }
 
+// Frame t of a tile, 16 channels from c on.
 RT_INLINE void inverse_space(enum axis space, const struct finish *f, const vec *m, const vec *bias,
-                             float *out, size_t channels) {
+                             size_t frame, size_t channel, size_t channels) {
+    float *out = f->data + frame * f->out->frame_stride + channel;
+    const float *more = f->more == NULL ? NULL : f->more + frame * f->residual->frame_stride + channel;
     size_t n = axis_outputs(space), elements = axis_elements(space);
     vec rows[MOST][MOST];
     for (size_t column = 0; column < elements; column++) {
@@ -226,7 +192,9 @@ RT_INLINE void inverse_space(enum axis space, const struct finish *f, const vec 
         for (size_t k = 0; k < n; k++) {
             if (k >= f->width) break;
             vec sum = y[k] + *bias;
-            store(f, &sum, out + i * f->out->row_stride + k * f->out->pixel_stride, channels);
+            const float *add =
+                more == NULL ? NULL : more + i * f->residual->row_stride + k * f->residual->pixel_stride;
+            store(f, &sum, add, out + i * f->out->row_stride + k * f->out->pixel_stride, channels);
         }
     }
 }
@@ -246,7 +214,7 @@ RT_INLINE void inverse_group(enum axis space, enum axis time, const struct finis
     for (size_t i = 0; i < frames; i++) {
         size_t t = first + i * step;
         if (t >= f->out->frames) break;
-        inverse_space(space, f, y[i], bias, f->data + t * f->out->frame_stride + channel, channels);
+        inverse_space(space, f, y[i], bias, t, channel, channels);
     }
 }
 

@@ -1,0 +1,113 @@
+// Patches: reading the window of a convolution, with the norm in front of it, and writing its history.
+#include "runtime/kernels/patch.h"
+
+#include "runtime/kernels/norm.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool rt_window_init(struct rt_window *w, const struct rt_op *op, struct error *err) {
+    const struct plan_conv *p = &op->plan->params.conv;
+    bool has_history = op->in[PLAN_CONV_HISTORY].data != NULL;
+    *w = (struct rt_window){.in = op->in[PLAN_CONV_IMAGE],
+                            .history = op->in[PLAN_CONV_HISTORY],
+                            .old_frames = has_history ? p->taps - 1 : 0,
+                            .prologue = p->prologue};
+    w->frames = w->old_frames + w->in.frames;
+    if (p->prologue == PLAN_PROLOGUE_NONE) return true;
+    const float *gamma = rt_norm_gamma(&op->constant[2], w->in.channels);
+    w->norm = (struct rt_norm){p->norm_scale, p->norm_epsilon, gamma, w->in.channels};
+    return gamma != NULL || error_set(err, ERROR_MEMORY, "out of memory");
+}
+
+void rt_window_free(struct rt_window *w) { free((void *)w->norm.gamma); }
+
+// The history as the step finds it, or as it leaves it.
+static const float *history_base(const struct rt_patch *p, bool before) {
+    const struct rt_tensor *h = &p->window->history;
+    return p->odd == before ? h->data - h->row_stride - h->pixel_stride : h->data;
+}
+
+// ---- from the window
+
+RT_INLINE void copy_channels(const struct rt_window *w, const float *x, float *y) {
+    for (size_t c = 0; c < w->in.channels; c++) y[c] = x[c];
+}
+
+// One frame of the pixels [first, end) of a row, from x on.
+RT_INLINE void fill_frame(const struct rt_patch *p, const float *x, size_t stride, float *y, size_t first,
+                          size_t end, uint32_t prologue) {
+    const struct rt_window *w = p->window;
+    for (size_t i = first; i < end; i++, x += stride) {
+        float *out = y + i * rt_patch_pixel(p);
+        if (prologue == PLAN_PROLOGUE_NONE) copy_channels(w, x, out);
+        else rt_norm_pixel(&w->norm, x, 1, out, 1, prologue == PLAN_PROLOGUE_NORM_SILU);
+        for (size_t c = w->in.channels; c < p->channels; c++) out[c] = 0;
+    }
+}
+
+#define FILL(name, prologue)                                                                                 \
+    RT_VECTOR static void fill_##name(const struct rt_patch *p, const float *x, size_t stride, float *y,     \
+                                      size_t first, size_t end) {                                            \
+        fill_frame(p, x, stride, y, first, end, prologue);                                                   \
+    }
+FILL(copied, PLAN_PROLOGUE_NONE)
+FILL(normed, PLAN_PROLOGUE_NORM)
+FILL(normed_silu, PLAN_PROLOGUE_NORM_SILU)
+
+typedef void fill_fn(const struct rt_patch *p, const float *x, size_t stride, float *y, size_t first,
+                     size_t end);
+static fill_fn *const fills[PLAN_PROLOGUES] = {fill_copied, fill_normed, fill_normed_silu};
+
+static void fill_pixels(const struct rt_patch *p, size_t y, float *row, size_t first, size_t end) {
+    const struct rt_window *w = p->window;
+    const struct rt_tensor *in = &w->in, *h = &w->history;
+    size_t x = (size_t)((ptrdiff_t)first + p->left);
+    const float *old =
+        w->old_frames == 0 ? NULL : history_base(p, true) + y * h->row_stride + x * h->pixel_stride;
+    const float *new = in->data + y * in->row_stride + x * in->pixel_stride;
+    for (size_t t = 0; t < w->old_frames; t++) {
+        size_t frame = h->frames - w->old_frames + t;
+        fill_copied(p, old + frame * h->frame_stride, h->pixel_stride, row + t * p->channels, first, end);
+    }
+    for (size_t t = 0; t < in->frames; t++) {
+        fills[w->prologue](p, new + t * in->frame_stride, in->pixel_stride,
+                           row + (w->old_frames + t) * p->channels, first, end);
+    }
+    if (p->frames == w->frames) return;
+    for (size_t i = first; i < end; i++) {
+        memset(row + i * rt_patch_pixel(p) + w->frames * p->channels, 0,
+               (p->frames - w->frames) * p->channels * sizeof *row);
+    }
+}
+
+void rt_patch_fill_row(const struct rt_patch *p, size_t row) {
+    size_t pixel = rt_patch_pixel(p);
+    float *out = p->data + row * p->width * pixel;
+    ptrdiff_t y = (ptrdiff_t)row + p->top, height = (ptrdiff_t)p->window->in.height, left = -p->left,
+              right = (ptrdiff_t)p->window->in.width - p->left;
+    size_t first = left < 0 ? 0 : (size_t)left < p->width ? (size_t)left : p->width;
+    size_t end = right < 0 ? 0 : (size_t)right < p->width ? (size_t)right : p->width;
+    if (y < 0 || y >= height || first >= end) first = end = p->width;
+    memset(out, 0, first * pixel * sizeof *out);
+    if (first < end) fill_pixels(p, (size_t)y, out, first, end);
+    memset(out + end * pixel, 0, (p->width - end) * pixel * sizeof *out);
+}
+
+// ---- to the history
+
+void rt_patch_keep_row(const struct rt_patch *p, size_t row, size_t first, size_t end) {
+    const struct rt_window *w = p->window;
+    const struct rt_tensor *h = &w->history;
+    size_t pixel = rt_patch_pixel(p), y = (size_t)((ptrdiff_t)row + p->top);
+    size_t missing =
+        w->frames < h->frames ? h->frames - w->frames : 0; // older than the window: zero, and stay so
+    float *base = (float *)history_base(p, false) + y * h->row_stride;
+    for (size_t t = missing; t < h->frames; t++) {
+        const float *from = p->data + row * p->width * pixel + (w->frames + t - h->frames) * p->channels;
+        for (size_t i = first; i < end; i++) {
+            float *to = base + t * h->frame_stride + (size_t)((ptrdiff_t)i + p->left) * h->pixel_stride;
+            memcpy(to, from + i * pixel, h->channels * sizeof *to);
+        }
+    }
+}
