@@ -177,7 +177,7 @@ const char *plan_op_name(uint32_t kind);
 enum plan_conv_algorithm {
     PLAN_CONV_DIRECT,
     PLAN_CONV_WINOGRAD2,       // F(2x2,3x3); with upsample, F(2x2,2x2) of each of the four phases
-    PLAN_CONV_WINOGRAD4,       // F(4x4,3x3)
+    PLAN_CONV_WINOGRAD4,       // F(4x4,3x3); with upsample, F(4x4,2x2)
     PLAN_CONV_WINOGRAD2_TIME2, // and F(2,3) over frames: `taps` is 3
     PLAN_CONV_WINOGRAD4_TIME2,
     PLAN_CONV_WINOGRAD4_TIME4, // and F(4,3) over frames

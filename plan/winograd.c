@@ -7,6 +7,7 @@
 
 enum {
     THREAD_BYTES = 3 << 20, // of workspace for each thread: about what its caches hold
+    MOST_BYTES = 64 << 20,  // of workspace, when that is more than all threads' caches hold
     GEMM_ROWS = 7,          // XNNPACK computes so many rows together with AVX-512, no more elsewhere
     SKEW = 80,              // floats between elements, or a tile's would compete for few sets of the cache
 };
@@ -41,8 +42,7 @@ bool plan_winograd_applies(const struct plan_conv *p, uint32_t algorithm) {
     if (algorithms[algorithm].time > 1 && p->taps != 3) return false;
     if (p->upsample == 1) return true;
     // An odd pad puts the kernel's middle on the first pixel of an enlarged pair, as the transform takes it.
-    return p->upsample == 2 && algorithm == PLAN_CONV_WINOGRAD2 && p->pad_top % 2 == 1 &&
-           p->pad_left % 2 == 1;
+    return p->upsample == 2 && algorithms[algorithm].time == 1 && p->pad_top % 2 == 1 && p->pad_left % 2 == 1;
 }
 
 static struct plan_winograd_axis axis(uint32_t outputs) {
@@ -50,19 +50,22 @@ static struct plan_winograd_axis axis(uint32_t outputs) {
     return (struct plan_winograd_axis){outputs + 2, outputs + 2, outputs, outputs};
 }
 
-// Two outputs of either phase of two enlarged pixels: F(2,2) takes three products for each phase.
-static const struct plan_winograd_axis upsampled = {.inputs = 4, .elements = 6, .outputs = 4, .step = 2};
+// Enlarged pixels have two phases, each with a kernel of two taps of its own: F(2,2) takes three products for each
+// phase of two pixels, F(4,2) five for each phase of four.
+static struct plan_winograd_axis upsampled(uint32_t pixels) {
+    return (struct plan_winograd_axis){pixels + 2, 2 * (pixels + 1), 2 * pixels, pixels};
+}
 
 static uint64_t divide_up(uint64_t a, uint64_t b) { return (a + b - 1) / b; }
 
-// How many tiles a block may have. All weights are read once per block; with a workspace of half their size they
-// are not what the time is spent on.
+// How many tiles a block may have. All weights are read once per block; with a workspace as large as they are, this
+// is not what the time is spent on.
 static uint64_t most_tiles(const struct plan_winograd *g, uint32_t threads) {
     uint64_t tile = g->elements * (g->rows_in * g->inputs + g->rows_out * g->columns) * sizeof(float);
     uint64_t weights = g->elements * g->depth * g->columns * sizeof(float);
-    uint64_t bytes = (uint64_t)THREAD_BYTES * threads;
-    uint64_t most = (weights / 2 > bytes ? weights / 2 : bytes) / tile;
-    return most == 0 ? 1 : most;
+    uint64_t bytes = weights < MOST_BYTES ? weights : MOST_BYTES;
+    if (bytes < (uint64_t)THREAD_BYTES * threads) bytes = (uint64_t)THREAD_BYTES * threads;
+    return bytes < tile ? 1 : bytes / tile;
 }
 
 static uint64_t patch_extent(const struct plan_winograd_axis *a, uint64_t tiles) {
@@ -98,7 +101,8 @@ static void choose_block(struct plan_winograd *g, uint32_t threads) {
 struct plan_winograd plan_winograd(const struct plan_conv *p, const struct plan_view *in,
                                    const struct plan_view *out, uint32_t threads) {
     uint64_t frames = out->frames / p->interleave;
-    struct plan_winograd g = {.space = p->upsample == 2 ? upsampled : axis(algorithms[p->algorithm].tile),
+    struct plan_winograd g = {.space = p->upsample == 2 ? upsampled(algorithms[p->algorithm].tile)
+                                                        : axis(algorithms[p->algorithm].tile),
                               .time = axis(algorithms[p->algorithm].time),
                               .inputs = size_align(in->channels, PLAN_WINOGRAD_LANES),
                               .outputs = size_align(out->channels, PLAN_WINOGRAD_COLUMNS)};

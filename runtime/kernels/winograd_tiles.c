@@ -7,17 +7,18 @@
 
 #include <string.h>
 
-enum { LANES = PLAN_WINOGRAD_LANES, MOST = 6 }; // MOST: elements of one axis
+// Elements of an axis in space, of one in time, and of all.
+enum { LANES = PLAN_WINOGRAD_LANES, MOST = 10, MOST_FRAMES = 6, MOST_ELEMENTS = 6 * 36 };
 
 typedef float vec __attribute__((vector_size(4 * LANES)));
 typedef float anywhere __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
-enum axis { FOLDED, F2, F4, UPSAMPLED };
+enum axis { FOLDED, F2, F4, UPSAMPLED2, UPSAMPLED4 };
 
 // What the compiler needs to know of an axis; it must agree with plan_winograd_axis.
-RT_INLINE size_t axis_inputs(enum axis a) { return a == FOLDED ? 1 : a == F4 ? 6 : 4; }
-RT_INLINE size_t axis_elements(enum axis a) { return a == FOLDED ? 1 : a == F2 ? 4 : 6; }
-RT_INLINE size_t axis_outputs(enum axis a) { return a == FOLDED ? 1 : a == F2 ? 2 : 4; }
+RT_INLINE size_t axis_inputs(enum axis a) { return (const size_t[]){1, 4, 6, 4, 6}[a]; }
+RT_INLINE size_t axis_elements(enum axis a) { return (const size_t[]){1, 4, 6, 6, 10}[a]; }
+RT_INLINE size_t axis_outputs(enum axis a) { return (const size_t[]){1, 2, 4, 4, 8}[a]; }
 
 // ---- one axis
 
@@ -56,8 +57,9 @@ RT_INLINE void inverse4(const vec *m, vec *y) {
     y[3] = 0.5f * difference_a + 2 * difference_b + m[5];
 }
 
-// Output 0 and 2 are the even phase, which meets taps 0 and 1+2; output 1 and 3 the odd one, with 0+1 and 2.
-RT_INLINE void forward_upsampled(const vec *x, vec *y) {
+// Of an enlarged image the outputs of the even phase meet taps 0 and 1+2, those of the odd one 0+1 and 2, a pixel
+// further. F(2,2) of both: points 0 and -1.
+RT_INLINE void forward_upsampled2(const vec *x, vec *y) {
     y[0] = x[0] - x[1];
     y[1] = x[1];
     y[2] = x[2] - x[1];
@@ -66,25 +68,58 @@ RT_INLINE void forward_upsampled(const vec *x, vec *y) {
     y[5] = x[3] - x[2];
 }
 
-RT_INLINE void inverse_upsampled(const vec *m, vec *y) {
+RT_INLINE void inverse_upsampled2(const vec *m, vec *y) {
     y[0] = m[0] + m[1];
     y[1] = m[3] + m[4];
     y[2] = m[1] + m[2];
     y[3] = m[4] + m[5];
 }
 
+// F(4,2) of one phase: points +-1/2, +-3/2.
+RT_INLINE void forward_phase4(const vec *x, vec *y) {
+    vec a = x[3] - 2.25f * x[1], odd_a = 0.5f * (x[2] - 2.25f * x[0]);
+    vec b = x[3] - 0.25f * x[1], odd_b = 1.5f * (x[2] - 0.25f * x[0]);
+    y[0] = a + odd_a;
+    y[1] = a - odd_a;
+    y[2] = b + odd_b;
+    y[3] = b - odd_b;
+    y[4] = x[4] - 2.5f * x[2] + 0.5625f * x[0];
+}
+
+// Its outputs are every second one.
+RT_INLINE void inverse_phase4(const vec *m, vec *y) {
+    vec sum_a = m[0] + m[1], sum_b = m[2] + m[3];
+    vec difference_a = 0.5f * (m[0] - m[1]), difference_b = 1.5f * (m[2] - m[3]);
+    y[0] = sum_a + sum_b;
+    y[2] = difference_a + difference_b;
+    y[4] = 0.25f * sum_a + 2.25f * sum_b;
+    y[6] = 0.25f * difference_a + 2.25f * difference_b + m[4];
+}
+
+RT_INLINE void forward_upsampled4(const vec *x, vec *y) {
+    forward_phase4(x, y);
+    forward_phase4(x + 1, y + 5);
+}
+
+RT_INLINE void inverse_upsampled4(const vec *m, vec *y) {
+    inverse_phase4(m, y);
+    inverse_phase4(m + 5, y + 1);
+}
+
 RT_INLINE void forward(enum axis a, const vec *x, vec *y) {
     if (a == FOLDED) y[0] = x[0];
     else if (a == F2) forward2(x, y);
     else if (a == F4) forward4(x, y);
-    else forward_upsampled(x, y);
+    else if (a == UPSAMPLED2) forward_upsampled2(x, y);
+    else forward_upsampled4(x, y);
 }
 
 RT_INLINE void inverse(enum axis a, const vec *m, vec *y) {
     if (a == FOLDED) y[0] = m[0];
     else if (a == F2) inverse2(m, y);
     else if (a == F4) inverse4(m, y);
-    else inverse_upsampled(m, y);
+    else if (a == UPSAMPLED2) inverse_upsampled2(m, y);
+    else inverse_upsampled4(m, y);
 }
 
 // ---- from the patch
@@ -106,11 +141,11 @@ RT_INLINE void forward_space(enum axis space, const float *tile, size_t row, siz
 RT_INLINE void forward_group(enum axis space, enum axis time, const float *tile, size_t row, size_t pixel,
                              size_t frame, float *v, size_t plane) {
     size_t frames = axis_inputs(time), elements = axis_elements(space) * axis_elements(space);
-    vec y[MOST][MOST * MOST];
-    for (size_t t = 0; t < frames; t++) forward_space(space, tile + t * frame, row, pixel, y[t]);
+    vec y[MOST_ELEMENTS]; // [frame][element in space]
+    for (size_t t = 0; t < frames; t++) forward_space(space, tile + t * frame, row, pixel, y + t * elements);
     for (size_t e = 0; e < elements; e++) {
-        vec x[MOST], t[MOST];
-        for (size_t i = 0; i < frames; i++) x[i] = y[i][e];
+        vec x[MOST_FRAMES], t[MOST_FRAMES];
+        for (size_t i = 0; i < frames; i++) x[i] = y[i * elements + e];
         forward(time, x, t);
         for (size_t i = 0; i < axis_elements(time); i++, v += plane) *(vec *)v = t[i];
     }
@@ -204,17 +239,17 @@ RT_INLINE void inverse_group(enum axis space, enum axis time, const struct finis
                              size_t plane, const vec *bias, size_t first, size_t step, size_t channel,
                              size_t channels) {
     size_t frames = axis_outputs(time), elements = axis_elements(space) * axis_elements(space);
-    vec y[MOST][MOST * MOST];
+    vec y[MOST_ELEMENTS]; // [frame][element in space]
     for (size_t e = 0; e < elements; e++) {
-        vec x[MOST], t[MOST];
+        vec x[MOST_FRAMES], t[MOST_FRAMES];
         for (size_t i = 0; i < axis_elements(time); i++, m += plane) x[i] = *(const vec *)m;
         inverse(time, x, t);
-        for (size_t i = 0; i < frames; i++) y[i][e] = t[i];
+        for (size_t i = 0; i < frames; i++) y[i * elements + e] = t[i];
     }
     for (size_t i = 0; i < frames; i++) {
         size_t t = first + i * step;
         if (t >= f->out->frames) break;
-        inverse_space(space, f, y[i], bias, t, channel, channels);
+        inverse_space(space, f, y + i * elements, bias, t, channel, channels);
     }
 }
 
@@ -258,7 +293,8 @@ TILES(4, F4, FOLDED)
 TILES(2_time2, F2, F2)
 TILES(4_time2, F4, F2)
 TILES(4_time4, F4, F4)
-TILES(upsampled, UPSAMPLED, FOLDED)
+TILES(2_upsampled, UPSAMPLED2, FOLDED)
+TILES(4_upsampled, UPSAMPLED4, FOLDED)
 
 const struct rt_winograd_tiles *rt_winograd_tiles(const struct plan_conv *p) {
     static const struct rt_winograd_tiles *const table[PLAN_CONV_ALGORITHMS] = {
@@ -268,5 +304,6 @@ const struct rt_winograd_tiles *rt_winograd_tiles(const struct plan_conv *p) {
         [PLAN_CONV_WINOGRAD4_TIME2] = &tiles_4_time2,
         [PLAN_CONV_WINOGRAD4_TIME4] = &tiles_4_time4,
     };
-    return p->upsample == 2 ? &tiles_upsampled : table[p->algorithm];
+    if (p->upsample == 1) return table[p->algorithm];
+    return p->algorithm == PLAN_CONV_WINOGRAD2 ? &tiles_2_upsampled : &tiles_4_upsampled;
 }

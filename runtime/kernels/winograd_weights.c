@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { LANES = PLAN_WINOGRAD_LANES, TAPS = 3, MOST = 6 };
+enum { LANES = PLAN_WINOGRAD_LANES, TAPS = 3, MOST = 10 };
 
 // The matrix G of one axis: element = G * taps.
 typedef double matrix[MOST][TAPS];
@@ -21,13 +21,31 @@ static void point_matrix(const double *points, size_t count, matrix g) {
     for (size_t k = 0; k < TAPS; k++) g[count][k] = k + 1 == TAPS;
 }
 
+// Enlarged pixels come in pairs, and two taps that meet one pixel act as their sum.
+static void upsampled2_matrix(matrix g) {
+    static const double rows[6][TAPS] = {{1, 0, 0}, {1, 1, 1}, {0, 1, 1}, {1, 1, 0}, {1, 1, 1}, {0, 0, 1}};
+    memcpy(g, rows, sizeof rows);
+}
+
+// F(4,2) of the even phase, with taps 0 and 1+2, then of the odd one, with 0+1 and 2.
+static void upsampled4_matrix(matrix g) {
+    static const double points[] = {0.5, -0.5, 1.5, -1.5};
+    matrix two; // its third column is not used: the kernel has two taps
+    point_matrix(points, 4, two);
+    for (size_t i = 0; i < 4; i++) {
+        g[i][0] = g[i + 5][0] = g[i + 5][1] = two[i][0];
+        g[i][1] = g[i][2] = g[i + 5][2] = two[i][1];
+    }
+    memcpy(g[4], (const double[TAPS]){0, 1, 1}, sizeof g[4]);
+    memcpy(g[9], (const double[TAPS]){0, 0, 1}, sizeof g[9]);
+}
+
 static void axis_matrix(const struct plan_winograd_axis *a, matrix g) {
     static const double points2[] = {0, 1, -1};
     // The usual 0, 1, -1, 2, -2 lose four to ten times as much to rounding.
     static const double points4[] = {0, M_SQRT1_2, -M_SQRT1_2, M_SQRT2, -M_SQRT2};
-    // Enlarged pixels come in pairs, and two taps that meet one pixel act as their sum.
-    static const matrix upsampled = {{1, 0, 0}, {1, 1, 1}, {0, 1, 1}, {1, 1, 0}, {1, 1, 1}, {0, 0, 1}};
-    if (a->step != a->outputs) memcpy(g, upsampled, sizeof upsampled);
+    if (a->step != a->outputs && a->step == 2) upsampled2_matrix(g);
+    else if (a->step != a->outputs) upsampled4_matrix(g);
     else if (a->outputs == 2) point_matrix(points2, 3, g);
     else if (a->outputs == 4) point_matrix(points4, 5, g);
 }
