@@ -6,10 +6,11 @@
 #include <string.h>
 
 enum {
-    THREAD_BYTES = 3 << 20, // of workspace for each thread: about what its caches hold
-    MOST_BYTES = 64 << 20,  // of workspace, when that is more than all threads' caches hold
-    GEMM_ROWS = 7,          // XNNPACK computes so many rows together with AVX-512, no more elsewhere
-    SKEW = 80,              // floats between elements, or a tile's would compete for few sets of the cache
+    LEAST_BYTES = 4 << 20,   // of a block's workspace: smaller ones are not faster, and have larger halos
+    THREAD_BYTES = 16 << 20, // at most, for each thread,
+    SHARED_BYTES = 64 << 20, // or for all together, if that is more
+    GEMM_ROWS = 7,           // XNNPACK computes so many rows together with AVX-512, no more elsewhere
+    SKEW = 80,               // floats between elements, or a tile's would compete for few sets of the cache
 };
 
 static const struct {
@@ -58,14 +59,35 @@ static struct plan_winograd_axis upsampled(uint32_t pixels) {
 
 static uint64_t divide_up(uint64_t a, uint64_t b) { return (a + b - 1) / b; }
 
-// How many tiles a block may have. All weights are read once per block; with a workspace as large as they are, this
-// is not what the time is spent on.
-static uint64_t most_tiles(const struct plan_winograd *g, uint32_t threads) {
-    uint64_t tile = g->elements * (g->rows_in * g->inputs + g->rows_out * g->columns) * sizeof(float);
-    uint64_t weights = g->elements * g->depth * g->columns * sizeof(float);
-    uint64_t bytes = weights < MOST_BYTES ? weights : MOST_BYTES;
-    if (bytes < (uint64_t)THREAD_BYTES * threads) bytes = (uint64_t)THREAD_BYTES * threads;
-    return bytes < tile ? 1 : bytes / tile;
+// ---- blocks
+
+static uint64_t larger(uint64_t a, uint64_t b) { return a > b ? a : b; }
+static uint64_t smaller(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+// What the choice of a block depends on, in bytes.
+struct demand {
+    uint64_t tile, weights; // v and m of one tile; all transformed weights
+    uint64_t tiles;         // of the image
+    uint32_t threads;
+};
+
+// The tiles of a block: all weights are read once per block, so that these ask for a workspace of their own size.
+static uint64_t most_tiles(const struct demand *d, uint64_t wanted, uint64_t limit, uint64_t tiles) {
+    uint64_t most = smaller(larger(wanted, LEAST_BYTES), limit) / d->tile;
+    return larger(smaller(most, tiles), 1);
+}
+
+// Each thread has blocks of its own, or all work on one. A block of one's own stays in the caches of one core, and
+// nobody waits; a shared one needs the weights once for all threads. The fewer bytes per tile, the better: those
+// of the weights, and those that go from core to core, which count twice.
+static uint64_t choose_sharing(struct plan_winograd *g, const struct demand *d) {
+    uint64_t all = larger(SHARED_BYTES, (uint64_t)THREAD_BYTES * d->threads);
+    uint64_t own = most_tiles(d, d->weights / 2, all / d->threads, divide_up(d->tiles, d->threads));
+    uint64_t shared = most_tiles(d, larger(d->weights, (uint64_t)LEAST_BYTES * d->threads), all, d->tiles);
+    uint64_t between_cores = 2 * d->tile * (d->threads - 1) / d->threads;
+    g->shared = d->threads > 1 && d->weights / shared + between_cores < d->weights / own;
+    g->workspaces = g->shared ? 1 : d->threads;
+    return g->shared ? shared : own;
 }
 
 static uint64_t patch_extent(const struct plan_winograd_axis *a, uint64_t tiles) {
@@ -73,27 +95,36 @@ static uint64_t patch_extent(const struct plan_winograd_axis *a, uint64_t tiles)
 }
 
 // What the blocks of an image cost, in products of a tile's row: those that are computed, some for each pixel of a
-// patch, and some for reading all weights again.
+// patch, and some for reading all weights again. Threads that have blocks of their own have equally many, or wait.
 static uint64_t block_cost(const struct plan_winograd *g, uint64_t high, uint64_t wide, uint64_t most) {
     enum { PIXELS = 128 };
     uint64_t blocks = divide_up(g->tiles_high, high) * divide_up(g->tiles_wide, wide);
     uint64_t rows = size_align(high * wide * g->rows_out, GEMM_ROWS) / g->rows_out;
     uint64_t pixels = patch_extent(&g->space, high) * patch_extent(&g->space, wide);
-    return blocks * (PIXELS * rows + pixels + PIXELS * most / 8);
+    return size_align(blocks, g->workspaces) * (PIXELS * rows + pixels + PIXELS * most / 8);
 }
 
 // Blocks of nearly one size, near to squares: their halos are read twice.
 static void choose_block(struct plan_winograd *g, uint32_t threads) {
-    uint64_t most = most_tiles(g, threads), least = UINT64_MAX;
+    struct demand d = {.tile =
+                           g->elements * (g->rows_in * g->inputs + g->rows_out * g->columns) * sizeof(float),
+                       .weights = g->elements * g->depth * g->columns * sizeof(float),
+                       .tiles = g->tiles_high * g->tiles_wide,
+                       .threads = threads};
+    uint64_t most = choose_sharing(g, &d), least = UINT64_MAX;
     for (uint64_t parts = 1; parts <= g->tiles_wide; parts++) {
         uint64_t wide = divide_up(g->tiles_wide, parts);
         if (wide > most) continue;
-        uint64_t high = divide_up(g->tiles_high, divide_up(g->tiles_high, most / wide));
-        uint64_t cost = block_cost(g, high, wide, most);
-        if (cost >= least) continue;
-        least = cost;
-        g->block_high = high;
-        g->block_wide = wide;
+        for (uint64_t high = smaller(most / wide, g->tiles_high); 2 * high * wide >= most || high == 1;
+             high--) {
+            uint64_t cost = block_cost(g, high, wide, most);
+            if (cost < least) {
+                least = cost;
+                g->block_high = high;
+                g->block_wide = wide;
+            }
+            if (high == 1) break;
+        }
     }
     g->block = g->block_high * g->block_wide;
 }
@@ -154,6 +185,10 @@ uint64_t plan_winograd_transformed_bytes(const struct plan_winograd *g, uint32_t
     return g->elements * plan_winograd_block_columns(g, block_channels) * g->depth * sizeof(float);
 }
 
+uint64_t plan_winograd_block_floats(const struct plan_winograd *g) {
+    return size_align(g->elements * (g->v_plane + g->m_plane) + g->patch, PLAN_ALIGNMENT);
+}
+
 uint64_t plan_winograd_workspace_bytes(const struct plan_winograd *g) {
-    return (g->elements * (g->v_plane + g->m_plane) + g->patch) * sizeof(float);
+    return g->workspaces * plan_winograd_block_floats(g) * sizeof(float);
 }

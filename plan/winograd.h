@@ -33,6 +33,8 @@ struct plan_winograd {
     uint64_t tiles_high, tiles_wide;       // of an image
     uint64_t block_high, block_wide;       // tiles that are in the workspace at a time
     uint64_t block;                        // block_high * block_wide
+    bool shared;                           // all threads work on one block; or each has its own
+    uint64_t workspaces;                   // 1 or as many as threads
     uint64_t inputs, outputs;              // channels, padded to whole vectors and columns
     uint64_t rows_in, rows_out;            // of one tile in v and in m: frames, or groups of frames
     uint64_t depth, columns;            // of the matrix product: folded taps * inputs; interleave * outputs
@@ -55,7 +57,10 @@ uint64_t plan_winograd_blocks(const struct plan_winograd *g, uint32_t block_chan
 // the L2 cache.
 uint32_t plan_block_channels(const struct plan_conv *p, uint32_t inputs);
 
-// XNNPACK's packed weights and operators; the transformed weights of one block, which are packed next; v and m.
+// Floats of one block's v, m and patch.
+uint64_t plan_winograd_block_floats(const struct plan_winograd *g);
+// XNNPACK's packed weights and operators; the transformed weights of one block, which are packed next; all blocks
+// that are worked on at a time.
 uint64_t plan_winograd_packed_bytes(const struct plan_winograd *g, uint32_t block_channels);
 uint64_t plan_winograd_transformed_bytes(const struct plan_winograd *g, uint32_t block_channels);
 uint64_t plan_winograd_workspace_bytes(const struct plan_winograd *g);

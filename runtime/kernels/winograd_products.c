@@ -1,0 +1,115 @@
+// The matrix products of the Winograd convolution: operators of XNNPACK, one for each element and block of columns.
+//
+// An operator keeps the pointers that it works on, so that it is one thread's at a time. Threads that work on blocks of
+// their own start with different products and hardly ever meet; packed weights exist once, whatever the number
+// of threads.
+#include "runtime/kernels/winograd.h"
+
+#include <math.h>
+#include <sched.h>
+#include <stdlib.h>
+
+static enum xnn_status run(const struct rt_winograd_products *w, const struct plan_winograd *g,
+                           xnn_operator_t op, const float *v, float *m) {
+    enum xnn_status status = xnn_status_success;
+    for (size_t t = 0; t < w->runs && status == xnn_status_success; t++) {
+        status = xnn_setup_fully_connected_nc_f32(op, v + t * g->inputs, m + t * g->columns);
+        if (status == xnn_status_success) status = xnn_run_operator(op, NULL);
+    }
+    return status;
+}
+
+enum xnn_status rt_winograd_multiply(const struct rt_winograd_products *w, const struct rt_winograd_block *b,
+                                     size_t index) {
+    struct rt_winograd_product *p = &w->products[index];
+    size_t element = index / w->blocks, column = index % w->blocks * w->block_columns;
+    while (atomic_flag_test_and_set_explicit(&p->busy, memory_order_acquire)) sched_yield();
+    enum xnn_status status =
+        run(w, b->g, p->operator, b->v + element * b->g->v_plane, b->m + element * b->g->m_plane + column);
+    atomic_flag_clear_explicit(&p->busy, memory_order_release);
+    return status;
+}
+
+// ---- preparation
+
+struct packing {
+    struct rt_winograd_products *products;
+    struct rt_winograd_weights weights;
+    size_t block, first, columns; // of columns: the block being packed
+    atomic_int status;            // of XNNPACK: the last failure
+};
+
+static void transform_column(void *context, size_t row) {
+    const struct packing *p = context;
+    rt_winograd_transform(&p->weights, p->first + row, row);
+}
+
+static enum xnn_status create(struct packing *p, size_t element, xnn_operator_t *op) {
+    const struct rt_winograd_products *w = p->products;
+    const float *u = p->weights.u + element * p->weights.plane;
+    enum xnn_status status = xnn_create_fully_connected_nc_f32(
+        p->weights.g->depth, p->columns, w->v_row, w->m_row, u, NULL, -INFINITY, INFINITY, 0, NULL, NULL, op);
+    return status == xnn_status_success ? xnn_reshape_fully_connected_nc_f32(*op, w->rows, NULL) : status;
+}
+
+static void create_operator(void *context, size_t element) {
+    struct packing *p = context;
+    struct rt_winograd_product *product = &p->products->products[element * p->products->blocks + p->block];
+    enum xnn_status status = create(p, element, &product->operator);
+    if (status != xnn_status_success) atomic_store(&p->status, status);
+}
+
+static bool pack(struct rt_session *s, struct packing *p, struct error *err) {
+    struct rt_winograd_products *w = p->products;
+    const struct plan_winograd *g = p->weights.g;
+    for (p->block = 0; p->block < w->blocks; p->block++) {
+        p->first = p->block * w->block_columns;
+        size_t left = g->columns - p->first;
+        p->columns = left < w->block_columns ? left : w->block_columns;
+        pthreadpool_parallelize_1d(s->pool, transform_column, p, p->columns, 0);
+        pthreadpool_parallelize_1d(s->pool, create_operator, p, g->elements, 0);
+        if (!rt_xnn(atomic_load(&p->status), "create fully connected", err)) return false;
+    }
+    // They are packed and not read again; without this, weights would be resident twice.
+    const struct rt_constant *weights = &p->weights.op->constant[0];
+    rt_forget(weights->data, weights->count * sizeof(float));
+    return true;
+}
+
+// Where the rows of a tile are rows of the matrix, one run does all of them. Folded taps overlap: the depth
+// of a frame is that of its neighbour, a frame further, so that each run does one frame of all tiles.
+static void divide_rows(struct rt_winograd_products *w, const struct plan_winograd *g) {
+    bool overlap = g->rows_in != g->rows_out;
+    w->runs = overlap ? g->rows_out : 1;
+    w->rows = overlap ? g->block : g->block * g->rows_out;
+    w->v_row = overlap ? g->rows_in * g->inputs : g->inputs;
+    w->m_row = overlap ? g->rows_out * g->columns : g->columns;
+}
+
+bool rt_winograd_products_init(struct rt_winograd_products *w, struct rt_session *s, const struct rt_op *op,
+                               const struct plan_winograd *g, struct error *err) {
+    uint32_t block_channels = op->plan->params.conv.block_channels;
+    w->blocks = plan_winograd_blocks(g, block_channels);
+    w->block_columns = plan_winograd_block_columns(g, block_channels);
+    w->count = g->elements * w->blocks;
+    w->products = calloc(w->count, sizeof *w->products);
+    if (w->products == NULL) return error_set(err, ERROR_MEMORY, "out of memory for %zu operators", w->count);
+    for (size_t i = 0; i < w->count; i++) atomic_flag_clear(&w->products[i].busy);
+    divide_rows(w, g);
+    struct packing p = {.products = w, .weights = {op, g, NULL, w->block_columns * g->depth}};
+    struct rt_block u = {0};
+    if (!rt_block_new(&u, plan_winograd_transformed_bytes(g, block_channels), "transformed weights", err))
+        return false;
+    p.weights.u = (float *)u.data;
+    bool ok = pack(s, &p, err);
+    rt_block_free(&u);
+    return ok;
+}
+
+void rt_winograd_products_free(struct rt_winograd_products *w) {
+    for (size_t i = 0; w->products != NULL && i < w->count; i++) {
+        if (w->products[i].operator!= NULL) xnn_delete_operator(w->products[i].operator);
+    }
+    free(w->products);
+    *w = (struct rt_winograd_products){0};
+}
