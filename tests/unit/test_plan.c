@@ -527,7 +527,7 @@ static void test_operators_are_refused(void **state) {
     CONV_REFUSED("does not compute", conv->algorithm = PLAN_CONV_WINOGRAD4; conv->stride_h = 2);
     CONV_REFUSED("does not compute", conv->algorithm = PLAN_CONV_WINOGRAD2; conv->kernel_w = 1);
     CONV_REFUSED("does not compute", conv->algorithm = PLAN_CONV_WINOGRAD4_TIME2; conv->taps = 2);
-    CONV_REFUSED("does not compute", conv->algorithm = PLAN_CONV_WINOGRAD4; conv->upsample = 2);
+    CONV_REFUSED("does not compute", conv->algorithm = PLAN_CONV_WINOGRAD4_TIME2; conv->upsample = 2);
     CONV_REFUSED("block_channels", conv->block_channels = 0);
     CONV_REFUSED("clamp", conv->min = INFINITY);
     CONV_REFUSED("clamp", conv->max = NAN);
