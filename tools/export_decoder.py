@@ -67,7 +67,8 @@ from exporter.faults import FAULTS
 from exporter.forms import FORMS, cache_slots
 from exporter.onnx_files import (LOW_PRECISION, check_no_paths, data_parts, make_constants, make_external, replacing,
                                  store_low, strip_traces, write_data, write_recipe)
-from exporter.random_weights import RandomTensor, hashed_uniform, random_decoder
+from exporter.random_weights import RandomTensor, random_decoder
+from exporter.stream import hashed_uniform
 from exporter.torch_exporters import EXPORTERS, export_graph
 
 # what make_references and the benchmark use of it
