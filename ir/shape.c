@@ -270,7 +270,8 @@ static bool infer_attention(struct ir_node *n, struct error *err) {
     return true;
 }
 
-static bool infer_frame_conv(struct ir_node *n, struct error *err) {
+// A convolution of frames, in front of which there are `old` more.
+static bool infer_conv_of_frames(struct ir_node *n, int64_t old, struct error *err) {
     struct ir_type t = ir_in(n, 0)->type;
     const struct ir_type *w = &ir_in(n, 1)->type;
     int pad_count, stride_count;
@@ -291,11 +292,31 @@ static bool infer_frame_conv(struct ir_node *n, struct error *err) {
             return fail(n, err, "the kernel does not fit", i + 1);
         }
     }
-    if (t.dims[0].first < taps) return fail(n, err, "fewer frames than taps", 0);
-    t.dims[0] = dim_const((t.dims[0].first - taps + 1) * interleave);
+    if (t.dims[0].first + old < taps) return fail(n, err, "fewer frames than taps", 0);
+    t.dims[0] = dim_const((t.dims[0].first + old - taps + 1) * interleave);
     t.dims[3] = dim_const(w->dims[0].first / interleave);
     set_out(n, &t);
     return true;
+}
+
+static bool infer_frame_conv(struct ir_node *n, struct error *err) { return infer_conv_of_frames(n, 0, err); }
+
+static bool infer_stream_conv(struct ir_node *n, struct error *err) {
+    const struct ir_value *x = ir_in(n, 0), *gamma = ir_in(n, 3), *residual = ir_in(n, 4);
+    bool has_cache = ir_attr_find(n, IR_KEY_CACHE) != NULL;
+    const struct ir_cache *c = has_cache ? ir_attr_cache(n) : NULL;
+    if (!infer_conv_of_frames(n, has_cache ? ir_attr_int(n, IR_KEY_TAPS, 1) - 1 : 0, err)) return false;
+    if (has_cache &&
+        (c == NULL || c->type.rank != 4 || !dim_is(c->type.dims[0], ir_in(n, 1)->type.dims[2].first - 1)))
+        return fail(n, err, "the cache must hold kernel - 1 frames", 1);
+    for (int i = 1; has_cache && i < 4; i++) {
+        if (!dim_equal(c->type.dims[i], x->type.dims[i]))
+            return fail(n, err, "the cache has another shape", i);
+    }
+    if (gamma != NULL && (gamma->type.rank != 1 || !dim_equal(gamma->type.dims[0], x->type.dims[3])))
+        return fail(n, err, "gamma is not one value per channel", 3);
+    return residual == NULL || ir_type_equal(&residual->type, &ir_out(n)->type) ||
+           fail(n, err, "the residual has another shape than the result", 4);
 }
 
 static bool infer_upsample(struct ir_node *n, struct error *err) {
@@ -358,6 +379,7 @@ static rule_fn *rule_of(enum ir_op op) {
     case IR_ATTENTION:
     case IR_FRAME_ATTENTION: return infer_attention;
     case IR_FRAME_CONV: return infer_frame_conv;
+    case IR_STREAM_CONV: return infer_stream_conv;
     case IR_FRAME_UPSAMPLE: return infer_upsample;
     case IR_FRAME_PAD: return infer_frame_pad;
     case IR_WINDOW: return infer_window;

@@ -87,7 +87,9 @@ static bool feeds_another_graph(const struct ir_node *n) {
 static bool is_read(const struct ir_module *m, const struct ir_cache *c) {
     for (const struct ir_graph *g = m->graphs; g != NULL; g = g->next) {
         for (const struct ir_node *n = g->body.head; n != NULL; n = n->next) {
-            if (n->op == IR_WINDOW && ir_attr_cache(n) == c && ir_out(n)->uses != NULL) return true;
+            bool reads = n->op == IR_WINDOW ? ir_out(n)->uses != NULL
+                                            : n->op == IR_STREAM_CONV && ir_attr_find(n, IR_KEY_CACHE);
+            if (reads && ir_attr_cache(n) == c) return true;
         }
     }
     return false;

@@ -8,6 +8,7 @@
 #include "passes/emit_rearrange.h"
 #include "passes/emit_report.h"
 #include "passes/storage.h"
+#include "passes/stream.h"
 #include "plan/write.h"
 
 #include <math.h>
@@ -73,22 +74,22 @@ static uint32_t scratch_view(struct emitter *e, const struct ir_node *n, int64_t
     return view_of(e, &t, &s);
 }
 
-// The last `frames` frames of a cache, stored [height][width][frames][channels].
-static uint32_t cache_view(struct emitter *e, const struct ir_cache *c, int64_t frames) {
-    struct ir_storage s = storage_window(&c->type);
-    uint64_t kept = (uint64_t)c->type.dims[0].first;
-    struct plan_view v = {.space = PLAN_CACHE,
-                          .index = (uint32_t)c->index,
-                          .frames = (uint32_t)frames,
-                          .height = (uint32_t)c->type.dims[1].first,
-                          .width = (uint32_t)c->type.dims[2].first,
-                          .channels = (uint32_t)c->type.dims[3].first,
-                          .offset = (kept - (uint64_t)frames) * s.frame_stride,
-                          .frame_stride = s.frame_stride,
-                          .row_stride = s.row_stride,
-                          .pixel_stride = s.pixel_stride,
-                          .channel_stride = 1};
-    return plan_writer_view(e->w, v);
+// Frames [start, start + frames) of a cache: of one that is copied, stored [height][width][frames][channels]; of a
+// history, where it lies at even steps.
+static struct plan_view cache_frames(struct emitter *e, const struct ir_cache *c, int64_t start,
+                                     int64_t frames) {
+    struct ir_storage s = stream_keeps(e->m, c) ? stream_history(c) : storage_window(&c->type);
+    return (struct plan_view){.space = PLAN_CACHE,
+                              .index = (uint32_t)c->index,
+                              .frames = (uint32_t)frames,
+                              .height = (uint32_t)c->type.dims[1].first,
+                              .width = (uint32_t)c->type.dims[2].first,
+                              .channels = (uint32_t)c->type.dims[3].first,
+                              .offset = s.offset + (uint64_t)start * s.frame_stride,
+                              .frame_stride = s.frame_stride,
+                              .row_stride = s.row_stride,
+                              .pixel_stride = s.pixel_stride,
+                              .channel_stride = 1};
 }
 
 // Frames [start, start + frames) of a value.
@@ -125,38 +126,74 @@ static bool copy(struct emitter *e, const struct ir_node *n, uint32_t from, uint
     return add(e, &op);
 }
 
-static bool emit_conv(struct emitter *e, const struct ir_node *n) {
-    const struct ir_type *w = &ir_in(n, 1)->type, *x = &ir_in(n, 0)->type;
+static struct plan_conv conv_params(const struct ir_node *n) {
+    const struct ir_type *w = &ir_in(n, 1)->type;
     int count;
     const int64_t *pads = ir_attr_ints(n, IR_KEY_PADS, &count),
                   *strides = ir_attr_ints(n, IR_KEY_STRIDES, &count);
+    return (struct plan_conv){.kernel_t = (uint32_t)w->dims[2].first,
+                              .kernel_h = (uint32_t)w->dims[3].first,
+                              .kernel_w = (uint32_t)w->dims[4].first,
+                              .taps = (uint32_t)ir_attr_int(n, IR_KEY_TAPS, 1),
+                              .stride_h = (uint32_t)strides[0],
+                              .stride_w = (uint32_t)strides[1],
+                              .pad_top = (uint32_t)pads[0],
+                              .pad_left = (uint32_t)pads[1],
+                              .pad_bottom = (uint32_t)pads[2],
+                              .pad_right = (uint32_t)pads[3],
+                              .interleave = (uint32_t)ir_attr_int(n, IR_KEY_INTERLEAVE, 1),
+                              .upsample = (uint32_t)ir_attr_int(n, IR_KEY_UPSAMPLE, 1),
+                              .block_channels = (uint32_t)ir_attr_int(n, IR_KEY_BLOCK, 32),
+                              .min = (float)ir_attr_float(n, IR_KEY_MIN, -INFINITY),
+                              .max = (float)ir_attr_float(n, IR_KEY_MAX, INFINITY),
+                              .algorithm =
+                                  plan_conv_algorithm_find(ir_attr_string(n, IR_KEY_ALGORITHM, "direct"))};
+}
+
+// What frame_conv and stream_conv have in common: x, weight and bias.
+static bool new_conv(struct emitter *e, const struct ir_node *n, struct plan_op *op) {
+    uint64_t outputs = (uint64_t)ir_in(n, 1)->type.dims[0].first;
     if (!has_data(e, n, ir_in(n, 1)) || (ir_in(n, 2) && !has_data(e, n, ir_in(n, 2)))) return false;
-    struct plan_op op = new_op(e, n, PLAN_OP_CONV);
-    op.params.conv = (struct plan_conv){
-        .kernel_t = (uint32_t)w->dims[2].first,
-        .kernel_h = (uint32_t)w->dims[3].first,
-        .kernel_w = (uint32_t)w->dims[4].first,
-        .taps = (uint32_t)ir_attr_int(n, IR_KEY_TAPS, 1),
-        .stride_h = (uint32_t)strides[0],
-        .stride_w = (uint32_t)strides[1],
-        .pad_top = (uint32_t)pads[0],
-        .pad_left = (uint32_t)pads[1],
-        .pad_bottom = (uint32_t)pads[2],
-        .pad_right = (uint32_t)pads[3],
-        .interleave = (uint32_t)ir_attr_int(n, IR_KEY_INTERLEAVE, 1),
-        .upsample = (uint32_t)ir_attr_int(n, IR_KEY_UPSAMPLE, 1),
-        .block_channels = (uint32_t)ir_attr_int(n, IR_KEY_BLOCK, 32),
-        .min = (float)ir_attr_float(n, IR_KEY_MIN, -INFINITY),
-        .max = (float)ir_attr_float(n, IR_KEY_MAX, INFINITY),
-        .algorithm = plan_conv_algorithm_find(ir_attr_string(n, IR_KEY_ALGORITHM, "direct"))};
+    *op = new_op(e, n, PLAN_OP_CONV);
+    op->params.conv = conv_params(n);
+    op->in[PLAN_CONV_IMAGE] = view(e, ir_in(n, 0));
+    op->out = view(e, n->outputs[0]);
+    op->constant[0] = emit_weight(&e->constants, ir_in(n, 1));
+    if (ir_in(n, 2)) op->constant[1] = emit_vector(&e->constants, ir_in(n, 2), outputs);
+    return true;
+}
+
+static bool emit_conv(struct emitter *e, const struct ir_node *n) {
+    const struct ir_dim *x = ir_in(n, 0)->type.dims;
+    struct plan_op op;
+    if (!new_conv(e, n, &op)) return false;
     int64_t u = op.params.conv.upsample;
-    bool direct = op.params.conv.algorithm == PLAN_CONV_DIRECT;
-    op.in[0] = view(e, ir_in(n, 0));
-    op.out = view(e, n->outputs[0]);
-    if (u > 1 && direct)
-        op.scratch = scratch_view(e, n, 1, x->dims[1].first * u, x->dims[2].first * u, x->dims[3].first);
-    op.constant[0] = emit_weight(&e->constants, ir_in(n, 1));
-    if (ir_in(n, 2)) op.constant[1] = emit_vector(&e->constants, ir_in(n, 2), (uint64_t)w->dims[0].first);
+    if (u > 1 && op.params.conv.algorithm == PLAN_CONV_DIRECT)
+        op.scratch = scratch_view(e, n, 1, x[1].first * u, x[2].first * u, x[3].first);
+    return add(e, &op);
+}
+
+static bool emit_prologue(struct emitter *e, const struct ir_node *n, struct plan_op *op) {
+    const char *prologue = ir_attr_string(n, IR_KEY_PROLOGUE, "");
+    const struct ir_value *gamma = ir_in(n, STREAM_GAMMA);
+    if (prologue[0] == 0) return true;
+    if (gamma != NULL && !has_data(e, n, gamma)) return false;
+    op->params.conv.prologue =
+        strcmp(prologue, "norm_silu") == 0 ? PLAN_PROLOGUE_NORM_SILU : PLAN_PROLOGUE_NORM;
+    op->params.conv.norm_scale = (float)ir_attr_float(n, IR_KEY_SCALE, 1);
+    op->params.conv.norm_epsilon = (float)ir_attr_float(n, IR_KEY_EPSILON, 0);
+    if (gamma != NULL) op->constant[2] = emit_vector(&e->constants, gamma, gamma->constant->count);
+    return true;
+}
+
+static bool emit_stream_conv(struct emitter *e, const struct ir_node *n) {
+    const struct ir_value *residual = ir_in(n, STREAM_RESIDUAL);
+    struct plan_op op;
+    if (!new_conv(e, n, &op) || !emit_prologue(e, n, &op)) return false;
+    if (residual != NULL) op.in[PLAN_CONV_RESIDUAL] = view(e, residual);
+    if (ir_attr_find(n, IR_KEY_CACHE) == NULL) return add(e, &op);
+    const struct ir_cache *c = ir_attr_cache(n);
+    op.in[PLAN_CONV_HISTORY] = plan_writer_view(e->w, cache_frames(e, c, 0, c->type.dims[0].first));
     return add(e, &op);
 }
 
@@ -245,7 +282,8 @@ static bool emit_window(struct emitter *e, const struct ir_node *n) {
     const struct ir_value *x = ir_in(n, 0), *w = n->outputs[0];
     int64_t kept = ir_attr_cache(n)->type.dims[0].first;
     bool in_place = x->storage.place == IR_IN_BUFFER && x->storage.buffer == w->storage.buffer;
-    if (!copy(e, n, cache_view(e, ir_attr_cache(n), kept), part_view(e, w, 0, kept))) return false;
+    uint32_t cache = plan_writer_view(e->w, cache_frames(e, ir_attr_cache(n), 0, kept));
+    if (!copy(e, n, cache, part_view(e, w, 0, kept))) return false;
     return in_place || copy(e, n, view(e, x), part_view(e, w, kept, x->type.dims[0].first));
 }
 
@@ -272,14 +310,17 @@ static bool emit_frame_pad(struct emitter *e, const struct ir_node *n) {
     return copy(e, n, view(e, x), part_view(e, y, start, frames));
 }
 
-// Fewer frames than the cache holds come only in the first step, when the older ones are zero and stay so.
+// Fewer frames than the cache holds come only in the first step, when the older ones are zero and stay so. A history
+// moves in each step; pushes into one are in the first step only (fuse_conv).
 static bool emit_push(struct emitter *e, const struct ir_node *n) {
     const struct ir_cache *c = ir_attr_cache(n);
     int64_t have = ir_in(n, 0)->type.dims[0].first, kept = c->type.dims[0].first,
             frames = have < kept ? have : kept;
     if (have < kept && e->variant != PLAN_FIRST)
         return refuse(e, n, "a later step gives a cache fewer frames than it holds");
-    return copy(e, n, part_view(e, ir_in(n, 0), have - frames, frames), cache_view(e, c, frames));
+    struct plan_view to = cache_frames(e, c, kept - frames, frames);
+    if (stream_keeps(e->m, c)) to.offset -= stream_history_move(c);
+    return copy(e, n, part_view(e, ir_in(n, 0), have - frames, frames), plan_writer_view(e->w, to));
 }
 
 // One side of a movement: memory, and the strides of a value's axes there.
@@ -394,6 +435,7 @@ static bool emit_return(struct emitter *e, const struct ir_node *n) {
 static bool emit_node(struct emitter *e, const struct ir_node *n) {
     switch (n->op) {
     case IR_FRAME_CONV: return emit_conv(e, n);
+    case IR_STREAM_CONV: return emit_stream_conv(e, n);
     case IR_FRAME_NORM: return emit_norm(e, n);
     case IR_FRAME_ATTENTION: return emit_attention(e, n);
     case IR_FRAME_UPSAMPLE: return emit_upsample(e, n);
@@ -452,7 +494,8 @@ static bool emit_caches(struct emitter *e) {
             return error_set(e->err, ERROR_UNSUPPORTED, "cache '%s' has no place: plan_caches did not run",
                              c->name);
         const struct ir_dim *d = c->type.dims;
-        int64_t count = d[0].first * d[1].first * d[2].first * d[3].first;
+        uint64_t count = (uint64_t)(d[0].first * d[1].first * d[2].first * d[3].first);
+        if (stream_keeps(e->m, c)) count = stream_history_floats(c);
         plan_writer_cache(e->w, (struct plan_cache){.name = plan_writer_string(e->w, c->name),
                                                     .producer = plan_writer_string(e->w, c->producer),
                                                     .frames = (uint32_t)d[0].first,
@@ -460,7 +503,7 @@ static bool emit_caches(struct emitter *e) {
                                                     .width = (uint32_t)d[2].first,
                                                     .channels = (uint32_t)d[3].first,
                                                     .offset = (uint64_t)c->offset,
-                                                    .bytes = 4 * (uint64_t)count});
+                                                    .bytes = 4 * count});
     }
     plan_writer_program(e->w)->cache_bytes = e->m->cache_bytes;
     return true;

@@ -11,19 +11,26 @@ static bool is_listed(const struct ir_node *n) { // the others move elements or 
     return n->output_count == 1 && n->op != IR_REARRANGE && n->op != IR_SLICE && n->op != IR_WINDOW;
 }
 
+static bool is_conv(const struct ir_node *n) { return n->op == IR_FRAME_CONV || n->op == IR_STREAM_CONV; }
+
+// A convolution may be fused with its neighbours in one step and not in the other.
+static bool same_op(const struct ir_node *a, const struct ir_node *b) {
+    return a->op == b->op || (is_conv(a) && is_conv(b));
+}
+
 static struct ir_node *find_node(struct ir_graph *g, const struct ir_node *like) {
     for (struct ir_node *n = g->body.head; n != NULL; n = n->next) {
-        if (n->op == like->op && is_listed(n) && same_base(ir_out(n)->name, ir_out(like)->name)) return n;
+        if (same_op(n, like) && is_listed(n) && same_base(ir_out(n)->name, ir_out(like)->name)) return n;
     }
     return NULL;
 }
 
 // Weights and gammas match the nodes of two files, or of two steps in one, whose names differ.
 static struct ir_node *find_weight(struct ir_graph *g, const struct ir_node *like) {
-    bool weighted = like->op == IR_FRAME_CONV || like->op == IR_FRAME_NORM;
+    bool weighted = is_conv(like) || like->op == IR_FRAME_NORM;
     const struct ir_value *w = weighted ? ir_in(like, 1) : NULL;
     for (struct ir_node *n = g->body.head; w != NULL && w->constant && n != NULL; n = n->next) {
-        const struct ir_value *v = n->op == like->op ? ir_in(n, 1) : NULL;
+        const struct ir_value *v = same_op(n, like) ? ir_in(n, 1) : NULL;
         if (v && v->constant && v->constant->data == w->constant->data && !n->mark) return n;
     }
     return NULL;
@@ -40,7 +47,7 @@ static struct ir_node *find_reader(struct ir_graph *g, const struct ir_node *lik
     const struct ir_node *source = listed_source(ir_in(like, 0));
     struct ir_node *there = source ? (struct ir_node *)(intptr_t)source->mark : NULL;
     for (struct ir_node *n = g->body.head; there != NULL && n != NULL; n = n->next) {
-        if (n->op == like->op && is_listed(n) && !n->mark && listed_source(ir_in(n, 0)) == there) return n;
+        if (same_op(n, like) && is_listed(n) && !n->mark && listed_source(ir_in(n, 0)) == there) return n;
     }
     return NULL;
 }
@@ -62,6 +69,8 @@ static uint32_t shape_string(struct plan_writer *w, const struct ir_value *v) {
 }
 
 static uint32_t cache_of(const struct ir_node *n) {
+    if (n != NULL && n->op == IR_STREAM_CONV && ir_attr_find(n, IR_KEY_CACHE))
+        return (uint32_t)ir_attr_cache(n)->index;
     const struct ir_node *w = n && n->op == IR_FRAME_CONV ? ir_in(n, 0)->def : NULL;
     if (w != NULL && w->op == IR_SLICE) w = ir_in(w, 0)->def;
     return w != NULL && w->op == IR_WINDOW ? (uint32_t)ir_attr_cache(w)->index : PLAN_NONE;

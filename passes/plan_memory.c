@@ -18,6 +18,7 @@
 #include "passes/match.h"
 #include "passes/pass.h"
 #include "passes/storage.h"
+#include "passes/stream.h"
 
 enum { ALIGNMENT = 64 };
 
@@ -51,7 +52,8 @@ static void own_buffer(struct memory *m, struct ir_value *v, int node) {
 // ---- what can be shared
 
 static bool writes_strided(const struct ir_node *n) {
-    return n && (n->op == IR_FRAME_CONV || n->op == IR_FRAME_NORM || (ir_info(n)->flags & IR_ELEMENTWISE));
+    return n && (n->op == IR_FRAME_CONV || n->op == IR_STREAM_CONV || n->op == IR_FRAME_NORM ||
+                 (ir_info(n)->flags & IR_ELEMENTWISE));
 }
 
 // The window that this value can be written into: its only reader.
@@ -70,21 +72,31 @@ static bool is_last_use(uint32_t buffer, const struct ir_node *n) {
     return true;
 }
 
+// Two views of one buffer: writing one may change the other.
+static bool share_buffer(const struct ir_value *a, const struct ir_value *b) {
+    return a && b && a->storage.place == IR_IN_BUFFER && b->storage.place == IR_IN_BUFFER &&
+           a->storage.buffer == b->storage.buffer;
+}
+
+// Whether operand `i` may be overwritten element by element: it has the shape of the result, fills its buffer, and
+// nobody reads it later.
+static bool can_overwrite(const struct memory *m, const struct ir_node *n, int i) {
+    const struct ir_value *v = ir_in(n, i);
+    return v != NULL && v->storage.place == IR_IN_BUFFER && ir_type_equal(&v->type, &ir_out(n)->type) &&
+           m->buffers[v->storage.buffer].bytes == 4 * count_of(v) &&
+           storage_is_dense(&v->storage, &v->type) && is_last_use(v->storage.buffer, n);
+}
+
+// A convolution reads neighbours of a pixel: it may only overwrite what it adds.
 static bool in_place(struct memory *m, struct ir_node *n) {
-    if (!(ir_info(n)->flags & IR_ELEMENTWISE)) return false;
-    const struct ir_value *a = ir_in(n, 0), *b = ir_in(n, 1);
-    bool shared =
-        b && a != b && a->storage.place == IR_IN_BUFFER && b->storage.place == IR_IN_BUFFER &&
-        a->storage.buffer == b->storage.buffer; // two views of one buffer: writing one may change the other
-    for (int i = 0; i < n->input_count && !shared; i++) {
-        const struct ir_value *v = ir_in(n, i);
-        if (v == NULL || v->storage.place != IR_IN_BUFFER || !ir_type_equal(&v->type, &ir_out(n)->type))
-            continue;
-        if (m->buffers[v->storage.buffer].bytes != 4 * count_of(v) ||
-            !storage_is_dense(&v->storage, &v->type))
-            continue;
-        if (!is_last_use(v->storage.buffer, n)) continue;
-        ir_out(n)->storage = v->storage;
+    bool adds = n->op == IR_STREAM_CONV;
+    if (!adds && !(ir_info(n)->flags & IR_ELEMENTWISE)) return false;
+    int first = adds ? STREAM_RESIDUAL : 0;
+    const struct ir_value *a = ir_in(n, 0), *b = ir_in(n, adds ? STREAM_RESIDUAL : 1);
+    if ((adds || a != b) && share_buffer(a, b)) return false;
+    for (int i = first; i < n->input_count; i++) {
+        if (!can_overwrite(m, n, i)) continue;
+        ir_out(n)->storage = ir_in(n, i)->storage;
         return true;
     }
     return false;
