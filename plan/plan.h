@@ -181,7 +181,6 @@ enum plan_conv_algorithm {
     PLAN_CONV_WINOGRAD2_TIME2, // and F(2,3) over frames: `taps` is 3
     PLAN_CONV_WINOGRAD4_TIME2,
     PLAN_CONV_WINOGRAD4_TIME4, // and F(4,3) over frames
-    PLAN_CONV_KN2ROW,          // products of all kernel elements with all pixels, shifted and added
     PLAN_CONV_ALGORITHMS,
 };
 const char *plan_conv_algorithm_name(uint32_t algorithm);

@@ -23,7 +23,6 @@ static const struct {
     [PLAN_CONV_WINOGRAD2_TIME2] = {"winograd2_time2", 2, 2},
     [PLAN_CONV_WINOGRAD4_TIME2] = {"winograd4_time2", 4, 2},
     [PLAN_CONV_WINOGRAD4_TIME4] = {"winograd4_time4", 4, 4},
-    [PLAN_CONV_KN2ROW] = {"kn2row", 1, 1},
 };
 
 const char *plan_conv_algorithm_name(uint32_t algorithm) {
@@ -38,7 +37,7 @@ uint32_t plan_conv_algorithm_find(const char *name) {
 }
 
 bool plan_winograd_applies(const struct plan_conv *p, uint32_t algorithm) {
-    if (algorithm == PLAN_CONV_DIRECT || algorithm >= PLAN_CONV_KN2ROW) return false;
+    if (algorithm == PLAN_CONV_DIRECT || algorithm >= PLAN_CONV_ALGORITHMS) return false;
     if (p->kernel_h != 3 || p->kernel_w != 3 || p->stride_h != 1 || p->stride_w != 1) return false;
     if (algorithms[algorithm].time > 1 && p->taps != 3) return false;
     if (p->upsample == 1) return true;
