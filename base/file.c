@@ -78,6 +78,14 @@ bool file_create(struct file_out *f, const char *path, struct error *err) {
     return false;
 }
 
+bool file_create_in_memory(struct file_out *f, struct error *err) {
+    *f = (struct file_out){.fd = memfd_create("wanc", MFD_CLOEXEC), .path = strdup("(in memory)")};
+    if (f->fd < 0 || asprintf(&f->temporary, "/proc/self/fd/%d", f->fd) < 0) f->temporary = NULL;
+    if (f->temporary != NULL && f->path != NULL) return true;
+    file_discard(f);
+    return error_set(err, ERROR_MEMORY, "out of memory for a file in memory");
+}
+
 static bool write_all(int fd, const char *data, size_t size, int64_t at) {
     while (size > 0) {
         ssize_t n = at < 0 ? write(fd, data, size) : pwrite(fd, data, size, at);

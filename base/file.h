@@ -27,6 +27,8 @@ struct file_out {
 };
 
 bool file_create(struct file_out *f, const char *path, struct error *err);
+// A file in memory only: it can be opened by the name `temporary` until file_discard, and never committed.
+bool file_create_in_memory(struct file_out *f, struct error *err);
 bool file_write(struct file_out *f, const void *data, size_t size, struct error *err);
 // Overwrites bytes already written (headers that are known last).
 bool file_write_at(struct file_out *f, uint64_t offset, const void *data, size_t size, struct error *err);

@@ -351,32 +351,39 @@ static bool put_header(struct output *o) {
     return file_write_at(&o->file, 0, &start, sizeof start, o->err);
 }
 
-static bool verify(const char *path, struct error *err) {
-    struct plan plan;
-    if (plan_open(&plan, path, err)) {
-        plan_close(&plan);
-        return true;
-    }
-    if (err != NULL && err->code == ERROR_INPUT) err->code = ERROR_INTERNAL;
-    return error_prefix(err, "the plan just written is refused");
-}
-
 static bool put_all(struct output *o, const struct plan_writer *w) {
     XXH3_64bits_reset(o->hash);
     return put_zeros(o, sizeof(struct plan_header)) && put(o, o->sections, sizeof o->sections) &&
-           put_sections(o, w) && put_header(o) && verify(o->file.temporary, o->err);
+           put_sections(o, w) && put_header(o);
+}
+
+// Writes into a file that has just been created, and opens what was written, which verifies it.
+static bool write_and_open(struct plan_writer *w, struct output *o, struct plan *plan) {
+    o->hash = XXH3_createState();
+    if (o->hash == NULL) return error_set(o->err, ERROR_MEMORY, "%s: out of memory", o->file.path);
+    complete_info(w);
+    bool ok = put_all(o, w);
+    XXH3_freeState(o->hash);
+    if (!ok || plan_open(plan, o->file.temporary, o->err)) return ok;
+    if (o->err != NULL && o->err->code == ERROR_INPUT) o->err->code = ERROR_INTERNAL;
+    return error_prefix(o->err, "the plan just written is refused");
 }
 
 bool plan_writer_save(struct plan_writer *w, const char *path, struct error *err) {
-    struct output o = {.err = err, .hash = XXH3_createState()};
-    if (o.hash == NULL) return error_set(err, ERROR_MEMORY, "%s: out of memory", path);
-    complete_info(w);
-    bool ok = file_create(&o.file, path, err);
-    if (ok) {
-        ok = put_all(&o, w);
-        if (ok) ok = file_commit(&o.file, err);
-        else file_discard(&o.file);
+    struct output o = {.err = err};
+    struct plan plan;
+    if (!file_create(&o.file, path, err)) return false;
+    if (!write_and_open(w, &o, &plan)) {
+        file_discard(&o.file);
+        return false;
     }
-    XXH3_freeState(o.hash);
+    plan_close(&plan);
+    return file_commit(&o.file, err);
+}
+
+bool plan_writer_open(struct plan_writer *w, struct plan *plan, struct error *err) {
+    struct output o = {.err = err};
+    bool ok = file_create_in_memory(&o.file, err) && write_and_open(w, &o, plan);
+    file_discard(&o.file); // what is mapped stays
     return ok;
 }

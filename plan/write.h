@@ -35,5 +35,7 @@ void plan_writer_note(struct plan_writer *w, const char *text);
 // Writes PATH (beside it, then renamed). The written file is mapped and verified by plan_check before the
 // rename, so that a plan on disk is always one that the runtime accepts.
 bool plan_writer_save(struct plan_writer *w, const char *path, struct error *err);
+// Opens the plan at once, without a file.
+bool plan_writer_open(struct plan_writer *w, struct plan *plan, struct error *err);
 
 #endif
