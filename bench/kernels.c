@@ -1,12 +1,16 @@
 // Times each convolution algorithm on a list of shapes, all algorithms of a shape interleaved in one process.
 //
-//     kernels SHAPES.txt [--threads N] [--repeats N] [--block N] [--only ALGORITHM] [--cpu]
+//     kernels SHAPES.txt [--threads N] [--repeats N] [--block N] [--only ALGORITHM] [--cpu] [--work]
 //
 // A line of SHAPES.txt: NAME FRAMES HEIGHT WIDTH IN OUT TAPS UPSAMPLE (of the input image and the output's
 // frames; the kernel is TAPS x 3 x 3, the pads 1). Lines that begin with # are comments. GFLOP/s are nominal:
 // the multiplications and additions of the direct algorithm, whatever was executed. Errors are those of a few
 // thousand outputs against sums in double precision. --cpu measures one thread's CPU time instead of the clock
-// on the wall, for a machine that is busy with other things.
+// on the wall, for a machine that is busy with other things. "model" is what the compiler expects of the reference
+// machine's two cores; --work adds what it counts, in the units of passes/conv_cost.h and for the threads that are
+// measured: bench/fit_cost.py makes its prices of these.
+#include "base/cores.h"
+#include "passes/conv_cost.h"
 #include "tools/measure/conv.h"
 
 #include <math.h>
@@ -20,6 +24,7 @@ enum { MAX_REPEATS = 100, SAMPLES = 3000 };
 struct options {
     const char *list, *only;
     unsigned threads, repeats, block; // block 0: as the compiler chooses it
+    bool work;
 };
 
 struct named_shape {
@@ -87,9 +92,13 @@ static void report(const struct named_shape *k, struct candidate *c, const struc
     double flops = 2.0 * 9 * k->shape.taps * k->shape.in * v->channels * v->frames * v->height * v->width;
     qsort(c->seconds, o->repeats, sizeof *c->seconds, ascending);
     double least = c->seconds[0], median = c->seconds[o->repeats / 2];
-    printf("%-20s %-16s %4u %8.2f %8.2f %7.0f %7.0f %6.2f %9.1e %7.3f\n", k->name,
+    printf("%-20s %-16s %4u %9.3f %9.3f %9.3f %7.0f %7.0f %6.2f %9.1e %7.3f", k->name,
            plan_conv_algorithm_name(c->algorithm), conv->params.block_channels, 1e3 * least, 1e3 * median,
-           1e-9 * flops / least, 1e-9 * flops / median, direct / median, error, c->open_seconds);
+           1e3 * conv_cost(&k->shape, c->algorithm), 1e-9 * flops / least, 1e-9 * flops / median,
+           direct / median, error, c->open_seconds);
+    struct conv_work w = conv_work(&k->shape, c->algorithm, o->threads);
+    for (int i = 0; o->work && i < CONV_WORK_KINDS; i++) printf(" %.6g", w.count[i]);
+    printf("\n");
     fflush(stdout);
 }
 
@@ -131,12 +140,14 @@ static void parse_options(int argc, char **argv, struct options *o) {
         else if (strcmp(argv[i], "--repeats") == 0) o->repeats = (unsigned)atoi(value), i++;
         else if (strcmp(argv[i], "--block") == 0) o->block = (unsigned)atoi(value), i++;
         else if (strcmp(argv[i], "--only") == 0) o->only = value, i++;
+        else if (strcmp(argv[i], "--work") == 0) o->work = true;
         else if (strcmp(argv[i], "--cpu") == 0) clock_used = CLOCK_PROCESS_CPUTIME_ID, o->threads = 1;
         else o->list = argv[i];
     }
+    if (o->threads == 0) o->threads = cores_available();
     if (o->list != NULL && o->repeats > 0 && o->repeats <= MAX_REPEATS) return;
-    fprintf(stderr,
-            "usage: kernels SHAPES.txt [--threads N] [--repeats N] [--block N] [--only ALGORITHM] [--cpu]\n");
+    fprintf(stderr, "usage: kernels SHAPES.txt [--threads N] [--repeats N] [--block N] [--only ALGORITHM] "
+                    "[--cpu] [--work]\n");
     exit(2);
 }
 
@@ -159,8 +170,10 @@ int main(int argc, char **argv) {
         fprintf(stderr, "kernels: %s: cannot open\n", o.list);
         return 1;
     }
-    printf("%-20s %-16s %4s %8s %8s %7s %7s %6s %9s %7s\n", "shape", "algorithm", "blk", "min ms", "med ms",
-           "GF/s", "med", "times", "error", "open s");
+    printf("%-20s %-16s %4s %9s %9s %9s %7s %7s %6s %9s %7s", "shape", "algorithm", "blk", "min ms", "med ms",
+           "model ms", "GF/s", "med", "times", "error", "open s");
+    for (int i = 0; o.work && i < CONV_WORK_KINDS; i++) printf(" %s", conv_work_name[i]);
+    printf("\n");
     while (fgets(line, sizeof line, f) != NULL) {
         if (read_shape(line, &k)) measure(&k, &o);
     }

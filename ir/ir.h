@@ -205,7 +205,7 @@ struct ir_module {
     int64_t frames;      // latent frames of a whole-sequence model that fixes their number; else 0
     const char *flag;    // of a flagged model: the input; else NULL
     int first_flag;      // and what it is in the first step
-    const char *conv;    // which algorithms convolutions may take, see choose_convs; NULL for direct
+    const char *conv;    // which algorithms convolutions may take, see choose_convs; NULL for auto
     unsigned next_id;    // for fresh names
     struct strbuf notes; // lines for the user: what was recognised, what is odd
 };

@@ -82,11 +82,21 @@ demo_algorithm() { # demo_algorithm CONV
     conv=direct
 }
 
+# The same for a random decoder, of odd sizes: several steps, whose histories change places.
+decoder_algorithm() { # decoder_algorithm FOLDER SIZE STEADY_FRAMES CONV
+    name=$1 size=$2 steady=$3 conv=$4 folder=$data/$1
+    check "$name $conv: compile" compile "$work/$conv.plan" "$size" "$folder/full.onnx"
+    check "$name $conv: decode" decode "$work/$conv.plan" "$folder/latents.npy" "$work/$conv.npy"
+    check "$name $conv: every step within 1e-3 of PyTorch" "$golden" steps "$work/$conv.npy" "$folder/frames.npy" 1 "$steady" 1e-3
+    check "$name $conv: one thread gives the same bits" sh -c "'$wanrun' '$work/$conv.plan' '$folder/latents.npy' -o '$work/one.npy' --quiet --threads 1 && cmp '$work/one.npy' '$work/$conv.npy'"
+    conv=direct
+}
+
 full_width() {
     cp "$data/base96/"* "$work/"
     check "full width: make the weights" "$make_weights" "$work/recipe.txt" "$work/weights.data"
     folder=$work bound=$(limit "$work/reference.txt")
-    for conv in winograd2 winograd4; do
+    for conv in auto winograd2 winograd4; do
         check "full width $conv: compile" compile "$work/full.plan" 2x3 "$work/full.onnx"
         check "full width $conv: decode" decode "$work/full.plan" "$work/latents.npy" "$work/full.npy"
         check "full width $conv: every step within 1e-3 of PyTorch" "$golden" steps "$work/full.npy" "$work/frames.npy" 1 4 1e-3
@@ -105,6 +115,7 @@ demo)
     demo
     demo_algorithm winograd2
     demo_algorithm winograd4
+    demo_algorithm auto
     ;;
 random)
     decoder tiny 3x5 4
@@ -112,6 +123,12 @@ random)
     decoder column 5x1 4
     decoder shallow 7x3 2
     decoder half 2x4 4
+    for algorithm in auto winograd2 winograd4; do
+        decoder_algorithm tiny 3x5 4 $algorithm
+        decoder_algorithm row 1x7 4 $algorithm
+        decoder_algorithm column 5x1 4 $algorithm
+        decoder_algorithm shallow 7x3 2 $algorithm
+    done
     ;;
 full-width) full_width ;;
 esac

@@ -1,0 +1,84 @@
+#include "passes/conv_cost.h"
+
+#include "base/size.h"
+#include "plan/winograd.h"
+
+const char *const conv_work_name[CONV_WORK_KINDS] = {
+    [CONV_WORK_PRODUCTS] = "products", [CONV_WORK_NARROW] = "narrow", [CONV_WORK_POINTERS] = "pointers",
+    [CONV_WORK_WEIGHTS] = "weights",   [CONV_WORK_PATCH] = "patch",   [CONV_WORK_RESULTS] = "results",
+    [CONV_WORK_INVERSE] = "inverse",
+};
+
+// What one core of the reference machine (AMD Zen 5 server, AVX-512, 265 GFLOP/s of fused multiply-adds) does in a
+// second: a least-squares fit of the relative errors over the shapes of bench/cost_shapes.txt, all algorithms, one
+// thread. `bench/kernels --work` prints counts and times, bench/fit_cost.py fits.
+static const double per_second[CONV_WORK_KINDS] = {
+    [CONV_WORK_PRODUCTS] = 211e9, [CONV_WORK_NARROW] = 26e9,  [CONV_WORK_POINTERS] = 0.97e9,
+    [CONV_WORK_WEIGHTS] = 70e9,   [CONV_WORK_PATCH] = 1.95e9, [CONV_WORK_RESULTS] = 13.6e9,
+    [CONV_WORK_INVERSE] = 85e9,
+};
+
+enum {
+    ROWS = 7,     // of a product that XNNPACK computes together, with AVX-512
+    COLUMNS = 32, // and columns
+    NARROW = 16,  // fewer output channels than these are computed two at a time
+    NARROW_COLUMNS = 2,
+};
+
+static double divide_up(uint64_t a, uint64_t b) { return (double)((a + b - 1) / b); }
+
+static struct conv_work direct_work(const struct plan_conv_case *c, uint32_t threads) {
+    const struct plan_conv *p = &c->params;
+    struct conv_work w = {0};
+    double pixels =
+        (double)c->out.height * c->out.width * c->out.frames / threads; // of all operators' results
+    double taps = (double)p->kernel_h * p->kernel_w;
+    double depth = taps * p->taps * c->in.channels;
+    uint32_t channels = c->out.channels;
+    bool narrow = channels < NARROW;
+    double columns = (double)size_align(channels, narrow ? NARROW_COLUMNS : COLUMNS);
+    w.count[narrow ? CONV_WORK_NARROW : CONV_WORK_PRODUCTS] = 2 * pixels * depth * columns;
+    if (taps > 1) w.count[CONV_WORK_POINTERS] = pixels * taps * divide_up(channels, p->block_channels);
+    w.count[CONV_WORK_WEIGHTS] = sizeof(float) * depth * channels * c->out.frames;
+    return w;
+}
+
+// Products of one element in one block of tiles: folded taps overlap in memory, so that frames are apart there.
+static double product_rows(const struct plan_winograd *g) {
+    if (g->rows_in != g->rows_out) return (double)(g->rows_out * size_align(g->block, ROWS));
+    return (double)size_align(g->block * g->rows_out, ROWS);
+}
+
+static struct conv_work block_work(const struct plan_winograd *g) {
+    struct conv_work w = {0};
+    double elements = (double)g->elements, weights = (double)(g->depth * g->columns),
+           results = (double)(g->block * g->rows_out * g->columns);
+    w.count[CONV_WORK_PRODUCTS] = 2 * elements * product_rows(g) * weights;
+    w.count[CONV_WORK_WEIGHTS] = sizeof(float) * elements * weights;
+    w.count[CONV_WORK_PATCH] = (double)g->patch;
+    w.count[CONV_WORK_RESULTS] = elements * results;
+    w.count[CONV_WORK_INVERSE] = elements * results * g->space.elements;
+    return w;
+}
+
+static struct conv_work winograd_work(const struct plan_conv_case *c, uint32_t threads) {
+    struct plan_winograd g = plan_winograd(&c->params, &c->in, &c->out, threads);
+    double blocks = divide_up(g.tiles_high, g.block_high) * divide_up(g.tiles_wide, g.block_wide);
+    // Threads share a block, or the last ones wait for those that have one more.
+    double most = g.shared ? blocks / threads : divide_up((uint64_t)blocks, threads);
+    struct conv_work w = block_work(&g);
+    for (int i = 0; i < CONV_WORK_KINDS; i++) w.count[i] *= most;
+    return w;
+}
+
+struct conv_work conv_work(const struct plan_conv_shape *s, uint32_t algorithm, uint32_t threads) {
+    struct plan_conv_case c = plan_conv_case(s, algorithm);
+    return algorithm == PLAN_CONV_DIRECT ? direct_work(&c, threads) : winograd_work(&c, threads);
+}
+
+double conv_cost(const struct plan_conv_shape *s, uint32_t algorithm) {
+    struct conv_work w = conv_work(s, algorithm, CONV_COST_THREADS);
+    double seconds = 0;
+    for (int i = 0; i < CONV_WORK_KINDS; i++) seconds += w.count[i] / per_second[i];
+    return seconds;
+}
