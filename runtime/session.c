@@ -135,10 +135,20 @@ void rt_session_close(struct rt_session *s) {
     *s = (struct rt_session){0};
 }
 
+static bool run_op(struct rt_session *s, enum plan_variant variant, uint32_t index, struct rt_op *op,
+                   struct error *err) {
+    if (s->observer == NULL) return op->kernel->run(s, op, err);
+    atomic_store(&s->product_ns, 0);
+    uint64_t begin = rt_clock_ns();
+    if (!op->kernel->run(s, op, err)) return false;
+    s->observer(s->observer_context, variant, index, begin, rt_clock_ns(), atomic_load(&s->product_ns));
+    return true;
+}
+
 bool rt_session_run(struct rt_session *s, enum plan_variant variant, struct error *err) {
     for (uint32_t i = 0; i < s->program->variant[variant].op_count; i++) {
         struct rt_op *op = &variant_ops(s, variant)[i];
-        if (!op->kernel->run(s, op, err)) return describe(op, err);
+        if (!run_op(s, variant, i, op, err)) return describe(op, err);
     }
     s->steps++;
     return true;

@@ -6,6 +6,8 @@
 #include "runtime/memory.h"
 
 #include <pthreadpool.h>
+#include <stdatomic.h>
+#include <time.h>
 #include <xnnpack.h>
 
 // A view with its address resolved: a session's memory does not move.
@@ -36,8 +38,13 @@ struct rt_session {
     pthreadpool_t pool;
     struct rt_block caches, arena, workspace, input, output;
     size_t workspace_bytes; // what the operators prepared so far ask for
-    uint64_t steps;         // run since the last reset: the position of histories depends on it
-    struct rt_op *ops;      // of the program: FIRST, then STEADY
+    // Called after each operator, if not NULL: its index in the variant, when it ran, and its time in products.
+    void (*observer)(void *context, enum plan_variant variant, size_t index, uint64_t begin_ns,
+                     uint64_t end_ns, uint64_t product_ns);
+    void *observer_context;
+    _Atomic uint64_t product_ns; // of the running operator, if somebody observes
+    uint64_t steps;              // run since the last reset: the position of histories depends on it
+    struct rt_op *ops;           // of the program: FIRST, then STEADY
 };
 
 // One row per plan_op_kind. `prepare` (may be NULL) makes op->state; `run` does one step's work; `destroy`
@@ -54,6 +61,20 @@ bool rt_session_open(struct rt_session *s, const struct plan *plan, const struct
 void rt_session_close(struct rt_session *s);
 // Runs all operators of a variant, which must not be absent: FIRST after a reset, then STEADY.
 bool rt_session_run(struct rt_session *s, enum plan_variant variant, struct error *err);
+
+// Around matrix products, when somebody observes: rt_products_end(s, rt_products_begin(s), threads) adds the time
+// between, of one of `threads` that multiply at different times.
+static inline uint64_t rt_clock_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+static inline uint64_t rt_products_begin(const struct rt_session *s) {
+    return s->observer == NULL ? 0 : rt_clock_ns();
+}
+static inline void rt_products_end(struct rt_session *s, uint64_t begin, uint64_t threads) {
+    if (s->observer != NULL) atomic_fetch_add(&s->product_ns, (rt_clock_ns() - begin) / threads);
+}
 
 // The next step is step 0 of another video.
 void rt_session_reset(struct rt_session *s);

@@ -2,6 +2,7 @@
 #include "runtime/wan.h"
 
 #include "base/cores.h"
+#include "plan/work.h"
 #include "runtime/session.h"
 
 #include <math.h>
@@ -20,7 +21,9 @@ struct wan_session {
     bool all_frames;        // also those of the first step that are not video
     enum plan_variant next; // the variant of the next send
     uint32_t frames, taken; // of the last send
-    bool failed;            // a step stopped half-way: the caches are not usable
+    wan_observer *observer;
+    void *observer_context;
+    bool failed; // a step stopped half-way: the caches are not usable
 };
 
 const char *wan_version(void) { return WAN_VERSION; }
@@ -113,11 +116,24 @@ static const struct plan_program *find_program(const struct plan *p, const struc
     return NULL;
 }
 
+static void observe(void *context, enum plan_variant variant, size_t index, uint64_t begin_ns,
+                    uint64_t end_ns, uint64_t product_ns) {
+    const struct wan_session *s = context;
+    s->observer(s->observer_context, variant == PLAN_STEADY, index, begin_ns, end_ns, product_ns);
+}
+
 static bool open_session(struct wan_session *s, const struct plan *p, const struct wan_session_params *params,
                          struct error *err) {
     const struct plan_program *g = find_program(p, params, err);
     s->all_frames = params->all_frames != 0;
-    return g != NULL && rt_session_open(&s->rt, p, g, params->threads, err);
+    if (g == NULL || !rt_session_open(&s->rt, p, g, params->threads, err)) return false;
+    s->observer = params->observer;
+    s->observer_context = params->observer_context;
+    if (s->observer != NULL) {
+        s->rt.observer = observe;
+        s->rt.observer_context = s;
+    }
+    return true;
 }
 
 struct wan_session *wan_session_new(const struct wan_plan *plan, const struct wan_session_params *params,
@@ -202,6 +218,31 @@ wan_status wan_session_send(struct wan_session *s, const float *latent, struct w
 const float *wan_session_receive(struct wan_session *s) {
     if (s->taken == s->frames) return NULL;
     return (const float *)s->rt.output.data + plan_frame_floats(s->rt.program) * s->taken++;
+}
+
+unsigned wan_session_threads(const struct wan_session *s) {
+    return (unsigned)pthreadpool_get_threads_count(s->rt.pool);
+}
+
+int wan_session_operator(const struct wan_session *s, int steady, size_t index, struct wan_operator *out) {
+    const struct plan *p = s->rt.plan;
+    const struct plan_variant_info *v = &s->rt.program->variant[steady ? PLAN_STEADY : PLAN_FIRST];
+    if (index >= v->op_count) return 0;
+    const struct plan_op *op = &p->ops[v->first_op + index];
+    const struct plan_view *shape = &p->views[op->out];
+    struct plan_work w = plan_work(p, op, wan_session_threads(s));
+    bool conv = op->kind == PLAN_OP_CONV;
+    *out = (struct wan_operator){.name = plan_string(p, op->name),
+                                 .kind = plan_op_name(op->kind),
+                                 .algorithm = conv ? plan_conv_algorithm_name(op->params.conv.algorithm) : "",
+                                 .frames = shape->frames,
+                                 .height = shape->height,
+                                 .width = shape->width,
+                                 .channels = shape->channels,
+                                 .flops = w.flops,
+                                 .product_flops = w.product_flops,
+                                 .bytes = w.bytes};
+    return 1;
 }
 
 void wan_session_reset(struct wan_session *s) {

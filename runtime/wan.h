@@ -67,10 +67,18 @@ struct wan_plan_params {
     uint64_t peak_bytes; // resident memory that one session is expected to need, with a thread on each core
 };
 
+// Called by wan_session_send, on its thread, after every operator of a step: its index (wan_session_operator), when it ran, in
+// nanoseconds of CLOCK_MONOTONIC, and how many of these were inside of matrix products (of threads that multiply at
+// different times the mean).
+typedef void wan_observer(void *context, int steady, size_t index, uint64_t begin_ns, uint64_t end_ns,
+                          uint64_t product_ns);
+
 struct wan_session_params {
     unsigned threads; // 0: one per core that the process may run on; at most 1024. More than cores is slow
     uint32_t latent_height, latent_width; // a size of the plan; 0, 0: its first one
     int all_frames;                       // not 0: all of the first step's frames, not the kept ones alone
+    wan_observer *observer;               // NULL: nobody watches, nothing is measured
+    void *observer_context;
 };
 
 struct wan_plan *wan_plan_open(const char *path, struct wan_error *error);
@@ -97,6 +105,21 @@ wan_status wan_session_send(struct wan_session *session, const float *latent, st
 // The next decoded frame, float[frame_channels][frame_height][frame_width], rows and planes dense; NULL when
 // a new latent frame is needed. Owned by the session and valid until the next send, reset or free.
 const float *wan_session_receive(struct wan_session *session);
+
+// An operator of a session's first step or of its steady ones. Strings belong to the plan.
+struct wan_operator {
+    const char *name;                         // the node of the model
+    const char *kind;                         // "conv", "attention", ...
+    const char *algorithm;                    // of a convolution; else ""
+    uint32_t frames, height, width, channels; // of its result
+    double flops;                             // of the formula; 0 for operators that only move memory
+    double product_flops;                     // executed inside of matrix products
+    double bytes;                             // that it reads and writes, each once
+};
+// Counted from 0 in the order in which they run. 0 past the last one, else 1.
+int wan_session_operator(const struct wan_session *session, int steady, size_t index,
+                         struct wan_operator *op);
+unsigned wan_session_threads(const struct wan_session *session);
 
 // Starts a new video: the next latent is frame 0 again.
 void wan_session_reset(struct wan_session *session);

@@ -114,8 +114,11 @@ static bool reshape_blocks(struct rt_session *s, struct attention *a, size_t que
 
 static bool run_product(struct rt_session *s, xnn_operator_t block, const float *in, float *out,
                         struct error *err) {
-    return rt_xnn(xnn_setup_fully_connected_nc_f32(block, in, out), "set up fully connected", err) &&
-           rt_xnn(xnn_run_operator(block, s->pool), "run fully connected", err);
+    uint64_t begin = rt_products_begin(s);
+    bool ok = rt_xnn(xnn_setup_fully_connected_nc_f32(block, in, out), "set up fully connected", err) &&
+              rt_xnn(xnn_run_operator(block, s->pool), "run fully connected", err);
+    rt_products_end(s, begin, 1);
+    return ok;
 }
 
 // One block of queries.

@@ -178,7 +178,9 @@ static bool direct_run(struct rt_session *s, struct rt_op *op, struct error *err
             rt_enlarge(s->pool, &window, &op->scratch, p->upsample);
             in = op->scratch.data;
         }
+        uint64_t begin = rt_products_begin(s);
         if (!run_frame(s, op, in, t, err)) return false;
+        rt_products_end(s, begin, 1);
     }
     return true;
 }

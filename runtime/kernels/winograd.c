@@ -145,7 +145,9 @@ static void run_block(struct task *t, size_t index, pthreadpool_t pool) {
     atomic_store_explicit(&w->filled[index], true, memory_order_release);
     if (kept > 0) wait_for_patches(t, index);
     pthreadpool_parallelize_1d(pool, gather_or_keep, t, tiles + kept, flags);
+    uint64_t begin = rt_products_begin(t->work->s);
     pthreadpool_parallelize_1d(pool, multiply, t, w->products.count, flags);
+    rt_products_end(t->work->s, begin, w->g.workspaces);
     pthreadpool_parallelize_1d(pool, scatter_tile, t, tiles, flags);
 }
 

@@ -6,6 +6,7 @@
 #include "tools/latents/latents.h"
 #include "tools/output/output.h"
 #include "tools/wanrun/interrupt.h"
+#include "tools/wanrun/profile.h"
 #include "tools/wanrun/progress.h"
 
 #include <inttypes.h>
@@ -23,6 +24,7 @@ struct decode {
     struct output output;
     uint64_t frames; // of the whole video
     struct progress progress;
+    struct profile profile; // if it is asked for
 };
 
 // Passes a failure of libwan on; `what` is put in front unless the message begins with it.
@@ -106,15 +108,23 @@ static bool open_output(struct decode *d, struct error *err) {
     return true;
 }
 
+static bool is_profiled(const struct decode_params *p) {
+    return p->profile || p->profile_path != NULL || p->trace_path != NULL;
+}
+
 // Last, because it takes long and much memory: everything that can be wrong with files is known by then.
 static bool open_session(struct decode *d, struct error *err) {
     struct wan_error error = {0};
     struct wan_session_params params = {.threads = d->params->threads,
                                         .latent_height = d->shape.latent_height,
                                         .latent_width = d->shape.latent_width,
-                                        .all_frames = d->params->all_frames};
+                                        .all_frames = d->params->all_frames,
+                                        .observer = is_profiled(d->params) ? profile_observe : NULL,
+                                        .observer_context = &d->profile};
     d->session = wan_session_new(d->plan, &params, &error);
-    return d->session != NULL || wan_failed(d->params->plan, &error, err);
+    if (d->session == NULL) return wan_failed(d->params->plan, &error, err);
+    return !is_profiled(d->params) || profile_init(&d->profile, d->session, d->params->trace_path != NULL) ||
+           error_set(err, ERROR_MEMORY, "%s: out of memory for the profile", d->params->plan);
 }
 
 // Sends latent frame `t` and writes the frames that come back; the step's time is that without writing.
@@ -129,7 +139,9 @@ static bool step(struct decode *d, uint64_t t, struct error *err) {
         if (!output_write(&d->output, frame, err)) return false;
         writing += progress_clock() - write_begin;
     }
-    progress_step(&d->progress, progress_clock() - begin - writing);
+    double seconds = progress_clock() - begin - writing;
+    progress_step(&d->progress, seconds);
+    if (is_profiled(d->params)) profile_step(&d->profile, t > 0, seconds);
     progress_show(&d->progress, d->output.written);
     return true;
 }
@@ -181,9 +193,19 @@ static void report(const struct decode *d) {
     if (p->timings) progress_print_timing(&d->progress);
 }
 
+static bool write_profile(const struct decode *d, struct error *err) {
+    const struct decode_params *p = d->params;
+    if (!is_profiled(p)) return true;
+    if (d->profile.failed) return error_set(err, ERROR_MEMORY, "%s: out of memory for the profile", p->plan);
+    if (p->profile) profile_print(&d->profile, stderr);
+    return (p->profile_path == NULL || profile_write_json(&d->profile, p->plan, p->profile_path, err)) &&
+           (p->trace_path == NULL || profile_write_trace(&d->profile, p->trace_path, err));
+}
+
 static void close_all(struct decode *d) {
     output_abort(&d->output);
     progress_free(&d->progress);
+    profile_free(&d->profile);
     wan_session_free(d->session);
     latents_close(&d->latents);
     free(d->latent);
@@ -197,6 +219,7 @@ bool decode(const struct decode_params *params, struct error *err) {
     ok = ok && decode_steps(&d, err);
     progress_clear(&d.progress);
     if (ok) report(&d);
+    ok = ok && write_profile(&d, err);
     close_all(&d);
     return ok;
 }

@@ -11,7 +11,10 @@ struct decode_params {
     unsigned threads; // 0: one per online core
     unsigned fps;
     bool quiet, timings;
-    bool all_frames; // of the first step, not only those that belong to the video
+    bool profile;             // print the time of every operator
+    const char *profile_path; // NULL, or where it is written as JSON,
+    const char *trace_path;   // and as a trace
+    bool all_frames;          // of the first step, not only those that belong to the video
 };
 
 // Decodes a whole video and says so on stderr. ERROR_CANCELLED if a signal stopped it early.

@@ -15,7 +15,15 @@
 #include <unistd.h>
 
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2, MAX_THREADS = 1024, MAX_FPS = 1000, DEFAULT_FPS = 16 };
-enum { OPTION_FPS = 256, OPTION_THREADS, OPTION_ALL_FRAMES, OPTION_TIMINGS, OPTION_VERSION };
+enum {
+    OPTION_FPS = 256,
+    OPTION_THREADS,
+    OPTION_ALL_FRAMES,
+    OPTION_TIMINGS,
+    OPTION_PROFILE,
+    OPTION_TRACE,
+    OPTION_VERSION
+};
 
 static const struct option long_options[] = {
     {"output", required_argument, NULL, 'o'},
@@ -23,6 +31,8 @@ static const struct option long_options[] = {
     {"fps", required_argument, NULL, OPTION_FPS},
     {"all-frames", no_argument, NULL, OPTION_ALL_FRAMES},
     {"timings", no_argument, NULL, OPTION_TIMINGS},
+    {"profile", optional_argument, NULL, OPTION_PROFILE},
+    {"trace", required_argument, NULL, OPTION_TRACE},
     {"quiet", no_argument, NULL, 'q'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, OPTION_VERSION},
@@ -47,6 +57,8 @@ static const char help_after_formats[] =
     "      --fps N       frames per second of .mp4 and .y4m (default: 16)\n"
     "      --all-frames  write all frames of the first step, where only the last belong to the video\n"
     "      --timings     print the seconds of each step and the peak memory\n"
+    "      --profile[=FILE]  print the time of every operator; or write it to FILE, as JSON\n"
+    "      --trace FILE  write the times of all operators as a trace, for chrome://tracing or Perfetto\n"
     "  -q, --quiet       print nothing but errors (no warnings of the compiler either)\n"
     "  -h, --help        print this help\n"
     "      --version     print the version\n"
@@ -126,6 +138,11 @@ static bool parse_option(struct decode_params *p, int c, char **argv, int *statu
     case 'h': *status = print_help(); return true;
     case OPTION_ALL_FRAMES: p->all_frames = true; return true;
     case OPTION_TIMINGS: p->timings = true; return true;
+    case OPTION_PROFILE:
+        if (optarg == NULL) p->profile = true;
+        else p->profile_path = optarg;
+        return true;
+    case OPTION_TRACE: p->trace_path = optarg; return true;
     case OPTION_THREADS: return parse_number("--threads", optarg, MAX_THREADS, &p->threads, err);
     case OPTION_FPS: return parse_number("--fps", optarg, MAX_FPS, &p->fps, err);
     case OPTION_VERSION:
