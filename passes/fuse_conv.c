@@ -11,9 +11,11 @@
 // The direct algorithm needs the window as a tensor: its convolutions stay as they are. A cache that a stream_conv keeps
 // lies otherwise in memory than one that is copied (struct plan_conv: history), so that both graphs must agree about each
 // cache. A first step that only pushes its frames does so in the new place (emit.c); anything else that a graph does
-// with a cache leaves it as it is.
+// with a cache leaves it as it is. So does a later step that renews a part of the cache only, and frames that lie in
+// memory otherwise than an image does, as the columns of a wider one.
 #include "passes/match.h"
 #include "passes/pass.h"
+#include "passes/storage.h"
 #include "passes/stream.h"
 
 #include <math.h>
@@ -85,25 +87,32 @@ static struct usage usage_of(const struct ir_graph *g, const struct ir_cache *c)
     return u;
 }
 
-// Whether one convolution on blocks is all that works with the cache.
-static bool is_convs_own(const struct ir_graph *g, const struct usage *u) {
+// Finds the convolution on blocks that is all that works with the cache.
+static bool find_owner(const struct ir_graph *g, const struct usage *u, struct reading *r) {
     for (struct ir_node *n = g->body.head; n != NULL; n = n->next) {
         if (n->op != IR_FRAME_CONV || !works_on_blocks(n)) continue;
-        struct reading r = reading_of(n);
-        if (r.push != NULL && r.push == u->push && r.window == u->window)
-            return u->count == (u->window != NULL ? 2 : 1);
+        *r = reading_of(n);
+        if (r->push != NULL && r->push == u->push && r->window == u->window)
+            return u->count == (u->window != NULL ? 2 : 1) && storage_is_image(r->x);
     }
     return false;
+}
+
+// Whether all frames of the cache are new ones, or such as the convolution reads anyway.
+static bool renews_all(const struct reading *r) {
+    return r->x->type.dims[0].first + ir_attr_int(r->conv, IR_KEY_TAPS, 1) >=
+           ir_in(r->conv, 1)->type.dims[2].first;
 }
 
 // Whether stream_convs can keep a cache: that of every later step does, and the first step can do with it.
 static bool can_stream(const struct ir_module *m, const struct ir_cache *c) {
     struct ir_graph *first = ir_graph_find(m, "first"), *steady = ir_graph_find(m, "steady");
+    struct reading r;
     if (first == NULL || steady == NULL) return false;
     struct usage in_first = usage_of(first, c), in_steady = usage_of(steady, c);
-    if (!is_convs_own(steady, &in_steady)) return false;
+    if (!find_owner(steady, &in_steady, &r) || !renews_all(&r)) return false;
     bool only_pushes = in_first.count == 1 && in_first.push != NULL;
-    return in_first.count == 0 || only_pushes || is_convs_own(first, &in_first);
+    return in_first.count == 0 || only_pushes || find_owner(first, &in_first, &r);
 }
 
 // ---- norm and addition
@@ -112,31 +121,22 @@ static bool can_stream(const struct ir_module *m, const struct ir_cache *c) {
 static struct ir_node *norm_of(const struct reading *r, bool streams) {
     struct ir_node *norm = match_op(r->x, IR_FRAME_NORM);
     int readers = 1 + (streams && r->window == NULL && r->push != NULL);
-    return norm != NULL && ir_use_count(r->x) == readers ? norm : NULL;
-}
-
-static bool is_before(const struct ir_node *a, const struct ir_node *b) {
-    for (; a != NULL; a = a->next) {
-        if (a == b) return true;
-    }
-    return false;
+    return norm != NULL && ir_use_count(r->x) == readers && storage_is_image(ir_in(norm, 0)) ? norm : NULL;
 }
 
 static struct ir_value *other_operand(const struct ir_node *add, const struct ir_value *v) {
     return ir_in(add, ir_in(add, 0) == v ? 1 : 0);
 }
 
-// The addition behind a convolution. Of two convolutions that are added, the later one has it.
+// The addition behind a convolution, if its kernel can do it.
 static struct ir_node *addition_of(const struct ir_node *conv) {
     struct ir_node *add = ir_only_user(ir_out(conv));
     if (add == NULL || add->op != IR_ADD || ir_attr_find(conv, IR_KEY_MIN) || ir_attr_find(conv, IR_KEY_MAX))
         return NULL;
     const struct ir_value *other = other_operand(add, ir_out(conv));
-    if (other == ir_out(conv) || other->constant != NULL || !ir_type_equal(&other->type, &ir_out(conv)->type))
-        return NULL;
-    struct ir_node *rival = match_op(other, IR_FRAME_CONV);
-    bool has_rival = rival != NULL && works_on_blocks(rival) && ir_only_user(other) == add;
-    return has_rival && is_before(conv, rival) ? NULL : add;
+    bool fits = other != ir_out(conv) && other->constant == NULL &&
+                ir_type_equal(&other->type, &ir_out(conv)->type) && storage_is_image(other);
+    return fits ? add : NULL;
 }
 
 // ---- the rewriting
@@ -189,11 +189,24 @@ static bool fuse(struct ir_node *conv, const bool *streamed, bool *progress, str
     return true;
 }
 
-static bool fuse_graph(struct ir_graph *g, const bool *streamed, bool *progress, struct error *err) {
-    for (struct ir_node *n = g->body.head, *next; n != NULL; n = next) {
-        next = n->next; // may be removed with n
-        while (next != NULL && (next->op == IR_CACHE_PUSH || next->op == IR_ADD)) next = next->next;
-        if (n->op == IR_FRAME_CONV && works_on_blocks(n) && !fuse(n, streamed, progress, err)) return false;
+static int convs_on_blocks(const struct ir_graph *g, struct ir_node **convs) {
+    int count = 0;
+    for (struct ir_node *n = g->body.head; n != NULL; n = n->next) {
+        if (n->op != IR_FRAME_CONV || !works_on_blocks(n)) continue;
+        if (convs != NULL) convs[count] = n;
+        count++;
+    }
+    return count;
+}
+
+// From the last to the first: of two convolutions that are added, the later one has the addition.
+static bool fuse_graph(struct ir_graph *g, const bool *streamed, struct arena *scratch, bool *progress,
+                       struct error *err) {
+    int count = convs_on_blocks(g, NULL);
+    struct ir_node **convs = arena_array(scratch, (size_t)count + 1, sizeof(struct ir_node *));
+    convs_on_blocks(g, convs);
+    while (count > 0) {
+        if (!fuse(convs[--count], streamed, progress, err)) return false;
     }
     return true;
 }
@@ -203,7 +216,7 @@ bool pass_fuse_conv(struct ir_module *m, bool *progress, struct error *err) {
     bool *streamed = arena_array(&scratch, (size_t)m->cache_count + 1, sizeof *streamed), ok = true;
     for (struct ir_cache *c = m->caches; c != NULL; c = c->next) streamed[c->index] = can_stream(m, c);
     for (struct ir_graph *g = m->graphs; g != NULL && ok; g = g->next)
-        ok = fuse_graph(g, streamed, progress, err);
+        ok = fuse_graph(g, streamed, &scratch, progress, err);
     arena_free(&scratch);
     return ok;
 }
