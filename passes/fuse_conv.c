@@ -18,8 +18,6 @@
 #include "passes/storage.h"
 #include "passes/stream.h"
 
-#include <math.h>
-
 // What a convolution reads, and the nodes that keep it.
 struct reading {
     struct ir_node *conv, *slice, *window, *push; // NULL: there is none
@@ -52,22 +50,29 @@ static struct ir_node *window_behind(struct ir_value *v, struct ir_node **slice)
     return last && ir_use_count(v) == 1 ? w : NULL;
 }
 
-// A window has two readers: the convolution (or its slice), and the push into the cache that it comes from.
+static int64_t taps_of(const struct ir_node *conv) { return ir_attr_int(conv, IR_KEY_TAPS, 1); }
+
+static struct reading plain_reading(struct ir_node *conv) {
+    return (struct reading){.conv = conv, .x = ir_in(conv, 0)};
+}
+
+// A window has two readers: the convolution (or its slice), and the push into the cache that it comes from. Of old
+// frames the convolution reads as many as its taps ask for.
 static struct reading reading_of(struct ir_node *conv) {
-    struct reading r = {.conv = conv, .x = ir_in(conv, 0)};
-    int64_t kept = ir_in(conv, 1)->type.dims[2].first - 1;
-    struct ir_node *w = window_behind(r.x, &r.slice), *push = w != NULL ? push_of(ir_out(w), kept) : NULL;
-    if (w == NULL) {
-        r.slice = NULL;
-        r.push = kept > 0 ? push_of(r.x, kept) : NULL;
-    } else if (push != NULL && ir_use_count(ir_out(w)) == 2 && ir_attr_cache(push) == ir_attr_cache(w)) {
-        r.window = w;
-        r.push = push;
-        r.x = ir_in(w, 0);
+    struct reading r = plain_reading(conv);
+    int64_t kept = ir_in(conv, 1)->type.dims[2].first - 1, frames = r.x->type.dims[0].first;
+    r.window = window_behind(r.x, &r.slice);
+    if (r.window != NULL) {
+        struct ir_value *window = ir_out(r.window);
+        r.push = push_of(window, kept);
+        if (r.push == NULL || ir_use_count(window) != 2 || ir_attr_cache(r.push) != ir_attr_cache(r.window))
+            return plain_reading(conv);
+        r.x = ir_in(r.window, 0);
     } else {
         r.slice = NULL;
+        r.push = kept > 0 ? push_of(r.x, kept) : NULL;
     }
-    return r;
+    return frames - r.x->type.dims[0].first == taps_of(conv) - 1 ? r : plain_reading(conv);
 }
 
 // The nodes of a graph that name a cache.
@@ -100,8 +105,7 @@ static bool find_owner(const struct ir_graph *g, const struct usage *u, struct r
 
 // Whether all frames of the cache are new ones, or such as the convolution reads anyway.
 static bool renews_all(const struct reading *r) {
-    return r->x->type.dims[0].first + ir_attr_int(r->conv, IR_KEY_TAPS, 1) >=
-           ir_in(r->conv, 1)->type.dims[2].first;
+    return r->x->type.dims[0].first + taps_of(r->conv) >= ir_in(r->conv, 1)->type.dims[2].first;
 }
 
 // Whether stream_convs can keep a cache: that of every later step does, and the first step can do with it.
@@ -175,7 +179,7 @@ static void remove_replaced(const struct reading *r, struct ir_node *norm, bool 
 static bool fuse(struct ir_node *conv, const bool *streamed, bool *progress, struct error *err) {
     struct reading r = reading_of(conv);
     bool streams = r.push != NULL && streamed[ir_attr_cache(r.push)->index];
-    if (r.window != NULL && !streams) return true;
+    if (r.window != NULL && !streams) r = plain_reading(conv); // of a window in memory
     struct ir_node *norm = norm_of(&r, streams), *add = addition_of(conv);
     if (!streams && norm == NULL && add == NULL) return true;
     struct ir_node *n = stream_conv(&r, norm, add);
