@@ -301,20 +301,33 @@ static bool infer_conv_of_frames(struct ir_node *n, int64_t old, struct error *e
 
 static bool infer_frame_conv(struct ir_node *n, struct error *err) { return infer_conv_of_frames(n, 0, err); }
 
-static bool infer_stream_conv(struct ir_node *n, struct error *err) {
-    const struct ir_value *x = ir_in(n, 0), *gamma = ir_in(n, 3), *residual = ir_in(n, 4);
-    bool has_cache = ir_attr_find(n, IR_KEY_CACHE) != NULL;
-    const struct ir_cache *c = has_cache ? ir_attr_cache(n) : NULL;
-    if (!infer_conv_of_frames(n, has_cache ? ir_attr_int(n, IR_KEY_TAPS, 1) - 1 : 0, err)) return false;
-    if (has_cache &&
-        (c == NULL || c->type.rank != 4 || !dim_is(c->type.dims[0], ir_in(n, 1)->type.dims[2].first - 1)))
+static bool check_stream_cache(const struct ir_node *n, struct error *err) {
+    const struct ir_cache *c = ir_attr_cache(n);
+    const struct ir_type *x = &ir_in(n, 0)->type;
+    if (c == NULL || c->type.rank != 4 || !dim_is(c->type.dims[0], ir_in(n, 1)->type.dims[2].first - 1))
         return fail(n, err, "the cache must hold kernel - 1 frames", 1);
-    for (int i = 1; has_cache && i < 4; i++) {
-        if (!dim_equal(c->type.dims[i], x->type.dims[i]))
-            return fail(n, err, "the cache has another shape", i);
+    for (int i = 1; i < 4; i++) {
+        if (!dim_equal(c->type.dims[i], x->dims[i])) return fail(n, err, "the cache has another shape", i);
     }
-    if (gamma != NULL && (gamma->type.rank != 1 || !dim_equal(gamma->type.dims[0], x->type.dims[3])))
-        return fail(n, err, "gamma is not one value per channel", 3);
+    return true;
+}
+
+static bool check_stream_prologue(const struct ir_node *n, struct error *err) {
+    const char *prologue = ir_attr_string(n, IR_KEY_PROLOGUE, NULL);
+    const struct ir_value *gamma = ir_in(n, 3);
+    if (prologue != NULL && strcmp(prologue, "norm") != 0 && strcmp(prologue, "norm_silu") != 0)
+        return fail(n, err, "there is no such prologue", 3);
+    if (gamma == NULL) return true;
+    if (prologue == NULL) return fail(n, err, "gamma without a norm", 3);
+    return (gamma->type.rank == 1 && dim_equal(gamma->type.dims[0], ir_in(n, 0)->type.dims[3])) ||
+           fail(n, err, "gamma is not one value per channel", 3);
+}
+
+static bool infer_stream_conv(struct ir_node *n, struct error *err) {
+    const struct ir_value *residual = ir_in(n, 4);
+    bool has_cache = ir_attr_find(n, IR_KEY_CACHE) != NULL;
+    if (!infer_conv_of_frames(n, has_cache ? ir_attr_int(n, IR_KEY_TAPS, 1) - 1 : 0, err)) return false;
+    if ((has_cache && !check_stream_cache(n, err)) || !check_stream_prologue(n, err)) return false;
     return residual == NULL || ir_type_equal(&residual->type, &ir_out(n)->type) ||
            fail(n, err, "the residual has another shape than the result", 4);
 }

@@ -11,12 +11,12 @@
 // The direct algorithm needs the window as a tensor: its convolutions stay as they are. A cache that a stream_conv keeps
 // lies otherwise in memory than one that is copied (struct plan_conv: history), so that both graphs must agree about each
 // cache. A first step that only pushes its frames does so in the new place (emit.c); anything else that a graph does
-// with a cache leaves it as it is.
+// with a cache leaves it as it is. So does a later step that renews a part of the cache only, and frames that lie in
+// memory otherwise than an image does, as the columns of a wider one.
 #include "passes/match.h"
 #include "passes/pass.h"
+#include "passes/storage.h"
 #include "passes/stream.h"
-
-#include <math.h>
 
 // What a convolution reads, and the nodes that keep it.
 struct reading {
@@ -50,22 +50,29 @@ static struct ir_node *window_behind(struct ir_value *v, struct ir_node **slice)
     return last && ir_use_count(v) == 1 ? w : NULL;
 }
 
-// A window has two readers: the convolution (or its slice), and the push into the cache that it comes from.
+static int64_t taps_of(const struct ir_node *conv) { return ir_attr_int(conv, IR_KEY_TAPS, 1); }
+
+static struct reading plain_reading(struct ir_node *conv) {
+    return (struct reading){.conv = conv, .x = ir_in(conv, 0)};
+}
+
+// A window has two readers: the convolution (or its slice), and the push into the cache that it comes from. Of old
+// frames the convolution reads as many as its taps ask for.
 static struct reading reading_of(struct ir_node *conv) {
-    struct reading r = {.conv = conv, .x = ir_in(conv, 0)};
-    int64_t kept = ir_in(conv, 1)->type.dims[2].first - 1;
-    struct ir_node *w = window_behind(r.x, &r.slice), *push = w != NULL ? push_of(ir_out(w), kept) : NULL;
-    if (w == NULL) {
-        r.slice = NULL;
-        r.push = kept > 0 ? push_of(r.x, kept) : NULL;
-    } else if (push != NULL && ir_use_count(ir_out(w)) == 2 && ir_attr_cache(push) == ir_attr_cache(w)) {
-        r.window = w;
-        r.push = push;
-        r.x = ir_in(w, 0);
+    struct reading r = plain_reading(conv);
+    int64_t kept = ir_in(conv, 1)->type.dims[2].first - 1, frames = r.x->type.dims[0].first;
+    r.window = window_behind(r.x, &r.slice);
+    if (r.window != NULL) {
+        struct ir_value *window = ir_out(r.window);
+        r.push = push_of(window, kept);
+        if (r.push == NULL || ir_use_count(window) != 2 || ir_attr_cache(r.push) != ir_attr_cache(r.window))
+            return plain_reading(conv);
+        r.x = ir_in(r.window, 0);
     } else {
         r.slice = NULL;
+        r.push = kept > 0 ? push_of(r.x, kept) : NULL;
     }
-    return r;
+    return frames - r.x->type.dims[0].first == taps_of(conv) - 1 ? r : plain_reading(conv);
 }
 
 // The nodes of a graph that name a cache.
@@ -85,25 +92,31 @@ static struct usage usage_of(const struct ir_graph *g, const struct ir_cache *c)
     return u;
 }
 
-// Whether one convolution on blocks is all that works with the cache.
-static bool is_convs_own(const struct ir_graph *g, const struct usage *u) {
+// Finds the convolution on blocks that is all that works with the cache.
+static bool find_owner(const struct ir_graph *g, const struct usage *u, struct reading *r) {
     for (struct ir_node *n = g->body.head; n != NULL; n = n->next) {
         if (n->op != IR_FRAME_CONV || !works_on_blocks(n)) continue;
-        struct reading r = reading_of(n);
-        if (r.push != NULL && r.push == u->push && r.window == u->window)
-            return u->count == (u->window != NULL ? 2 : 1);
+        *r = reading_of(n);
+        if (r->push != NULL && r->push == u->push && r->window == u->window)
+            return u->count == (u->window != NULL ? 2 : 1) && storage_is_image(r->x);
     }
     return false;
+}
+
+// Whether all frames of the cache are new ones, or such as the convolution reads anyway.
+static bool renews_all(const struct reading *r) {
+    return r->x->type.dims[0].first + taps_of(r->conv) >= ir_in(r->conv, 1)->type.dims[2].first;
 }
 
 // Whether stream_convs can keep a cache: that of every later step does, and the first step can do with it.
 static bool can_stream(const struct ir_module *m, const struct ir_cache *c) {
     struct ir_graph *first = ir_graph_find(m, "first"), *steady = ir_graph_find(m, "steady");
+    struct reading r;
     if (first == NULL || steady == NULL) return false;
     struct usage in_first = usage_of(first, c), in_steady = usage_of(steady, c);
-    if (!is_convs_own(steady, &in_steady)) return false;
+    if (!find_owner(steady, &in_steady, &r) || !renews_all(&r)) return false;
     bool only_pushes = in_first.count == 1 && in_first.push != NULL;
-    return in_first.count == 0 || only_pushes || is_convs_own(first, &in_first);
+    return in_first.count == 0 || only_pushes || find_owner(first, &in_first, &r);
 }
 
 // ---- norm and addition
@@ -112,31 +125,22 @@ static bool can_stream(const struct ir_module *m, const struct ir_cache *c) {
 static struct ir_node *norm_of(const struct reading *r, bool streams) {
     struct ir_node *norm = match_op(r->x, IR_FRAME_NORM);
     int readers = 1 + (streams && r->window == NULL && r->push != NULL);
-    return norm != NULL && ir_use_count(r->x) == readers ? norm : NULL;
-}
-
-static bool is_before(const struct ir_node *a, const struct ir_node *b) {
-    for (; a != NULL; a = a->next) {
-        if (a == b) return true;
-    }
-    return false;
+    return norm != NULL && ir_use_count(r->x) == readers && storage_is_image(ir_in(norm, 0)) ? norm : NULL;
 }
 
 static struct ir_value *other_operand(const struct ir_node *add, const struct ir_value *v) {
     return ir_in(add, ir_in(add, 0) == v ? 1 : 0);
 }
 
-// The addition behind a convolution. Of two convolutions that are added, the later one has it.
+// The addition behind a convolution, if its kernel can do it.
 static struct ir_node *addition_of(const struct ir_node *conv) {
     struct ir_node *add = ir_only_user(ir_out(conv));
     if (add == NULL || add->op != IR_ADD || ir_attr_find(conv, IR_KEY_MIN) || ir_attr_find(conv, IR_KEY_MAX))
         return NULL;
     const struct ir_value *other = other_operand(add, ir_out(conv));
-    if (other == ir_out(conv) || other->constant != NULL || !ir_type_equal(&other->type, &ir_out(conv)->type))
-        return NULL;
-    struct ir_node *rival = match_op(other, IR_FRAME_CONV);
-    bool has_rival = rival != NULL && works_on_blocks(rival) && ir_only_user(other) == add;
-    return has_rival && is_before(conv, rival) ? NULL : add;
+    bool fits = other != ir_out(conv) && other->constant == NULL &&
+                ir_type_equal(&other->type, &ir_out(conv)->type) && storage_is_image(other);
+    return fits ? add : NULL;
 }
 
 // ---- the rewriting
@@ -175,7 +179,7 @@ static void remove_replaced(const struct reading *r, struct ir_node *norm, bool 
 static bool fuse(struct ir_node *conv, const bool *streamed, bool *progress, struct error *err) {
     struct reading r = reading_of(conv);
     bool streams = r.push != NULL && streamed[ir_attr_cache(r.push)->index];
-    if (r.window != NULL && !streams) return true;
+    if (r.window != NULL && !streams) r = plain_reading(conv); // of a window in memory
     struct ir_node *norm = norm_of(&r, streams), *add = addition_of(conv);
     if (!streams && norm == NULL && add == NULL) return true;
     struct ir_node *n = stream_conv(&r, norm, add);
@@ -189,11 +193,24 @@ static bool fuse(struct ir_node *conv, const bool *streamed, bool *progress, str
     return true;
 }
 
-static bool fuse_graph(struct ir_graph *g, const bool *streamed, bool *progress, struct error *err) {
-    for (struct ir_node *n = g->body.head, *next; n != NULL; n = next) {
-        next = n->next; // may be removed with n
-        while (next != NULL && (next->op == IR_CACHE_PUSH || next->op == IR_ADD)) next = next->next;
-        if (n->op == IR_FRAME_CONV && works_on_blocks(n) && !fuse(n, streamed, progress, err)) return false;
+static int convs_on_blocks(const struct ir_graph *g, struct ir_node **convs) {
+    int count = 0;
+    for (struct ir_node *n = g->body.head; n != NULL; n = n->next) {
+        if (n->op != IR_FRAME_CONV || !works_on_blocks(n)) continue;
+        if (convs != NULL) convs[count] = n;
+        count++;
+    }
+    return count;
+}
+
+// From the last to the first: of two convolutions that are added, the later one has the addition.
+static bool fuse_graph(struct ir_graph *g, const bool *streamed, struct arena *scratch, bool *progress,
+                       struct error *err) {
+    int count = convs_on_blocks(g, NULL);
+    struct ir_node **convs = arena_array(scratch, (size_t)count + 1, sizeof(struct ir_node *));
+    convs_on_blocks(g, convs);
+    while (count > 0) {
+        if (!fuse(convs[--count], streamed, progress, err)) return false;
     }
     return true;
 }
@@ -203,7 +220,7 @@ bool pass_fuse_conv(struct ir_module *m, bool *progress, struct error *err) {
     bool *streamed = arena_array(&scratch, (size_t)m->cache_count + 1, sizeof *streamed), ok = true;
     for (struct ir_cache *c = m->caches; c != NULL; c = c->next) streamed[c->index] = can_stream(m, c);
     for (struct ir_graph *g = m->graphs; g != NULL && ok; g = g->next)
-        ok = fuse_graph(g, streamed, progress, err);
+        ok = fuse_graph(g, streamed, &scratch, progress, err);
     arena_free(&scratch);
     return ok;
 }

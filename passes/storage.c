@@ -96,3 +96,26 @@ bool storage_view(const struct ir_node *rearrange, struct ir_storage *s) {
     from_array(s, out);
     return true;
 }
+
+// Rows and columns are made of the operand's, in their order; or the movement is not a view (it repeats, or is of other
+// ranks), and its result dense.
+static bool keeps_image(const struct ir_rearrange *r) {
+    if (r->atoms != r->in_atoms || r->in_rank != 4 || r->out_rank != 4) return true;
+    int first = r->in_count[0], end = first + r->in_count[1] + r->in_count[2];
+    const uint8_t *order = r->out_order + r->out_count[0];
+    int rows = r->out_count[1], all = rows + r->out_count[2];
+    for (int i = 0; i < all; i++) {
+        bool follows = i == 0 || order[i] == order[i - 1] + 1;
+        if (order[i] < first || order[i] >= end || !follows) return false;
+    }
+    return rows == 0 || all > rows; // rows of one pixel lie as far apart as what they were cut from
+}
+
+bool storage_is_image(const struct ir_value *v) {
+    for (const struct ir_node *n = v->def; n != NULL; n = ir_in(n, 0)->def) {
+        if (n->op == IR_SLICE && ir_attr_int(n, IR_KEY_AXIS, 0) == 2) return false;
+        if (n->op == IR_REARRANGE && !keeps_image(ir_attr_rearrange(n))) return false;
+        if (n->op != IR_SLICE && n->op != IR_REARRANGE) return true;
+    }
+    return true;
+}

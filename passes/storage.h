@@ -15,6 +15,10 @@ struct ir_storage storage_slice(const struct ir_node *slice);
 // adjacent.
 bool storage_view(const struct ir_node *rearrange, struct ir_storage *s);
 
+// Whether the rows of a value continue each other and its channels are adjacent wherever plan_memory may place it, as
+// kernels want it that walk an image from pixel to pixel.
+bool storage_is_image(const struct ir_value *v);
+
 // The strides of a dense tensor of any rank.
 void storage_dense_strides(const struct ir_type *t, uint64_t *strides);
 

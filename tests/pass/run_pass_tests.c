@@ -10,7 +10,9 @@
 // of the same passes must change nothing, and the result must read back from its own text.
 //
 //     run_pass_tests [--update] DIR..       every .ir file of these folders, in the order of their names
+//     run_pass_tests --values DIR..         and the graphs must compute what they did, as the reference sees it
 //     run_pass_tests --every-pass DIR       that there is a folder with cases for each pass of the pipeline
+#include "pass/same_values.h"
 #include "passes/pass.h"
 
 #include <dirent.h>
@@ -165,8 +167,22 @@ static void write_expected(const struct test_case *t, const char *found) {
     free(original);
 }
 
+static bool keeps_values(const struct test_case *t, const struct ir_module *m) {
+    struct error err = {0};
+    struct ir_module *before = ir_parse(t->input, t->path, NULL, &err);
+    bool ok = before != NULL && same_values(before, m, &err);
+    if (!ok) report(t, "  another meaning: %s\n", err.message);
+    ir_module_free(before);
+    return ok;
+}
+
+struct options {
+    bool update, values;
+};
+
 static bool check_result(const struct test_case *t, struct ir_module **m, const char *before, bool ran,
-                         const struct error *err, bool update) {
+                         const struct error *err, const struct options *o) {
+    bool update = o->update;
     if (!ran) {
         if (t->kind != EXPECT_ERROR) report(t, "  unexpected error: %s\n", err->message);
         else if (update) write_expected(t, err->message);
@@ -182,12 +198,12 @@ static bool check_result(const struct test_case *t, struct ir_module **m, const 
     if (update) write_expected(t, found);
     bool ok = verify(t, *m, "after the passes") &&
               ((update && t->kind == EXPECT_IR) || same_text(t, "another result", expected, found)) &&
-              reads_back(t, *m, found) && at_fixpoint(t, m, found);
+              reads_back(t, *m, found) && at_fixpoint(t, m, found) && (!o->values || keeps_values(t, *m));
     free(found);
     return ok;
 }
 
-static bool run_case(const char *path, bool update) {
+static bool run_case(const char *path, const struct options *o) {
     struct test_case t;
     struct pass_options options = {.verify_each = false};
     struct error err = {0};
@@ -204,7 +220,7 @@ static bool run_case(const char *path, bool update) {
     if (ok && verify(&t, m, "before the passes")) {
         char *before = print_module(m);
         bool ran = pass_run_named(&m, t.passes, &options, &err);
-        ok = check_result(&t, &m, before, ran, &err, update);
+        ok = check_result(&t, &m, before, ran, &err, o);
         free(before);
     } else ok = false;
     if (ok) printf("ok - %s\n", path);
@@ -220,7 +236,7 @@ static int is_case(const struct dirent *d) {
     return n > 3 && strcmp(d->d_name + n - 3, ".ir") == 0;
 }
 
-static void run_folder(const char *dir, bool update, int *passed, int *failed) {
+static void run_folder(const char *dir, const struct options *o, int *passed, int *failed) {
     struct dirent **entries = NULL;
     int count = scandir(dir, &entries, is_case, alphasort);
     if (count <= 0) {
@@ -230,7 +246,7 @@ static void run_folder(const char *dir, bool update, int *passed, int *failed) {
     for (int i = 0; i < count; i++) {
         char path[4096];
         snprintf(path, sizeof path, "%s/%s", dir, entries[i]->d_name);
-        ++*(run_case(path, update) ? passed : failed);
+        ++*(run_case(path, o) ? passed : failed);
         free(entries[i]);
     }
     free(entries);
@@ -251,13 +267,15 @@ static void check_every_pass(const char *dir, int *passed, int *failed) {
 }
 
 int main(int argc, char **argv) {
-    bool update = false, every = false;
+    struct options options = {0};
+    bool every = false;
     int passed = 0, failed = 0;
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--update") == 0) update = true;
+        if (strcmp(argv[i], "--update") == 0) options.update = true;
+        else if (strcmp(argv[i], "--values") == 0) options.values = true;
         else if (strcmp(argv[i], "--every-pass") == 0) every = true;
         else if (every) check_every_pass(argv[i], &passed, &failed);
-        else run_folder(argv[i], update, &passed, &failed);
+        else run_folder(argv[i], &options, &passed, &failed);
     }
     printf("%d passed, %d failed\n", passed, failed);
     return failed > 0 || passed == 0;

@@ -1,6 +1,6 @@
 // Textual IR to a plan, for decoders that are easier to write than to export: one file for each latent size.
 //
-//     compile_ir PLAN [--note TEXT] FILE.ir...
+//     compile_ir PLAN [--note TEXT] [--conv ALGORITHM] FILE.ir...
 #include "base/file.h"
 #include "passes/emit.h"
 #include "passes/pass.h"
@@ -10,7 +10,11 @@
 
 enum { MAX_FILES = 8 };
 
-static struct ir_module *compile(const char *path, const char *note, struct error *err) {
+struct settings {
+    const char *note, *conv; // NULL: none
+};
+
+static struct ir_module *compile(const char *path, const struct settings *s, struct error *err) {
     struct file_map map;
     struct strbuf text = {0};
     struct pass_options options = {.verify_each = true};
@@ -20,20 +24,32 @@ static struct ir_module *compile(const char *path, const char *note, struct erro
     struct ir_module *m = ir_parse(strbuf_text(&text), path, NULL, err);
     strbuf_free(&text);
     if (m == NULL) return NULL;
-    if (note != NULL) ir_note(m, "%s", note);
+    if (s->note != NULL) ir_note(m, "%s", s->note);
+    m->conv = s->conv;
     if (pass_run_all(&m, &options, err)) return m;
     ir_module_free(m);
     return NULL;
 }
 
+// Takes the options behind the plan's name; returns where the files begin.
+static int take_options(int argc, char **argv, struct settings *s) {
+    int i = 2;
+    for (; i + 1 < argc; i += 2) {
+        if (strcmp(argv[i], "--note") == 0) s->note = argv[i + 1];
+        else if (strcmp(argv[i], "--conv") == 0) s->conv = argv[i + 1];
+        else break;
+    }
+    return i;
+}
+
 int main(int argc, char **argv) {
     struct ir_module *modules[MAX_FILES] = {0};
+    struct settings settings = {0};
     struct error err = {0};
-    const char *note = argc > 3 && strcmp(argv[2], "--note") == 0 ? argv[3] : NULL;
     int count = 0;
     bool ok = argc > 2;
-    for (int i = note ? 4 : 2; ok && i < argc && count < MAX_FILES; i++) {
-        modules[count] = compile(argv[i], note, &err);
+    for (int i = take_options(argc, argv, &settings); ok && i < argc && count < MAX_FILES; i++) {
+        modules[count] = compile(argv[i], &settings, &err);
         ok = modules[count] != NULL;
         count += ok;
     }

@@ -22,10 +22,12 @@ static int64_t length_at(struct ir_dim d, int64_t latent_frames) {
     return d.first + d.steady * (latent_frames - 1);
 }
 
-// Numbers that look random and are the same in every run: a hash of the name, then a generator.
+// Numbers that look random and are the same in every run: a hash of the base name, then a generator. So a constant that a
+// pass has made of another by a new shape has the same ones.
 static void fill_opaque(struct ir_tensor *t, const char *name) {
     uint64_t state = 0xcbf29ce484222325u;
-    for (const char *p = name; *p != '\0'; p++) state = (state ^ (unsigned char)*p) * 0x100000001b3u;
+    for (int i = 0; i < ir_base_name(name); i++)
+        state = (state ^ (unsigned char)name[i]) * 0x100000001b3u;
     for (size_t i = 0; i < t->count; i++) {
         state = state * 6364136223846793005u + 1442695040888963407u;
         t->data[i] = (double)(state >> 40) / (double)(1 << 24) - 0.5;
@@ -268,7 +270,15 @@ static ir_eval_fn *function_of(enum ir_op op) {
     case IR_CONV: return ir_eval_conv;
     case IR_CAUSAL_CONV: return ir_eval_causal_conv;
     case IR_RMS_NORM: return ir_eval_rms_norm;
-    case IR_ATTENTION: return ir_eval_attention;
+    case IR_ATTENTION:
+    case IR_FRAME_ATTENTION: return ir_eval_attention;
+    case IR_WINDOW: return ir_eval_window;
+    case IR_CACHE_PUSH: return ir_eval_cache_push;
+    case IR_FRAME_PAD: return ir_eval_frame_pad;
+    case IR_FRAME_UPSAMPLE: return ir_eval_frame_upsample;
+    case IR_FRAME_NORM: return ir_eval_frame_norm;
+    case IR_FRAME_CONV: return ir_eval_frame_conv;
+    case IR_STREAM_CONV: return ir_eval_stream_conv;
     default: return ir_op_info[op].flags & IR_ELEMENTWISE ? eval_elementwise : NULL;
     }
 }
@@ -301,12 +311,13 @@ static bool run_node(struct run *r, const struct ir_node *n, struct error *err) 
     }
     struct ir_eval_call c = {.eval = r->eval, .arena = &r->arena, .node = n, .in = in};
     struct ir_tensor t = function(&c);
-    if (t.rank < 0 || !has_shape(&t, &ir_out(n)->type, r->eval->latent_frames)) {
+    bool has_result = n->output_count > 0;
+    if (t.rank < 0 || (has_result && !has_shape(&t, &ir_out(n)->type, r->eval->latent_frames))) {
         return error_set(err, ERROR_INTERNAL,
                          "node '%s' (%s): the operands do not fit, or the result is not of its type", n->name,
                          ir_info(n)->name);
     }
-    bind(r, ir_out(n), t);
+    if (has_result) bind(r, ir_out(n), t);
     return true;
 }
 

@@ -1,5 +1,5 @@
-// A reference for tests: runs a graph of canonical operators (level T of docs/ir.md) on dense tensors of doubles, by loops
-// written as the definitions read. It is what two versions of a graph are compared with, before and after a pass, and what
+// A reference for tests: runs a graph of canonical operators (levels T and F of docs/ir.md) on dense tensors of doubles, by
+// loops written as the definitions read. It is what two versions of a graph are compared with, before and after a pass, and what
 // the ONNX backend tests compute with. Nothing here is fast.
 //
 //     struct ir_eval e;
@@ -27,7 +27,7 @@ struct ir_eval {
 
 // A tensor of zeros. Sizes come from tests: they are not checked against what memory there is.
 struct ir_tensor ir_tensor_new(struct arena *a, int rank, const int64_t *dims);
-// The numbers of a constant. An opaque one gets numbers in [-0.5, 0.5) that only depend on its name, so that a graph from text
+// The numbers of a constant. An opaque one gets numbers in [-0.5, 0.5) that only depend on its base name, so that a graph from text
 // can be run. `latent_frames` is for integers that depend on T.
 struct ir_tensor ir_tensor_of_constant(struct arena *a, const struct ir_value *v, int64_t latent_frames);
 

@@ -107,24 +107,28 @@ struct ir_tensor ir_eval_softmax(const struct ir_eval_call *c) {
     return t;
 }
 
-struct ir_tensor ir_eval_rms_norm(const struct ir_eval_call *c) {
-    int axis = (int)ir_attr_int(c->node, IR_KEY_AXIS, 0);
+struct ir_tensor ir_eval_norm(const struct ir_eval_call *c, const struct ir_tensor *x,
+                              const struct ir_tensor *gamma, int axis) {
     double epsilon = ir_attr_float(c->node, IR_KEY_EPSILON, 0),
            scale = ir_attr_float(c->node, IR_KEY_SCALE, 1);
-    struct ir_tensor t = like(c, c->in[0]);
+    struct ir_tensor t = like(c, x);
     struct lines l = lines_of(&t, axis);
-    const struct ir_tensor *gamma = c->node->input_count > 1 ? c->in[1] : NULL;
     if (gamma != NULL && gamma->count != l.length) return ir_eval_unfit();
     for (size_t k = 0; k < l.count; k++) {
         size_t start = line_start(&l, k);
         double squares = 0;
-        for (size_t i = 0; i < l.length; i++) squares += pow(c->in[0]->data[start + i * l.stride], 2);
+        for (size_t i = 0; i < l.length; i++) squares += pow(x->data[start + i * l.stride], 2);
         for (size_t i = 0; i < l.length; i++) {
-            double x = c->in[0]->data[start + i * l.stride] * scale / fmax(sqrt(squares), epsilon);
-            t.data[start + i * l.stride] = gamma ? x * gamma->data[i] : x;
+            double y = x->data[start + i * l.stride] * scale / fmax(sqrt(squares), epsilon);
+            t.data[start + i * l.stride] = gamma ? y * gamma->data[i] : y;
         }
     }
     return t;
+}
+
+struct ir_tensor ir_eval_rms_norm(const struct ir_eval_call *c) {
+    const struct ir_tensor *gamma = c->node->input_count > 1 ? c->in[1] : NULL;
+    return ir_eval_norm(c, c->in[0], gamma, (int)ir_attr_int(c->node, IR_KEY_AXIS, 0));
 }
 
 struct ir_tensor ir_eval_reduce(const struct ir_eval_call *c) {

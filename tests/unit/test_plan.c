@@ -3,6 +3,7 @@
 // Damage without a matching checksum must always be refused; for mutations "by a hostile author" the test
 // repairs the checksums, and then the verification of the contents has to refuse, or the change is harmless.
 #include "tests/op/harness.h"
+#include "tests/unit/plan_example.h"
 
 #include "runtime/wan.h"
 
@@ -12,107 +13,12 @@
 #include <string.h>
 #include <xxhash.h>
 
-enum { SECTIONS = PLAN_SECTION_KINDS - 1, CONV = 0, NORM = 1, ADD = 2, ATTENTION = 3, OUT = 4, OPS = 5 };
-enum { H = 4, W = 5, C = 6 }; // of the first program
-enum { H2 = 2, W2 = 3 };      // of the second one, which has the same operators
+enum { SECTIONS = PLAN_SECTION_KINDS - 1 };
 
 static struct arena arena;
 static unsigned char
     *good; // the bytes of a plan of two programs with one operator of most kinds in each variant
 static size_t good_size;
-
-static void fill(const void *context, uint64_t first, uint64_t count, float *out) {
-    (void)context;
-    for (uint64_t i = 0; i < count; i++) out[i] = (float)(first + i) * 1e-3f;
-}
-
-static uint32_t add_buffer(struct plan_writer *w, enum plan_variant v, uint64_t bytes, uint64_t *arena_end,
-                           uint32_t first, uint32_t last) {
-    struct plan_buffer b = {.name = plan_writer_string(w, "value"),
-                            .first_op = first,
-                            .last_op = last,
-                            .offset = *arena_end,
-                            .bytes = bytes};
-    *arena_end = (*arena_end + bytes + 63) / 64 * 64;
-    return plan_writer_buffer(w, v, b);
-}
-
-static uint32_t view(struct plan_writer *w, struct plan_view v, enum plan_space space, uint32_t index) {
-    v.space = space;
-    v.index = index;
-    return plan_writer_view(w, v);
-}
-
-static struct plan_op op(uint32_t kind, uint32_t in, uint32_t out) {
-    return (struct plan_op){.kind = kind,
-                            .in = {in, PLAN_NONE, PLAN_NONE},
-                            .out = out,
-                            .scratch = PLAN_NONE,
-                            .constant = {PLAN_NONE, PLAN_NONE, PLAN_NONE}};
-}
-
-// latent -> conv (over the cache's window) -> norm -> add -> attention -> planar frame
-static void add_variant(struct plan_writer *w, enum plan_variant v, uint32_t weight, uint32_t gamma) {
-    const struct plan_program *g = plan_writer_program(w);
-    uint32_t height = g->latent_height, width = g->latent_width, block = height == H ? 7 : 1;
-    struct plan_view image = dense_view(1, height, width, C),
-                     scores = dense_view(1, 1, block, height * width);
-    uint64_t bytes = sizeof(float) * height * width * C, end = 0;
-    uint32_t a = view(w, image, PLAN_ARENA, add_buffer(w, v, bytes, &end, CONV, ADD));
-    uint32_t b = view(w, image, PLAN_ARENA, add_buffer(w, v, bytes, &end, NORM, ATTENTION));
-    uint32_t s = view(w, scores, PLAN_ARENA,
-                      add_buffer(w, v, sizeof(float) * block * height * width, &end, ATTENTION, ATTENTION));
-    uint32_t o = view(w, image, PLAN_ARENA, add_buffer(w, v, bytes, &end, ATTENTION, OUT));
-    plan_writer_program(w)->variant[v].arena_bytes = end;
-
-    struct plan_op conv = op(PLAN_OP_CONV, view(w, window_view(3, height, width, C, 0), PLAN_CACHE, 1), a);
-    conv.constant[0] = weight;
-    conv.params.conv = (struct plan_conv){
-        3, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 4, -INFINITY, INFINITY, PLAN_CONV_DIRECT, 0, 0, 0};
-    struct plan_op norm = op(PLAN_OP_NORM, a, b);
-    norm.constant[0] = gamma;
-    norm.params.norm = (struct plan_norm){2.0f, 1e-12f, 1};
-    struct plan_op add = op(PLAN_OP_BINARY, a, b);
-    add.in[1] = b;
-    struct plan_op attention = op(PLAN_OP_ATTENTION, b, o);
-    attention.in[1] = attention.in[2] = b;
-    attention.scratch = s;
-    attention.params.attention = (struct plan_attention){0.5f, block};
-    struct plan_op out = op(PLAN_OP_COPY, o, view(w, planar_view(1, height, width, C), PLAN_OUTPUT, 0));
-    const struct plan_op ops[OPS] = {conv, norm, add, attention, out};
-    for (int i = 0; i < OPS; i++) plan_writer_op(w, v, ops[i]);
-}
-
-static void add_program(struct plan_writer *w, uint32_t height, uint32_t width, uint32_t weight,
-                        uint32_t gamma, bool has_steady) {
-    uint64_t cache_bytes[2] = {sizeof(float) * 5, sizeof(float) * 3 * height * width * C};
-    *plan_writer_add_program(w) = (struct plan_program){.latent_channels = C,
-                                                        .latent_height = height,
-                                                        .latent_width = width,
-                                                        .frame_channels = C,
-                                                        .frame_height = height,
-                                                        .frame_width = width,
-                                                        .variant = {{.frames = 1}, {.frames = has_steady}},
-                                                        .cache_bytes = 64 + cache_bytes[1]};
-    uint32_t name = plan_writer_string(w, "c0");
-    plan_writer_cache(w, (struct plan_cache){name, name, 1, 1, 1, 5, 0, cache_bytes[0]});
-    plan_writer_cache(w, (struct plan_cache){name, name, 3, height, width, C, 64, cache_bytes[1]});
-    add_variant(w, PLAN_FIRST, weight, gamma);
-    if (has_steady) add_variant(w, PLAN_STEADY, weight, gamma);
-    uint32_t shape = plan_writer_string(w, height == H ? "1x6xTx4x5" : "1x6xTx2x3");
-    plan_writer_shape(w, (struct plan_shape){name, name, shape, shape, shape, shape, shape, PLAN_NONE});
-}
-
-static struct plan_writer *make_plan(int programs, bool has_steady) {
-    struct plan_writer *w = plan_writer_new(&arena);
-    plan_writer_info(w)->model_name = plan_writer_string(w, "model.onnx");
-    plan_writer_info(w)->form = plan_writer_string(w, "full");
-    uint32_t weight = plan_writer_constant(w, "weight", C * 27 * C, fill, NULL);
-    uint32_t gamma = plan_writer_constant(w, "gamma", C, fill, NULL);
-    add_program(w, H, W, weight, gamma, has_steady);
-    if (programs > 1) add_program(w, H2, W2, weight, gamma, has_steady);
-    return w;
-}
 
 // Writes a plan and takes its bytes back, in memory that `free` returns.
 static unsigned char *bytes_of(struct plan_writer *w, size_t *size) {
@@ -130,7 +36,7 @@ static unsigned char *bytes_of(struct plan_writer *w, size_t *size) {
 
 static int setup(void **state) {
     test_setup(state);
-    struct plan_writer *w = make_plan(2, true);
+    struct plan_writer *w = make_plan(&arena, 2, true);
     plan_writer_note(w, "warning: a note");
     plan_writer_note(w, "warning: another note");
     plan_writer_note(w, "warning: a note");
@@ -155,10 +61,10 @@ static void test_round_trip(void **state) {
     assert_int_equal(p.programs[0].variant[PLAN_STEADY].first_op, OPS);
     assert_int_equal(p.programs[1].variant[PLAN_FIRST].first_op, 2 * OPS);
     assert_int_equal(p.programs[1].variant[PLAN_STEADY].first_op, 3 * OPS);
-    assert_int_equal(p.programs[1].first_cache, 2);
+    assert_int_equal(p.programs[1].first_cache, CACHES);
     assert_int_equal(p.programs[1].first_shape, 1);
     assert_int_equal(p.programs[1].latent_width, W2);
-    assert_int_equal(p.cache_count, 4);
+    assert_int_equal(p.cache_count, 2 * CACHES);
     assert_int_equal(p.constant_count, 2); // once for both programs
     assert_int_equal(p.info->weight_bytes, sizeof(float) * (C * 27 * C + C));
     assert_string_equal(plan_string(&p, p.info->model_name), "model.onnx");
@@ -185,7 +91,8 @@ static void test_texts(void **state) {
     assert_true(plan_check(&p, good, good_size, NULL));
     plan_dump(&p, &text);
     CHECK_TEXT(strbuf_text(&text), "model model.onnx, form full", "attention scale 0.5 query_block 7",
-               "first_kept 1", "note warning: another note", "program 0: latent 6x4x5, frame 6x4x5",
+               "winograd2 norm scale 2 epsilon 9.99999997e-07 silu", "first_kept 1",
+               "note warning: another note", "program 0: latent 6x4x5, frame 6x4x5",
                "program 1: latent 6x2x3, frame 6x2x3");
     strbuf_free(&text);
     plan_report(&p, &text);
@@ -200,7 +107,7 @@ static void test_one_program(void **state) {
     struct plan p;
     struct strbuf text = {0};
     size_t size;
-    unsigned char *data = bytes_of(make_plan(1, true), &size);
+    unsigned char *data = bytes_of(make_plan(&arena, 1, true), &size);
     assert_true(plan_check(&p, data, size, NULL));
     assert_int_equal(p.program_count, 1);
     assert_int_equal(plan_first_kept(&p), 1);
@@ -218,7 +125,7 @@ static void test_first_only(void **state) {
     struct plan p;
     struct strbuf text = {0};
     size_t size;
-    unsigned char *data = bytes_of(make_plan(2, false), &size);
+    unsigned char *data = bytes_of(make_plan(&arena, 2, false), &size);
     assert_true(plan_check(&p, data, size, NULL));
     assert_false(plan_has_steady(&p.programs[0]) || plan_has_steady(&p.programs[1]));
     assert_int_equal(plan_program_ops(&p.programs[1]), OPS);
@@ -420,10 +327,12 @@ static void test_tables_are_refused(void **state) {
     REFUSED("buffer 0", BUFFER(data, 0)->offset = UINT64_MAX - 63);
     REFUSED("buffers 0 and 1 share memory", BUFFER(data, 1)->offset = 0);
     REFUSED("buffers 0 and 1 share memory", BUFFER(data, 9)->offset -= 64);
-    REFUSED("program 1: cache 1", CACHE(data, 3)->bytes -= 4);
+    REFUSED("cache 2", CACHE(data, HISTORY)->bytes = sizeof(float) * 2 * H * W * C - 4);
+    REFUSED("cache 2", CACHE(data, HISTORY)->bytes -= 2);
+    REFUSED("program 1: cache 1", CACHE(data, CACHES + WINDOW)->bytes -= 4);
     REFUSED("program 1: variant 1: buffers 0 and 1", BUFFER(data, 13)->offset = 0);
-    REFUSED("shape 0: cache", SHAPE(data, 0)->cache = 2);
-    REFUSED("program 1: shape 0: cache", SHAPE(data, 1)->cache = 2); // the section has four
+    REFUSED("shape 0: cache", SHAPE(data, 0)->cache = CACHES);
+    REFUSED("program 1: shape 0: cache", SHAPE(data, 1)->cache = CACHES); // the section has as many again
     REFUSED("shape 0: string", SHAPE(data, 0)->steady = UINT32_MAX);
 }
 
@@ -459,7 +368,7 @@ static void test_programs_are_refused(void **state) {
     PROGRAM_REFUSED("arena", g->variant[PLAN_STEADY].arena_bytes = UINT64_MAX);
     PROGRAM_REFUSED("lower bound", g->variant[PLAN_STEADY].lower_bound_bytes = UINT64_MAX);
     PROGRAM_REFUSED("program 1: variant 0: operator 0", OP(data, 2 * OPS)->in[0] = OP(data, 0)->in[0]);
-    PROGRAM_REFUSED("input 0: view 10: no block 1 in space 1",
+    PROGRAM_REFUSED("input 1: view 13: no block 2 in space 1",
                     struct plan_section *s = section(data, PLAN_SECTION_CACHES);
                     s->count--; s->size -= sizeof(struct plan_cache); g->cache_count--);
 }
@@ -537,9 +446,55 @@ static void test_operators_are_refused(void **state) {
     REFUSED("channel stride", IN_VIEW(data, CONV)->channel_stride = 0);
 }
 
+// What a convolution does on the way. FIRST stands in front of STEADY, so that the checks of both see these changes.
+static void test_fused_convolutions_are_refused(void **state) {
+    (void)state;
+    struct plan_op *fused;
+    struct plan_view *history, *other;
+    struct plan_conv *conv;
+#define FUSED_REFUSED(text, change)                                                                          \
+    REFUSED(text, fused = OP(data, FUSED); history = VIEW(data, fused->in[PLAN_CONV_HISTORY]);               \
+            other = VIEW(data, OP(data, OUT)->in[0]); conv = &fused->params.conv; (void)history;             \
+            (void)other; (void)conv; change)
+    FUSED_REFUSED("direct: takes no history", conv->algorithm = PLAN_CONV_DIRECT);
+    REFUSED("direct: takes no history", OP(data, CONV)->params.conv.prologue = PLAN_PROLOGUE_NORM);
+    REFUSED("direct: takes no history", OP(data, CONV)->in[PLAN_CONV_RESIDUAL] = OP(data, CONV)->out);
+    FUSED_REFUSED("prologue", conv->prologue = PLAN_PROLOGUES);
+    FUSED_REFUSED("norm_scale", conv->norm_scale = NAN);
+    FUSED_REFUSED("norm_epsilon", conv->norm_epsilon = INFINITY);
+    FUSED_REFUSED("norm_epsilon: -1 is negative", conv->norm_epsilon = -1);
+    FUSED_REFUSED("gamma", fused->constant[2] = 0);
+    FUSED_REFUSED("constant 2", fused->constant[2] = 2);
+    FUSED_REFUSED("not zero", fused->params.words[sizeof *conv / 4] = 1);
+    FUSED_REFUSED("view", fused->in[PLAN_CONV_HISTORY] = 1000);
+    FUSED_REFUSED("history: is not in a cache", fused->in[PLAN_CONV_HISTORY] = fused->in[0]);
+    FUSED_REFUSED("history: offset", history->offset--);
+    FUSED_REFUSED("past its block", history->offset++);
+    FUSED_REFUSED("history: frame stride", history->frame_stride--);
+    FUSED_REFUSED("history: row stride", history->row_stride--);
+    FUSED_REFUSED("history: elements overlap", history->frame_stride = 0);
+    FUSED_REFUSED("history: elements overlap", history->pixel_stride--);
+    FUSED_REFUSED("history: shape", history->width--);
+    FUSED_REFUSED("history: shape", history->frames--);
+    FUSED_REFUSED("input frames", fused->in[PLAN_CONV_HISTORY] = PLAN_NONE);
+    FUSED_REFUSED("same block", fused->in[0] = fused->in[PLAN_CONV_HISTORY]);
+    FUSED_REFUSED("same block", fused->in[PLAN_CONV_RESIDUAL] = fused->in[PLAN_CONV_HISTORY]);
+    FUSED_REFUSED("same block", fused->out = fused->in[PLAN_CONV_HISTORY]);
+    FUSED_REFUSED("same block", fused->out = fused->in[0]);
+    FUSED_REFUSED("residual: shape", fused->in[PLAN_CONV_RESIDUAL] = OP(data, CONV)->in[0]);
+    FUSED_REFUSED("residual: row stride", other->index = VIEW(data, fused->in[0])->index;
+                  other->row_stride -= C; fused->in[PLAN_CONV_RESIDUAL] = OP(data, OUT)->in[0]);
+    FUSED_REFUSED("overlaps the output", other->index = OUT_VIEW(data, FUSED)->index; other->frame_stride++;
+                  fused->in[PLAN_CONV_RESIDUAL] = OP(data, OUT)->in[0]);
+    // Frames of the history stay what they are in the first step only, when they are zero.
+    REFUSED("variant 1: operator 3 (conv ): history: keeps 2 frames, and a later step gives 1 with 1 taps",
+            OP(data, FUSED)->params.conv.taps = 1;
+            OP(data, OPS + FUSED)->params.conv.taps = 1);
+}
+
 static void test_writer_refuses_what_the_reader_would(void **state) {
     (void)state;
-    struct plan_writer *w = make_plan(2, true);
+    struct plan_writer *w = make_plan(&arena, 2, true);
     plan_writer_program(w)->cache_bytes = 0;
     struct error err = {0};
     const char *path = test_path();
@@ -547,7 +502,7 @@ static void test_writer_refuses_what_the_reader_would(void **state) {
     assert_int_equal(err.code, ERROR_INTERNAL);
     assert_null(fopen(path, "r")); // nothing is left behind
     err = (struct error){0};
-    assert_false(plan_writer_save(make_plan(1, true), "/nonexistent/plan.bin", &err));
+    assert_false(plan_writer_save(make_plan(&arena, 1, true), "/nonexistent/plan.bin", &err));
     assert_int_equal(err.code, ERROR_IO);
 }
 
@@ -566,6 +521,7 @@ int main(void) {
         TEST(test_programs_are_refused),
         TEST(test_views_are_refused),
         TEST(test_operators_are_refused),
+        TEST(test_fused_convolutions_are_refused),
         TEST(test_writer_refuses_what_the_reader_would),
     };
     return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
