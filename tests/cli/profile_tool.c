@@ -4,6 +4,7 @@
 //     profile_tool trace FILE STEPS PROFILE      as many events as PROFILE's operators have calls, and STEPS steps
 #include <jansson.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,11 +40,14 @@ static int check_operators(const json_t *variant, const char *name, size_t steps
     json_array_foreach(json_object_get(variant, "operators"), i, op) {
         if (number(op, "calls") != (double)steps) return wrong(name, "an operator does not run once a step");
         if (!(number(op, "seconds") > 0)) return wrong(name, "an operator takes no time");
-        if (!(number(op, "product_seconds") <= number(op, "seconds"))) return wrong(name, "products take longer than all");
+        if (!(number(op, "product_seconds") <= number(op, "seconds")))
+            return wrong(name, "products take longer than all");
         bool product = strcmp(json_string_value(json_object_get(op, "kind")), "conv") == 0;
-        if (product && !(number(op, "gflop") > 0 && number(op, "product_gflop") > 0 && number(op, "product_seconds") > 0))
+        if (product && !(number(op, "gflop") > 0 && number(op, "product_gflop") > 0 &&
+                         number(op, "product_seconds") > 0))
             return wrong(name, "a convolution does no work");
-        if (json_array_size(json_object_get(op, "shape")) != 4) return wrong(name, "a shape has not four extents");
+        if (json_array_size(json_object_get(op, "shape")) != 4)
+            return wrong(name, "a shape has not four extents");
     }
     return 0;
 }
@@ -57,16 +61,18 @@ static int check_variant(const json_t *root, const char *name, size_t steps) {
     if (json_array_size(json_object_get(v, "operators")) == 0) return wrong(name, "no operators");
     if (fabs(sum(v, "seconds") - number(v, "seconds")) > 1e-6) return wrong(name, "operators do not add up");
     if (!(number(v, "seconds") <= all)) return wrong(name, "operators take longer than the steps");
-    if (fabs(sum(v, "gflop") - number(v, "gflop")) > 1e-6 * number(v, "gflop")) return wrong(name, "work does not add up");
+    if (fabs(sum(v, "gflop") - number(v, "gflop")) > 1e-6 * number(v, "gflop"))
+        return wrong(name, "work does not add up");
     return check_operators(v, name, steps);
 }
 
 static int check_profile(const char *path, size_t first, size_t steady) {
     json_t *root = load(path);
     if (root == NULL) return 1;
-    int bad = number(root, "version") != 1 || !(number(root, "peak_gflops") > 0) || !(number(root, "threads") >= 1)
-                  ? wrong(path, "head")
-                  : check_variant(root, "first", first) || check_variant(root, "steady", steady);
+    int bad =
+        number(root, "version") != 1 || !(number(root, "peak_gflops") > 0) || !(number(root, "threads") >= 1)
+            ? wrong(path, "head")
+            : check_variant(root, "first", first) || check_variant(root, "steady", steady);
     json_decref(root);
     return bad;
 }
@@ -79,13 +85,15 @@ static int check_trace(const char *path, size_t steps, const char *profile) {
         bool step = strcmp(json_string_value(json_object_get(event, "cat")), "step") == 0;
         found += step;
         operators += !step;
-        if (!(number(event, "ts") >= 0) || !(number(event, "dur") > 0)) return wrong(path, "an event without time");
+        if (!(number(event, "ts") >= 0) || !(number(event, "dur") > 0))
+            return wrong(path, "an event without time");
     }
     double calls = sum(json_object_get(p, "first"), "calls") + sum(json_object_get(p, "steady"), "calls");
     json_decref(root);
     json_decref(p);
-    return found != steps ? wrong(path, "another number of steps")
-                          : (double)operators != calls ? wrong(path, "another number of operators' calls") : 0;
+    return found != steps               ? wrong(path, "another number of steps")
+           : (double)operators != calls ? wrong(path, "another number of operators' calls")
+                                        : 0;
 }
 
 int main(int argc, char **argv) {
