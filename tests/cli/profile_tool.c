@@ -1,6 +1,7 @@
 // What a test asks of the JSON that `wanrun --profile=` and `--trace` write; prints "ok" or what is wrong.
 //
 //     profile_tool profile FILE FIRST_STEPS STEADY_STEPS
+//     profile_tool benchmark FILE FIRST_FRAMES STEADY_FRAMES      3 steps each
 //     profile_tool trace FILE STEPS PROFILE      as many events as PROFILE's operators have calls, and STEPS steps
 #include <jansson.h>
 #include <math.h>
@@ -96,11 +97,42 @@ static int check_trace(const char *path, size_t steps, const char *profile) {
                                         : 0;
 }
 
+// The least, the middle and the largest of three steps.
+static int check_times(const json_t *v, const char *name, double frames) {
+    const json_t *times = json_object_get(v, "step_seconds"), *t;
+    double least = INFINITY, most = 0, all = 0;
+    size_t i;
+    json_array_foreach(times, i, t) {
+        least = fmin(least, json_number_value(t));
+        most = fmax(most, json_number_value(t));
+        all += json_number_value(t);
+    }
+    if (json_array_size(times) != 3 || !(least > 0) || number(v, "frames") != frames)
+        return wrong(name, "steps");
+    if (number(v, "min") != least || number(v, "p10") != least) return wrong(name, "the least");
+    if (number(v, "max") != most || number(v, "p90") != most || number(v, "p99") != most)
+        return wrong(name, "the largest");
+    return fabs(number(v, "median") - (all - least - most)) < 1e-9 ? 0 : wrong(name, "the median");
+}
+
+static int check_benchmark(const char *path, double first, double steady) {
+    json_t *root = load(path);
+    if (root == NULL) return 1;
+    int bad = number(root, "version") != 1 || !(number(root, "peak_gflops") > 0) ||
+                      !(number(root, "peak_rss_bytes") > 0)
+                  ? wrong(path, "head")
+                  : check_times(json_object_get(root, "first"), "first", first) ||
+                        check_times(json_object_get(root, "steady"), "steady", steady);
+    json_decref(root);
+    return bad;
+}
+
 int main(int argc, char **argv) {
     if (argc != 5) return 2;
-    bool profile = strcmp(argv[1], "profile") == 0;
-    int bad = profile ? check_profile(argv[2], strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10))
-                      : check_trace(argv[2], strtoul(argv[3], NULL, 10), argv[4]);
+    bool profile = strcmp(argv[1], "profile") == 0, benchmark = strcmp(argv[1], "benchmark") == 0;
+    int bad = profile     ? check_profile(argv[2], strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10))
+              : benchmark ? check_benchmark(argv[2], strtod(argv[3], NULL), strtod(argv[4], NULL))
+                          : check_trace(argv[2], strtoul(argv[3], NULL, 10), argv[4]);
     if (!bad) puts("ok");
     return bad;
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# wanrun --profile and --trace.
+# wanrun --profile, --trace and --benchmark.
 #
 #     test_profile.sh WANC WANRUN PROFILE_TOOL SOURCE
 #
@@ -29,6 +29,16 @@ for conv in direct winograd4; do
     same "$conv: sums" 2 "$(grep -c 'times the FMA peak' "$work/stderr")"
 done
 
+fresh
+run "$work/direct.plan" "$latents" --benchmark --warmup 2 --iterations 3 --json
+cp "$work/stdout" benchmark.json
+same "--benchmark --json" "ok " "$("$check" benchmark benchmark.json 1 4) $(cat "$work/stderr")"
+run "$work/direct.plan" "$latents" --benchmark --iterations 3 --threads 1
+same "--benchmark: text" "first steady threads" "$(awk '{ print $1 }' "$work/stdout" | tr '\n' ' ' | sed 's/ $//')"
+same "--benchmark writes no file" benchmark.json "$(ls -A)"
+
+refused "--json without --benchmark" 2 "expected --benchmark" "$work/direct.plan" "$latents" --json
+refused "no iterations" 2 "from 1 to" "$work/direct.plan" "$latents" --benchmark --iterations 0
 refused "a folder that is not there" 1 "no/profile.json" "$work/direct.plan" "$latents" -o - --quiet --profile=no/profile.json
 refused "--trace without a file" 2 "expected a value" "$work/direct.plan" "$latents" --trace
 finish

@@ -5,6 +5,7 @@
 #include "runtime/wan.h"
 #include "tools/latents/latents.h"
 #include "tools/output/output.h"
+#include "tools/wanrun/benchmark.h"
 #include "tools/wanrun/interrupt.h"
 #include "tools/wanrun/profile.h"
 #include "tools/wanrun/progress.h"
@@ -220,6 +221,15 @@ bool decode(const struct decode_params *params, struct error *err) {
     progress_clear(&d.progress);
     if (ok) report(&d);
     ok = ok && write_profile(&d, err);
+    close_all(&d);
+    return ok;
+}
+
+bool decode_benchmark(const struct decode_params *params, const struct benchmark_params *benchmark,
+                      struct error *err) {
+    struct decode d = {.params = params, .latents = {.fd = -1}};
+    bool ok = open_plan(&d, err) && open_latents(&d, err) && open_session(&d, err) &&
+              benchmark_run(benchmark, d.session, &d.shape, &d.latents, d.latent, err);
     close_all(&d);
     return ok;
 }

@@ -17,6 +17,10 @@ struct decode_params {
     bool all_frames;          // of the first step, not only those that belong to the video
 };
 
+// Instead of decoding a video, measures the steps of one: `benchmark`.
+struct benchmark_params;
+bool decode_benchmark(const struct decode_params *params, const struct benchmark_params *benchmark,
+                      struct error *err);
 // Decodes a whole video and says so on stderr. ERROR_CANCELLED if a signal stopped it early.
 bool decode(const struct decode_params *params, struct error *err);
 

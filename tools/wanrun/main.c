@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "runtime/wan.h"
 #include "tools/output/output.h"
+#include "tools/wanrun/benchmark.h"
 #include "tools/wanrun/decode.h"
 #include "tools/wanrun/interrupt.h"
 
@@ -22,8 +23,13 @@ enum {
     OPTION_TIMINGS,
     OPTION_PROFILE,
     OPTION_TRACE,
+    OPTION_BENCHMARK,
+    OPTION_WARMUP,
+    OPTION_ITERATIONS,
+    OPTION_JSON,
     OPTION_VERSION
 };
+enum { MAX_ITERATIONS = 1000000, DEFAULT_WARMUP = 1, DEFAULT_ITERATIONS = 5 };
 
 static const struct option long_options[] = {
     {"output", required_argument, NULL, 'o'},
@@ -33,6 +39,10 @@ static const struct option long_options[] = {
     {"timings", no_argument, NULL, OPTION_TIMINGS},
     {"profile", optional_argument, NULL, OPTION_PROFILE},
     {"trace", required_argument, NULL, OPTION_TRACE},
+    {"benchmark", no_argument, NULL, OPTION_BENCHMARK},
+    {"warmup", required_argument, NULL, OPTION_WARMUP},
+    {"iterations", required_argument, NULL, OPTION_ITERATIONS},
+    {"json", no_argument, NULL, OPTION_JSON},
     {"quiet", no_argument, NULL, 'q'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, OPTION_VERSION},
@@ -59,6 +69,10 @@ static const char help_after_formats[] =
     "      --timings     print the seconds of each step and the peak memory\n"
     "      --profile[=FILE]  print the time of every operator; or write it to FILE, as JSON\n"
     "      --trace FILE  write the times of all operators as a trace, for chrome://tracing or Perfetto\n"
+    "      --benchmark   write no video: repeat the first step and the steady one, and print what they take\n"
+    "      --warmup N    of each, run before it is measured (default: 1)\n"
+    "      --iterations N  of each, measured (default: 5)\n"
+    "      --json        print the benchmark as JSON\n"
     "  -q, --quiet       print nothing but errors (no warnings of the compiler either)\n"
     "  -h, --help        print this help\n"
     "      --version     print the version\n"
@@ -130,8 +144,25 @@ static bool unknown_option(const char *text, struct error *err) {
     return error_set(err, ERROR_USAGE, "%s: unknown or malformed option", is_long ? text : letter);
 }
 
+struct arguments {
+    struct decode_params decode;
+    struct benchmark_params benchmark;
+    bool is_benchmark;
+};
+
+// An option of the benchmark; the last ones mean nothing without --benchmark.
+static bool parse_benchmark_option(struct arguments *a, int c, struct error *err) {
+    switch (c) {
+    case OPTION_BENCHMARK: a->is_benchmark = true; return true;
+    case OPTION_JSON: a->benchmark.json = true; return true;
+    case OPTION_WARMUP: return parse_number("--warmup", optarg, MAX_ITERATIONS, &a->benchmark.warmup, err);
+    default: return parse_number("--iterations", optarg, MAX_ITERATIONS, &a->benchmark.iterations, err);
+    }
+}
+
 // One option; `status` is set when it ends the program (--help, --version).
-static bool parse_option(struct decode_params *p, int c, char **argv, int *status, struct error *err) {
+static bool parse_option(struct arguments *a, int c, char **argv, int *status, struct error *err) {
+    struct decode_params *p = &a->decode;
     switch (c) {
     case 'o': p->output = optarg; return true;
     case 'q': p->quiet = true; return true;
@@ -143,6 +174,10 @@ static bool parse_option(struct decode_params *p, int c, char **argv, int *statu
         else p->profile_path = optarg;
         return true;
     case OPTION_TRACE: p->trace_path = optarg; return true;
+    case OPTION_BENCHMARK:
+    case OPTION_WARMUP:
+    case OPTION_ITERATIONS:
+    case OPTION_JSON: return parse_benchmark_option(a, c, err);
     case OPTION_THREADS: return parse_number("--threads", optarg, MAX_THREADS, &p->threads, err);
     case OPTION_FPS: return parse_number("--fps", optarg, MAX_FPS, &p->fps, err);
     case OPTION_VERSION:
@@ -154,14 +189,17 @@ static bool parse_option(struct decode_params *p, int c, char **argv, int *statu
     }
 }
 
-// Fills `p`; a status >= 0 ends the program.
-static bool parse_command_line(struct decode_params *p, int argc, char **argv, int *status,
-                               struct error *err) {
+// Fills `a`; a status >= 0 ends the program.
+static bool parse_command_line(struct arguments *a, int argc, char **argv, int *status, struct error *err) {
     int c;
     while (*status < 0 && (c = getopt_long(argc, argv, ":o:qh", long_options, NULL)) != -1) {
-        if (!parse_option(p, c, argv, status, err)) return false;
+        if (!parse_option(a, c, argv, status, err)) return false;
     }
-    return *status >= 0 || parse_operands(p, argc - optind, argv + optind, err);
+    if (*status >= 0) return true;
+    if (!parse_operands(&a->decode, argc - optind, argv + optind, err)) return false;
+    a->benchmark.plan = a->decode.plan;
+    return a->is_benchmark || !a->benchmark.json ||
+           error_set(err, ERROR_USAGE, "--json: expected --benchmark beside it, found none");
 }
 
 // One line, whatever the names of files hold.
@@ -185,16 +223,22 @@ static void occupy_standard_streams(void) {
 }
 
 int main(int argc, char **argv) {
-    struct decode_params params = {.fps = DEFAULT_FPS};
+    struct arguments a = {.decode = {.fps = DEFAULT_FPS},
+                          .benchmark = {.warmup = DEFAULT_WARMUP, .iterations = DEFAULT_ITERATIONS}};
+    struct decode_params *p = &a.decode;
     struct error err = {0};
     int status = -1;
     occupy_standard_streams();
-    if (!parse_command_line(&params, argc, argv, &status, &err)) return fail(&err);
+    if (!parse_command_line(&a, argc, argv, &status, &err)) return fail(&err);
     if (status >= 0) return status;
-    char *chosen = params.output == NULL ? default_output(params.latents) : NULL;
-    if (params.output == NULL) params.output = chosen;
-    interrupt_install(!params.quiet && isatty(STDERR_FILENO));
-    bool ok = params.output != NULL ? decode(&params, &err) : error_set(&err, ERROR_MEMORY, "out of memory");
+    if (a.is_benchmark) {
+        bool ok = decode_benchmark(p, &a.benchmark, &err);
+        return ok ? flush_stdout() : fail(&err);
+    }
+    char *chosen = p->output == NULL ? default_output(p->latents) : NULL;
+    if (p->output == NULL) p->output = chosen;
+    interrupt_install(!p->quiet && isatty(STDERR_FILENO));
+    bool ok = p->output != NULL ? decode(p, &err) : error_set(&err, ERROR_MEMORY, "out of memory");
     free(chosen);
     return ok ? 0 : fail(&err);
 }

@@ -56,7 +56,7 @@ void progress_clear(const struct progress *p) {
 }
 
 // VmHWM belongs to this program alone; ru_maxrss also covers the process that started it, before exec.
-static uint64_t peak_rss(void) {
+uint64_t progress_peak_rss(void) {
     FILE *f = fopen("/proc/self/status", "re");
     char line[256];
     uint64_t kib = 0;
@@ -94,5 +94,5 @@ void progress_print_timing(const struct progress *p) {
         for (size_t i = 1; i < p->count; i++) fprintf(stderr, " %.3f", p->steps[i]);
         fputs(" s", stderr);
     }
-    fprintf(stderr, "; peak RSS %" PRIu64 " bytes\n", peak_rss());
+    fprintf(stderr, "; peak RSS %" PRIu64 " bytes\n", progress_peak_rss());
 }

@@ -25,6 +25,9 @@ void progress_show(const struct progress *p, uint64_t written);
 // Removes the line, so that a message can take its place.
 void progress_clear(const struct progress *p);
 
+// The largest resident set of this process so far, in bytes.
+uint64_t progress_peak_rss(void);
+
 // On stderr: "timing: first 0.123 s, steady 0.456 0.450 s; peak RSS 123456789 bytes"
 void progress_print_timing(const struct progress *p);
 
