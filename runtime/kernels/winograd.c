@@ -53,6 +53,7 @@ static struct own own_part(ptrdiff_t patch, size_t extent, size_t first, size_t 
     ptrdiff_t begin = first == 0 ? 0 : patch + 1, end = patch + 1 + (ptrdiff_t)(count * step);
     if (first + count == all || end > (ptrdiff_t)image) end = (ptrdiff_t)image;
     if (begin < 0) begin = 0;
+    if (begin >= end) return (struct own){0, 0}; // it lies in the pads
     return (struct own){(size_t)(begin - patch), smaller((size_t)(end - patch), extent)};
 }
 
