@@ -153,8 +153,8 @@ static bool conv_history(const struct context *c, const struct plan_conv *p) {
         (v->channels > 1 && !expect(c, "history: channel stride", v->channel_stride, 1)))
         return false;
     uint64_t row = (v->width + 1) * v->pixel_stride;
-    return expect_range(c, "history: pixel stride", v->pixel_stride, v->channels, UINT64_MAX) &&
-           expect_range(c, "history: row stride", v->row_stride, row, UINT64_MAX) &&
+    return expect_range(c, "history: pixel stride", v->pixel_stride, v->channels, PLAN_MAX_BYTES) &&
+           expect_range(c, "history: row stride", v->row_stride, row, PLAN_MAX_BYTES) &&
            expect_range(c, "history: offset", v->offset, v->row_stride + v->pixel_stride, UINT64_MAX) &&
            (v->frames == 1 || expect_range(c, "history: frame stride", v->frame_stride,
                                            (v->height + 1) * v->row_stride, UINT64_MAX));
