@@ -105,6 +105,14 @@ static void fill_from_memory(const void *context, uint64_t first, uint64_t count
     memcpy(out, (const float *)context + first, count * sizeof *out);
 }
 
+struct plan_writer *test_writer(void) {
+    return plan_writer_new(&test_arena);
+}
+
+uint32_t test_constant(struct plan_writer *w, const float *data, uint32_t count) {
+    return data == NULL ? PLAN_NONE : plan_writer_constant(w, "constant", count, fill_from_memory, data);
+}
+
 static uint32_t add_view(struct plan_writer *w, struct plan_view view, enum plan_space space) {
     if (view.frames == 0) return PLAN_NONE;
     view.space = space;
@@ -128,13 +136,9 @@ static void add_op(struct plan_writer *w, const struct op_case *c, const uint32_
 }
 
 const char *write_case(const struct op_case *c, size_t input_count, size_t output_count, struct error *err) {
-    struct plan_writer *w = plan_writer_new(&test_arena);
-    uint32_t constants[3] = {PLAN_NONE, PLAN_NONE, PLAN_NONE};
-    for (int i = 0; i < 3; i++) {
-        if (c->constant[i] == NULL) continue;
-        constants[i] =
-            plan_writer_constant(w, "constant", c->constant_count[i], fill_from_memory, c->constant[i]);
-    }
+    struct plan_writer *w = test_writer();
+    uint32_t constants[3];
+    for (int i = 0; i < 3; i++) constants[i] = test_constant(w, c->constant[i], c->constant_count[i]);
     *plan_writer_add_program(w) = (struct plan_program){.latent_channels = 1,
                                                         .latent_height = 1,
                                                         .latent_width = (uint32_t)input_count,
@@ -169,7 +173,7 @@ static void run_steps(const char *path, const float *input, unsigned threads, fl
     wan_plan_close(plan);
 }
 
-static void compare(const char *name, const float *got, const struct expected *e) {
+void compare(const char *name, const float *got, const struct expected *e) {
     for (size_t i = 0; i < e->count; i++) {
         double difference = fabs((double)got[i] - e->value[i]);
         if (difference <= e->slack[i]) continue;

@@ -54,6 +54,11 @@ void expect_at(struct expected *e, size_t at, double value, double slack);
 // Runs with 1, 2 and 3 threads; all results must be the same bits, and as expected.
 void check_case(const char *name, const struct op_case *c, const float *input,
                 const struct expected *expected);
+// Fails where `got` is not as expected.
+void compare(const char *name, const float *got, const struct expected *expected);
+// A plan that a test writes by itself, and a constant of it; PLAN_NONE for NULL. `data` lives until it is saved.
+struct plan_writer *test_writer(void);
+uint32_t test_constant(struct plan_writer *w, const float *data, uint32_t count);
 // Writes the case's plan; the file is removed by test_teardown. NULL with the error when it is refused.
 const char *write_case(const struct op_case *c, size_t input_floats, size_t output_floats, struct error *err);
 // A name for a temporary file, which test_teardown removes.
