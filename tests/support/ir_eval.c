@@ -26,8 +26,7 @@ static int64_t length_at(struct ir_dim d, int64_t latent_frames) {
 // pass has made of another by a new shape has the same ones.
 static void fill_opaque(struct ir_tensor *t, const char *name) {
     uint64_t state = 0xcbf29ce484222325u;
-    for (int i = 0; i < ir_base_name(name); i++)
-        state = (state ^ (unsigned char)name[i]) * 0x100000001b3u;
+    for (int i = 0; i < ir_base_name(name); i++) state = (state ^ (unsigned char)name[i]) * 0x100000001b3u;
     for (size_t i = 0; i < t->count; i++) {
         state = state * 6364136223846793005u + 1442695040888963407u;
         t->data[i] = (double)(state >> 40) / (double)(1 << 24) - 0.5;
