@@ -4,10 +4,10 @@
 //
 // The plan is made with `wanc compile --conv=direct`, so that every convolution reads a window. While it decodes the
 // first N latent frames (3), each convolution is computed again by every algorithm that can, from the same window, and
-// a few thousand outputs are compared with sums in double precision. An error is given as a part of the root mean
-// square of these outputs. Prints for each algorithm the largest of all convolutions, and the largest of error /
-// sqrt(depth), where depth is what a direct sum adds up; --all prints every convolution as well. The table of
-// passes/conv_error.c is made of these.
+// a few thousand outputs are compared with sums in double precision. Errors are parts of the root mean square of these
+// outputs; depth is what a direct sum adds up. Prints for each algorithm the worst of all convolutions: of the root mean
+// square of the error, alone and over sqrt(depth) * 2^-24, and of the largest error. --all prints each convolution as
+// well: depth, then algorithm, root mean square and largest of each. passes/conv_error.c is made of these.
 #include "base/cores.h"
 #include "tools/latents/latents.h"
 #include "tools/measure/conv.h"
@@ -19,8 +19,13 @@
 
 enum { SAMPLES = 4000 };
 
+struct conv_errors { // in parts of the root mean square of the outputs
+    double rms, largest;
+};
+
 struct worst {
-    double error, scaled;
+    struct conv_errors errors;
+    double scaled; // rms / (sqrt(depth) * 2^-24)
     unsigned count;
 };
 
@@ -76,11 +81,10 @@ static struct measure_data copy_data(const struct rt_op *op) {
 
 // ---- its errors
 
-// The largest error, as a part of the root mean square.
-static double largest_error(const struct measured_conv *m, const struct measure_data *d) {
+static struct conv_errors compare_outputs(const struct measured_conv *m, const struct measure_data *d) {
     const struct plan_view *v = &m->conv.out;
     const float *out = measured_conv_output(m);
-    double largest = 0, squares = 0;
+    double largest = 0, errors = 0, outputs = 0;
     srand(1);
     for (int i = 0; i < SAMPLES; i++) {
         uint32_t t = (uint32_t)rand() % v->frames, y = (uint32_t)rand() % v->height,
@@ -88,43 +92,51 @@ static double largest_error(const struct measured_conv *m, const struct measure_
         double exact = measured_conv_exact(m, d, t, y, x, c),
                found = (double)out[t * v->frame_stride + y * v->row_stride + x * v->pixel_stride + c];
         largest = fmax(largest, fabs(found - exact));
-        squares += exact * exact;
+        errors += pow(found - exact, 2);
+        outputs += pow(exact, 2);
     }
-    return squares > 0 ? largest / sqrt(squares / SAMPLES) : 0;
+    if (outputs == 0) return (struct conv_errors){0};
+    return (struct conv_errors){.rms = sqrt(errors / outputs), .largest = largest / sqrt(outputs / SAMPLES)};
 }
 
-static double error_of(const struct plan_conv_shape *s, uint32_t algorithm, const struct measure_data *d) {
+static struct conv_errors errors_of(const struct plan_conv_shape *s, uint32_t algorithm,
+                                    const struct measure_data *d) {
     struct measured_conv m;
     struct error err = {0};
     if (!measured_conv_open(&m, s, algorithm, 0, cores_available(), d, &err) || !measured_conv_run(&m, &err))
         die(&err);
-    double error = largest_error(&m, d);
+    struct conv_errors e = compare_outputs(&m, d);
     measured_conv_close(&m);
-    return error;
+    return e;
 }
 
-static void add_error(struct bench *b, uint32_t algorithm, double error, double depth) {
-    struct worst *w = &b->worst[algorithm];
-    w->error = fmax(w->error, error);
-    w->scaled = fmax(w->scaled, error / sqrt(depth));
+static void add_errors(struct worst *w, const struct conv_errors *e, double depth) {
+    w->errors.rms = fmax(w->errors.rms, e->rms);
+    w->errors.largest = fmax(w->errors.largest, e->largest);
+    w->scaled = fmax(w->scaled, e->rms / (sqrt(depth) * 0x1p-24));
     w->count++;
 }
 
-static void compare(struct bench *b, const struct rt_op *op) {
+static void measure_shape(struct bench *b, const struct plan_conv_shape *s, const struct measure_data *d) {
+    double depth = (double)s->kernel_h * s->kernel_w * s->taps * s->in;
+    if (b->all) printf(" depth %.0f", depth);
+    for (uint32_t a = 0; a < PLAN_CONV_ALGORITHMS; a++) {
+        if (!plan_conv_shape_allows(s, a)) continue;
+        struct conv_errors e = errors_of(s, a, d);
+        add_errors(&b->worst[a], &e, depth);
+        if (b->all) printf(" %s %.2g %.2g", plan_conv_algorithm_name(a), e.rms, e.largest);
+    }
+    if (b->all) printf("\n");
+}
+
+static void measure_conv(struct bench *b, const struct rt_op *op) {
     const struct plan *p = b->session.plan;
     const struct plan_conv *conv = &op->plan->params.conv;
     struct plan_conv_shape s = plan_conv_shape(conv, &p->views[op->plan->in[0]], &p->views[op->plan->out]);
     struct measure_data d = copy_data(op);
     char text[PLAN_CONV_SHAPE_TEXT];
-    double depth = (double)s.kernel_h * s.kernel_w * s.taps * s.in;
     if (b->all) printf("%llu %s, %s:", (unsigned long long)b->step, op->name, plan_conv_shape_text(&s, text));
-    for (uint32_t a = 0; a < PLAN_CONV_ALGORITHMS; a++) {
-        if (!plan_conv_shape_allows(&s, a)) continue;
-        double error = error_of(&s, a, &d);
-        add_error(b, a, error, depth);
-        if (b->all) printf(" %s %.2g", plan_conv_algorithm_name(a), error);
-    }
-    if (b->all) printf("\n");
+    measure_shape(b, &s, &d);
     measure_data_free(&d);
 }
 
@@ -142,15 +154,7 @@ static void observe(void *context, enum plan_variant variant, size_t index, uint
         error_set(&err, ERROR_INPUT, "operator %s is not direct: compile with --conv=direct", op->name);
         die(&err);
     }
-    compare(b, op);
-}
-
-static const struct plan_program *program_of(const struct plan *p, const struct latents *l) {
-    for (uint32_t i = 0; i < p->program_count; i++) {
-        if (p->programs[i].latent_height == l->height && p->programs[i].latent_width == l->width)
-            return &p->programs[i];
-    }
-    return NULL;
+    measure_conv(b, op);
 }
 
 static void decode(struct bench *b, struct latents *l, uint64_t steps) {
@@ -167,38 +171,60 @@ static void decode(struct bench *b, struct latents *l, uint64_t steps) {
 }
 
 static void report(const struct bench *b) {
-    printf("%-16s %12s %14s %18s\n", "algorithm", "convolutions", "largest error", "over sqrt(depth)");
+    printf("%-16s %12s %14s %20s %14s\n", "algorithm", "convolutions", "root mean sq.",
+           "over sqrt(depth)2^-24", "largest error");
     for (uint32_t a = 0; a < PLAN_CONV_ALGORITHMS; a++) {
         const struct worst *w = &b->worst[a];
-        printf("%-16s %12u %14.2g %18.2g\n", plan_conv_algorithm_name(a), w->count, w->error, w->scaled);
+        printf("%-16s %12u %14.2g %20.2g %14.2g\n", plan_conv_algorithm_name(a), w->count, w->errors.rms,
+               w->scaled, w->errors.largest);
     }
 }
 
+// ---- the command line
+
+struct options {
+    const char *files[2]; // plan, latents
+    uint64_t steps;
+    bool all;
+};
+
+static struct options parse_options(int argc, char **argv) {
+    struct options o = {.steps = 3};
+    int count = 0;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--all") == 0) o.all = true;
+        else if (strcmp(argv[i], "--steps") == 0 && i + 1 < argc) o.steps = strtoull(argv[++i], NULL, 10);
+        else if (count < 2) o.files[count++] = argv[i];
+    }
+    if (count == 2) return o;
+    fprintf(stderr, "usage: errors PLAN LATENTS.npy [--steps N] [--all]\n");
+    exit(2);
+}
+
+static const struct plan_program *program_of(const struct plan *p, const struct latents *l,
+                                             const char *path) {
+    struct error err = {0};
+    for (uint32_t i = 0; i < p->program_count; i++) {
+        const struct plan_program *g = &p->programs[i];
+        if (g->latent_height == l->height && g->latent_width == l->width) return g;
+    }
+    error_set(&err, ERROR_INPUT, "%s: latents of %zux%zu, the plan is not for that size", path,
+              (size_t)l->height, (size_t)l->width);
+    die(&err);
+    return NULL;
+}
+
 int main(int argc, char **argv) {
-    struct bench b = {0};
+    struct options o = parse_options(argc, argv);
+    struct bench b = {.all = o.all};
     struct plan plan;
     struct latents l;
     struct error err = {0};
-    const char *files[2] = {NULL, NULL};
-    int count = 0;
-    uint64_t steps = 3;
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--all") == 0) b.all = true;
-        else if (strcmp(argv[i], "--steps") == 0 && i + 1 < argc) steps = strtoull(argv[++i], NULL, 10);
-        else if (count < 2) files[count++] = argv[i];
-    }
-    if (count < 2) {
-        fprintf(stderr, "usage: errors PLAN LATENTS.npy [--steps N] [--all]\n");
-        return 2;
-    }
-    if (!plan_open(&plan, files[0], &err) ||
-        !latents_open(&l, files[1], plan.programs[0].latent_channels, &err))
+    if (!plan_open(&plan, o.files[0], &err) ||
+        !latents_open(&l, o.files[1], plan.programs[0].latent_channels, &err) ||
+        !rt_session_open(&b.session, &plan, program_of(&plan, &l, o.files[1]), 0, &err))
         die(&err);
-    const struct plan_program *g = program_of(&plan, &l);
-    if (g == NULL && !error_set(&err, ERROR_INPUT, "%s: the plan has no such latent size", files[1]))
-        die(&err);
-    if (!rt_session_open(&b.session, &plan, g, 0, &err)) die(&err);
-    decode(&b, &l, steps);
+    decode(&b, &l, o.steps);
     report(&b);
     rt_session_close(&b.session);
     latents_close(&l);

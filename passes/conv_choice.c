@@ -140,14 +140,15 @@ static void judge(struct conv_shape_choice *s) {
     }
 }
 
-// Two digits, and at least the value: what is asked for by this text can be had.
+// The least is two digits, and not below it: what the message offers can be had.
 static bool refuse(const struct conv_choice *c, double least, struct error *err) {
+    const char *conv = c->options.conv;
     double unit = pow(10, floor(log10(least)) - 1);
     return error_set(err, ERROR_UNSUPPORTED,
-                     "the error of a decode cannot be bounded by %.2g, only by %.2g with the most exact "
-                     "algorithms%s%s",
-                     conv_choice_limit(c), ceil(least / unit) * unit, c->options.conv ? " of --conv=" : "",
-                     c->options.conv ? c->options.conv : "");
+                     "--max-error %.3g%s: with the most exact algorithms%s%s, the error of a decode is "
+                     "bounded by %.2g at the least",
+                     conv_choice_limit(c), c->options.max_error > 0 ? "" : " (the default)",
+                     conv ? " of --conv=" : "", conv ? conv : "", ceil(least / unit) * unit);
 }
 
 bool conv_choice_decide(struct conv_choice *c, struct error *err) {

@@ -50,8 +50,9 @@ struct conv_choice {
     double fixed[PLAN_VARIANTS]; // squared errors of convolutions that were chosen before
 };
 
+// NULL: by default.
 static inline double conv_choice_limit(const struct conv_choice *c) {
-    return c->options.max_error > 0 ? c->options.max_error : CONV_MAX_ERROR;
+    return c != NULL && c->options.max_error > 0 ? c->options.max_error : CONV_MAX_ERROR;
 }
 
 struct conv_choice *conv_choice_new(struct arena *a, const struct conv_choice_options *o);

@@ -4,6 +4,8 @@
 #include "passes/emit.h"
 
 #include "ir/rearrange.h"
+#include "passes/conv_choice.h"
+#include "passes/conv_error.h"
 #include "passes/conv_node.h"
 #include "passes/emit_constants.h"
 #include "passes/emit_rearrange.h"
@@ -548,6 +550,8 @@ static bool emit_info(struct emitter *e, bool is_first) {
         return error_set(e->err, ERROR_INTERNAL, "first_kept %u at one latent size and %u at another",
                          info->first_kept, kept);
     info->first_kept = kept;
+    info->error_bound = fmaxf(info->error_bound, (float)conv_error_of_module(e->m));
+    info->error_limit = (float)conv_choice_limit(e->m->choice);
     if (!is_first) return true;
     info->model_name = plan_writer_string(e->w, e->m->model_name);
     info->form = plan_writer_string(e->w, e->m->form);

@@ -20,7 +20,7 @@
 
 #define PLAN_MAGIC "WANCPLAN"
 enum {
-    PLAN_VERSION = 3,
+    PLAN_VERSION = 4,
     PLAN_ALIGNMENT = 64,        // of sections, constants, buffers and caches
     PLAN_NONE = 0xffffffffu,    // no view, no constant
     PLAN_MAX_PROGRAMS = 64,     // their sizes are compared pair by pair
@@ -74,6 +74,8 @@ struct plan_info {
     uint32_t form;         // string: "full", "pair", ...
     uint32_t first_kept;   // of the first step's frames, how many (the last ones) are video; 0: all
     uint32_t reserved;     // 0
+    float error_bound;     // of the frames of a decode, in [-1, 1], by what is chosen; 0: not known
+    float error_limit;     // that was set for it; 0: none
     uint64_t weight_bytes; // of the constants, before packing
 };
 
