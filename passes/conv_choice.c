@@ -37,7 +37,7 @@ struct conv_choice *conv_choice_new(struct arena *a, const struct conv_choice_op
     return c;
 }
 
-static struct conv_shape_choice *find(const struct conv_choice *c, const struct plan_conv_shape *s) {
+static struct conv_shape_choice *find_shape(const struct conv_choice *c, const struct plan_conv_shape *s) {
     for (size_t i = 0; i < c->shape_count; i++) {
         if (plan_conv_shape_equal(&c->shapes[i].shape, s)) return &c->shapes[i];
     }
@@ -46,7 +46,7 @@ static struct conv_shape_choice *find(const struct conv_choice *c, const struct 
 
 void conv_choice_add(struct conv_choice *c, struct arena *a, const struct plan_conv_shape *s,
                      enum plan_variant v) {
-    struct conv_shape_choice *found = find(c, s);
+    struct conv_shape_choice *found = find_shape(c, s);
     if (found == NULL) {
         c->shapes = arena_grow(a, c->shapes, c->shape_count, &c->shape_room, sizeof *c->shapes);
         found = &c->shapes[c->shape_count++];
@@ -60,8 +60,12 @@ void conv_choice_fix(struct conv_choice *c, const struct plan_conv_shape *s, uin
     c->fixed[v] += pow(conv_error(s, algorithm), 2);
 }
 
+const struct conv_shape_choice *conv_choice_find(const struct conv_choice *c, const struct plan_conv_shape *s) {
+    return find_shape(c, s);
+}
+
 uint32_t conv_choice_of(const struct conv_choice *c, const struct plan_conv_shape *s) {
-    const struct conv_shape_choice *found = find(c, s);
+    const struct conv_shape_choice *found = find_shape(c, s);
     return found->candidates[found->chosen].algorithm;
 }
 
@@ -154,8 +158,9 @@ static bool refuse(const struct conv_choice *c, double least, struct error *err)
 bool conv_choice_decide(struct conv_choice *c, struct error *err) {
     for (size_t i = 0; i < c->shape_count; i++) {
         if (!price(&c->options, &c->shapes[i], err)) return false;
-        take_fastest(&c->shapes[i]);
     }
+    if (c->options.measure != NULL && !c->options.measure(c->options.context, c, err)) return false;
+    for (size_t i = 0; i < c->shape_count; i++) take_fastest(&c->shapes[i]);
     double error = 0;
     for (enum plan_variant v = PLAN_FIRST; v < PLAN_VARIANTS; v++) keep_limit(c, v);
     for (enum plan_variant v = PLAN_FIRST; v < PLAN_VARIANTS; v++)

@@ -14,11 +14,16 @@
 typedef bool conv_seconds(void *context, const struct plan_conv_shape *s, uint32_t algorithm, double *seconds,
                           struct error *err);
 
+// May replace the seconds of candidates, with all shapes at hand, and says so in their `source`.
+struct conv_choice;
+typedef bool conv_measure(void *context, struct conv_choice *c, struct error *err);
+
 struct conv_choice_options {
     const char *conv;      // a name of conv_choice_names; NULL: auto, all algorithms
     double max_error;      // of a decode's frames in [-1, 1], absolute; 0: CONV_MAX_ERROR
     conv_seconds *seconds; // NULL: the cost model (conv_cost.h)
-    void *context;         // of `seconds`
+    conv_measure *measure; // NULL: it stays with `seconds`
+    void *context;         // of both
 };
 extern const char *const conv_choice_names[]; // ended by NULL
 
@@ -32,6 +37,7 @@ struct conv_candidate { // one algorithm that computes a shape, and that the use
     uint32_t algorithm; // enum plan_conv_algorithm
     double seconds;     // of one convolution
     double error;       // conv_error
+    enum plan_time_source source;
     enum conv_verdict verdict;
 };
 
@@ -47,6 +53,7 @@ struct conv_choice {
     struct conv_choice_options options;
     struct conv_shape_choice *shapes; // in the order in which the decoder has them
     size_t shape_count, shape_room;
+    unsigned time_threads;       // for which the seconds are; 0: those of the cost model
     double fixed[PLAN_VARIANTS]; // squared errors of convolutions that were chosen before
 };
 
@@ -64,6 +71,8 @@ bool conv_choice_decide(struct conv_choice *c, struct error *err);
 // A convolution whose algorithm is not open any more.
 void conv_choice_fix(struct conv_choice *c, const struct plan_conv_shape *s, uint32_t algorithm,
                      enum plan_variant v);
+// NULL: no convolution of this shape was added.
+const struct conv_shape_choice *conv_choice_find(const struct conv_choice *c, const struct plan_conv_shape *s);
 // The algorithm that was chosen for a shape that was added.
 uint32_t conv_choice_of(const struct conv_choice *c, const struct plan_conv_shape *s);
 // What these choices make of the error of a decode.

@@ -116,6 +116,22 @@ static struct plan_op new_op(struct emitter *e, const struct ir_node *n, uint32_
                             .constant = {PLAN_NONE, PLAN_NONE, PLAN_NONE}};
 }
 
+// What the algorithm of a convolution was chosen from.
+static void add_choices(struct emitter *e, const struct ir_node *n, uint32_t algorithm) {
+    struct plan_conv_shape shape = conv_node_shape(n);
+    const struct conv_shape_choice *s = e->m->choice ? conv_choice_find(e->m->choice, &shape) : NULL;
+    if (s == NULL || s->candidates[s->chosen].algorithm != algorithm) return; // or somebody else chose it
+    for (uint32_t i = 0; i < s->candidate_count; i++) {
+        const struct conv_candidate *k = &s->candidates[i];
+        plan_writer_choice(e->w, e->variant,
+                           (struct plan_choice){.op = e->op_index,
+                                                .algorithm = k->algorithm,
+                                                .source = k->source,
+                                                .seconds = (float)k->seconds,
+                                                .error = (float)k->error});
+    }
+}
+
 static bool add(struct emitter *e, const struct plan_op *op) {
     plan_writer_op(e->w, e->variant, *op);
     e->op_index++;
@@ -135,6 +151,7 @@ static bool new_conv(struct emitter *e, const struct ir_node *n, struct plan_op 
     if (!has_data(e, n, ir_in(n, 1)) || (ir_in(n, 2) && !has_data(e, n, ir_in(n, 2)))) return false;
     *op = new_op(e, n, PLAN_OP_CONV);
     op->params.conv = conv_node_params(n);
+    add_choices(e, n, op->params.conv.algorithm);
     op->in[PLAN_CONV_IMAGE] = view(e, ir_in(n, 0));
     op->out = view(e, n->outputs[0]);
     op->constant[0] = emit_weight(&e->constants, ir_in(n, 1));
@@ -552,6 +569,7 @@ static bool emit_info(struct emitter *e, bool is_first) {
     info->first_kept = kept;
     info->error_bound = fmaxf(info->error_bound, (float)conv_error_of_module(e->m));
     info->error_limit = (float)conv_choice_limit(e->m->choice);
+    info->time_threads = e->m->choice ? e->m->choice->time_threads : 0;
     if (!is_first) return true;
     info->model_name = plan_writer_string(e->w, e->m->model_name);
     info->form = plan_writer_string(e->w, e->m->form);

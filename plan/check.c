@@ -1,6 +1,6 @@
 // Verification of a plan, once, when it is loaded: afterwards every offset, index, size and string of it may
 // be used without a further look. This file checks the file itself and what programs share; check_programs.c
-// the tables of the programs, check_ops.c their operators.
+// the tables of the programs, check_ops.c their operators, check_choices.c what these were chosen from.
 #include "plan/check.h"
 
 #include "base/size.h"
@@ -19,6 +19,7 @@ _Static_assert(sizeof(struct plan_buffer) == 32, "file format");
 _Static_assert(sizeof(struct plan_view) == 64, "file format");
 _Static_assert(sizeof(struct plan_op) == 136, "file format");
 _Static_assert(sizeof(struct plan_shape) == 32, "file format");
+_Static_assert(sizeof(struct plan_choice) == 20, "file format");
 _Static_assert(sizeof(size_t) == 8, "plans are larger than a 32-bit address space");
 
 enum { SECTIONS = PLAN_SECTION_KINDS - 1 };
@@ -38,6 +39,7 @@ static const struct section_rule {
     [PLAN_SECTION_VIEWS] = {"VIEWS", sizeof(struct plan_view)},
     [PLAN_SECTION_OPS] = {"OPS", sizeof(struct plan_op)},
     [PLAN_SECTION_SHAPES] = {"SHAPES", sizeof(struct plan_shape)},
+    [PLAN_SECTION_CHOICES] = {"CHOICES", sizeof(struct plan_choice)},
     [PLAN_SECTION_WEIGHTS] = {"WEIGHTS", 0},
 };
 
@@ -155,6 +157,8 @@ static void point(struct plan *p, const unsigned char *data) {
         .op_count = s[PLAN_SECTION_OPS].count,
         .shapes = (const void *)(data + s[PLAN_SECTION_SHAPES].offset),
         .shape_count = s[PLAN_SECTION_SHAPES].count,
+        .choices = (const void *)(data + s[PLAN_SECTION_CHOICES].offset),
+        .choice_count = s[PLAN_SECTION_CHOICES].count,
         .weights = data + s[PLAN_SECTION_WEIGHTS].offset,
         .weights_size = s[PLAN_SECTION_WEIGHTS].size,
     };
@@ -176,7 +180,7 @@ bool plan_check_string(const struct plan *p, uint32_t offset, const char *table,
 static bool check_info(const struct plan *p, struct error *err) {
     const struct plan_info *info = p->info;
     uint32_t frames = p->programs[0].variant[PLAN_FIRST].frames;
-    if (info->first_kept > frames || info->reserved != 0) {
+    if (info->first_kept > frames) {
         return error_set(err, ERROR_INPUT, "info: keeps %u of the %u frames of the first step",
                          info->first_kept, frames);
     }
@@ -237,6 +241,7 @@ bool plan_check(struct plan *plan, const unsigned char *data, size_t size, struc
     for (uint32_t i = 0; i < p.program_count; i++) {
         if (!plan_check_program(&p, i, err)) return error_prefix(err, "program %u", i);
     }
+    if (!plan_check_choices(&p, err)) return false;
     *plan = p;
     return true;
 }

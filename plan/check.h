@@ -15,6 +15,9 @@ bool plan_check_ops(const struct plan *plan, const struct plan_program *program,
 // The parameters and constants of one operator, whose views are verified already. (check_params.c)
 bool plan_check_params(const struct plan *plan, const struct plan_op *op, struct error *err);
 
+// The candidates of convolutions, when all operators are verified. (check_choices.c)
+bool plan_check_choices(const struct plan *plan, struct error *err);
+
 // What each operator takes: one row per plan_op_kind. (check_ops.c)
 struct plan_op_rule {
     const char *name;
@@ -25,6 +28,9 @@ struct plan_op_rule {
     uint32_t param_words;         // used words of params; the others are zero
 };
 const struct plan_op_rule *plan_op_rule(uint32_t kind);
+
+// Bytes of blocks of tiles or of indirection buffers, of a convolution. (forecast.c)
+uint64_t plan_conv_workspace(const struct plan *plan, const struct plan_op *op, uint32_t threads);
 
 static inline const struct plan_view *plan_get_view(const struct plan *p, uint32_t index) {
     return index == PLAN_NONE ? NULL : &p->views[index];

@@ -96,6 +96,18 @@ static void dump_op(const struct plan *p, uint32_t i, const struct plan_op *op, 
     dump_view(p, "out", op->out, out);
 }
 
+static void dump_choices(const struct plan *p, struct strbuf *out) {
+    if (p->info->time_threads > 0) strbuf_printf(out, "\nchoices, with %u threads", p->info->time_threads);
+    else strbuf_add(out, "\nchoices");
+    strbuf_printf(out, ": %u\n", p->choice_count);
+    for (uint32_t i = 0; i < p->choice_count; i++) {
+        const struct plan_choice *c = &p->choices[i];
+        strbuf_printf(out, "  operator %u: %s %.6g s (%s), error %.3g\n", c->op,
+                      plan_conv_algorithm_name(c->algorithm), (double)c->seconds,
+                      plan_time_source_name(c->source), (double)c->error);
+    }
+}
+
 static void dump_variant(const struct plan *p, const struct plan_program *g, enum plan_variant v,
                          struct strbuf *out) {
     const struct plan_variant_info *i = &g->variant[v];
@@ -125,4 +137,5 @@ void plan_dump(const struct plan *p, struct strbuf *out) {
     dump_info(p, out);
     dump_constants(p, out);
     for (uint32_t i = 0; i < p->program_count; i++) dump_program(p, i, out);
+    dump_choices(p, out);
 }

@@ -27,11 +27,18 @@ static uint64_t packed_conv(const struct plan *p, const struct plan_op *op) {
 }
 
 // One pointer per kernel element and output pixel; 1x1 kernels need none.
-static uint64_t conv_workspace(const struct plan *p, const struct plan_op *op) {
+static uint64_t direct_workspace(const struct plan *p, const struct plan_op *op) {
     const struct plan_conv *c = &op->params.conv;
     const struct plan_view *out = &p->views[op->out];
     if (c->kernel_h * c->kernel_w == 1) return 0;
     return sizeof(void *) * c->kernel_h * c->kernel_w * (uint64_t)out->height * out->width;
+}
+
+uint64_t plan_conv_workspace(const struct plan *p, const struct plan_op *op, uint32_t threads) {
+    const struct plan_conv *c = &op->params.conv;
+    if (c->algorithm == PLAN_CONV_DIRECT) return direct_workspace(p, op);
+    struct plan_winograd g = plan_winograd(c, &p->views[op->in[0]], &p->views[op->out], threads);
+    return plan_winograd_workspace_bytes(&g);
 }
 
 // K and V packed, and one block of each being gathered.
@@ -43,7 +50,6 @@ static uint64_t attention_workspace(const struct plan *p, const struct plan_op *
 
 static void add_direct(const struct plan *p, const struct plan_op *op, struct plan_forecast *f) {
     f->weights_packed += packed_conv(p, op);
-    f->workspace = max(f->workspace, conv_workspace(p, op));
 }
 
 static void add_winograd(const struct plan *p, const struct plan_op *op, uint32_t threads,
@@ -52,7 +58,6 @@ static void add_winograd(const struct plan *p, const struct plan_op *op, uint32_
     struct plan_winograd g = plan_winograd(c, &p->views[op->in[0]], &p->views[op->out], threads);
     f->weights_packed += plan_winograd_packed_bytes(&g, c->block_channels);
     f->preparation = max(f->preparation, plan_winograd_transformed_bytes(&g, c->block_channels));
-    f->workspace = max(f->workspace, plan_winograd_workspace_bytes(&g));
 }
 
 void plan_forecast(const struct plan *plan, const struct plan_program *g, uint32_t threads,
@@ -64,6 +69,7 @@ void plan_forecast(const struct plan *plan, const struct plan_program *g, uint32
         if (op->kind == PLAN_OP_CONV) {
             if (op->params.conv.algorithm == PLAN_CONV_DIRECT) add_direct(plan, op, f);
             else add_winograd(plan, op, threads, f);
+            f->workspace = max(f->workspace, plan_conv_workspace(plan, op, threads));
         } else if (op->kind == PLAN_OP_ATTENTION) {
             attention = max(attention, attention_workspace(plan, op));
         }

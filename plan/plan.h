@@ -48,6 +48,7 @@ enum plan_section_kind {
     PLAN_SECTION_VIEWS,     // struct plan_view, shared by all variants
     PLAN_SECTION_OPS,       // struct plan_op, of each program's FIRST, then of its STEADY
     PLAN_SECTION_SHAPES,    // struct plan_shape, of each program: for the report only
+    PLAN_SECTION_CHOICES,   // struct plan_choice, of each program's operators: for the report only
     PLAN_SECTION_WEIGHTS,   // the bytes of the constants
     PLAN_SECTION_KINDS,
 };
@@ -73,7 +74,7 @@ struct plan_info {
     uint32_t model_name;   // string: the ONNX file's name
     uint32_t form;         // string: "full", "pair", ...
     uint32_t first_kept;   // of the first step's frames, how many (the last ones) are video; 0: all
-    uint32_t reserved;     // 0
+    uint32_t time_threads; // for which the times of CHOICES are; 0: the two cores of the cost model's machine
     float error_bound;     // of the frames of a decode, in [-1, 1], by what is chosen; 0: not known
     float error_limit;     // that was set for it; 0: none
     uint64_t weight_bytes; // of the constants, before packing
@@ -266,6 +267,23 @@ struct plan_shape {
     uint32_t cache;               // index of its cache in the program, or PLAN_NONE
 };
 
+// One algorithm that was a candidate for a convolution; one of those of an operator is the one that it has.
+enum plan_time_source {
+    PLAN_TIME_MODEL,    // the cost model, in proportion to what was measured of other candidates, if anything was
+    PLAN_TIME_MEASURED, // on the machine that compiled
+    PLAN_TIME_CACHED,   // likewise, by an earlier run
+    PLAN_TIME_SOURCES,
+};
+const char *plan_time_source_name(uint32_t source);
+
+struct plan_choice {
+    uint32_t op;        // in OPS; choices are sorted by operator and algorithm
+    uint32_t algorithm; // enum plan_conv_algorithm
+    uint32_t source;    // of the seconds: enum plan_time_source
+    float seconds;      // expected, of one call
+    float error;        // expected of its rounding: root mean square, as a part of that of the outputs
+};
+
 // A plan in memory, mapped from a file. All pointers point into the map.
 struct plan {
     struct file_map map;
@@ -289,6 +307,8 @@ struct plan {
     uint32_t op_count;
     const struct plan_shape *shapes;
     uint32_t shape_count;
+    const struct plan_choice *choices;
+    uint32_t choice_count;
     const unsigned char *weights;
     uint64_t weights_size;
 };
@@ -342,5 +362,7 @@ void plan_forecast(const struct plan *plan, const struct plan_program *program, 
 void plan_dump(const struct plan *plan, struct strbuf *out);
 // The report is for as many threads as there are cores.
 void plan_report(const struct plan *plan, struct strbuf *out);
+// By which algorithms convolutions are computed, why, and the time to expect (`wanc report --ops`).
+void plan_report_ops(const struct plan *plan, struct strbuf *out);
 
 #endif

@@ -3,31 +3,10 @@
 #include "plan/check.h"
 
 #include "base/cores.h"
+#include "plan/table.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static void pad(struct strbuf *out, const char *text, size_t width) {
-    size_t n = strlen(text);
-    strbuf_add(out, text);
-    for (; n < width; n++) strbuf_add(out, " ");
-}
-
-static void row(struct strbuf *out, const char *const *cells, const size_t *widths, int count) {
-    for (int i = 0; i < count; i++) {
-        strbuf_add(out, "  ");
-        if (i + 1 < count) pad(out, cells[i], widths[i]);
-        else strbuf_add(out, cells[i]);
-    }
-    strbuf_add(out, "\n");
-}
-
-static void widen(size_t *widths, const char *const *cells, int count) {
-    for (int i = 0; i < count; i++) {
-        size_t n = strlen(cells[i]);
-        if (n > widths[i]) widths[i] = n;
-    }
-}
 
 // ---- shapes
 
@@ -59,16 +38,16 @@ static void report_shapes(const struct plan *p, const struct plan_program *g, st
     static const char *const head[SHAPE_COLUMNS] = {"operator", "model", "first", "steady", "node"};
     size_t widths[SHAPE_COLUMNS] = {0};
     struct shape_row r;
-    widen(widths, head, SHAPE_COLUMNS);
+    table_widen(widths, head, SHAPE_COLUMNS);
     for (uint32_t i = 0; i < g->shape_count; i++) {
         shape_cells(p, &p->shapes[g->first_shape + i], &r);
-        widen(widths, r.cells, SHAPE_COLUMNS);
+        table_widen(widths, r.cells, SHAPE_COLUMNS);
     }
     strbuf_printf(out, "\nShapes: %u operators (first: step 0; steady: every later step)\n", g->shape_count);
-    row(out, head, widths, SHAPE_COLUMNS);
+    table_row(out, head, widths, SHAPE_COLUMNS);
     for (uint32_t i = 0; i < g->shape_count; i++) {
         shape_cells(p, &p->shapes[g->first_shape + i], &r);
-        row(out, r.cells, widths, SHAPE_COLUMNS);
+        table_row(out, r.cells, widths, SHAPE_COLUMNS);
     }
 }
 
@@ -94,16 +73,16 @@ static void report_caches(const struct plan *p, const struct plan_program *g, st
     size_t widths[CACHE_COLUMNS] = {0};
     struct cache_row r;
     char total[32];
-    widen(widths, head, CACHE_COLUMNS);
+    table_widen(widths, head, CACHE_COLUMNS);
     for (uint32_t i = 0; i < g->cache_count; i++) {
         cache_cells(p, &p->caches[g->first_cache + i], &r);
-        widen(widths, r.cells, CACHE_COLUMNS);
+        table_widen(widths, r.cells, CACHE_COLUMNS);
     }
     strbuf_printf(out, "\nCaches: %u, %s\n", g->cache_count, format_bytes(total, g->cache_bytes));
-    row(out, head, widths, CACHE_COLUMNS);
+    table_row(out, head, widths, CACHE_COLUMNS);
     for (uint32_t i = 0; i < g->cache_count; i++) {
         cache_cells(p, &p->caches[g->first_cache + i], &r);
-        row(out, r.cells, widths, CACHE_COLUMNS);
+        table_row(out, r.cells, widths, CACHE_COLUMNS);
     }
 }
 
@@ -179,17 +158,17 @@ static void report_sizes(const struct plan *p, struct strbuf *out) {
                                                    "scratch", "kernels", "latent and frames", "peak memory"};
     size_t widths[SIZE_COLUMNS] = {0};
     struct size_row r;
-    widen(widths, head, SIZE_COLUMNS);
+    table_widen(widths, head, SIZE_COLUMNS);
     for (uint32_t i = 0; i < p->program_count; i++) {
         size_cells(p, &p->programs[i], &r);
-        widen(widths, r.cells, SIZE_COLUMNS);
+        table_widen(widths, r.cells, SIZE_COLUMNS);
     }
     strbuf_printf(out, "\nSizes: %u, each a run of its own; the plan has the weights once\n",
                   p->program_count);
-    row(out, head, widths, SIZE_COLUMNS);
+    table_row(out, head, widths, SIZE_COLUMNS);
     for (uint32_t i = 0; i < p->program_count; i++) {
         size_cells(p, &p->programs[i], &r);
-        row(out, r.cells, widths, SIZE_COLUMNS);
+        table_row(out, r.cells, widths, SIZE_COLUMNS);
     }
 }
 

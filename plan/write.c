@@ -29,7 +29,8 @@ struct fill {
 // A program being built: pointers to it stay valid.
 struct program {
     struct plan_program info;
-    struct table caches, shapes, buffers[PLAN_VARIANTS], ops[PLAN_VARIANTS];
+    struct table caches, shapes, buffers[PLAN_VARIANTS], ops[PLAN_VARIANTS], choices[PLAN_VARIANTS];
+    uint32_t choice_base[PLAN_VARIANTS]; // what has been added to the operators of choices
 };
 
 struct plan_writer {
@@ -70,6 +71,7 @@ struct plan_program *plan_writer_add_program(struct plan_writer *w) {
     for (int v = 0; v < PLAN_VARIANTS; v++) {
         g->buffers[v].element = sizeof(struct plan_buffer);
         g->ops[v].element = sizeof(struct plan_op);
+        g->choices[v].element = sizeof(struct plan_choice);
     }
     w->current = g;
     return &g->info;
@@ -197,8 +199,16 @@ uint32_t plan_writer_op(struct plan_writer *w, enum plan_variant v, struct plan_
     return table_add(w->arena, &w->current->ops[v], &op);
 }
 
+void plan_writer_choice(struct plan_writer *w, enum plan_variant v, struct plan_choice choice) {
+    table_add(w->arena, &w->current->choices[v], &choice);
+}
+
 void plan_writer_shape(struct plan_writer *w, struct plan_shape shape) {
     table_add(w->arena, &w->current->shapes, &shape);
+}
+
+static void move_choices(struct table *choices, uint32_t ops) {
+    for (size_t i = 0; i < choices->count; i++) ((struct plan_choice *)table_at(choices, i))->op += ops;
 }
 
 // The program's parts lie behind those of the programs before it; `next` counts them.
@@ -211,6 +221,8 @@ static void complete_program(struct program *g, struct plan_program *next) {
     for (int v = 0; v < PLAN_VARIANTS; v++) {
         struct plan_variant_info *i = &g->info.variant[v];
         i->first_op = n->first_op;
+        move_choices(&g->choices[v], n->first_op - g->choice_base[v]);
+        g->choice_base[v] = n->first_op;
         i->first_buffer = n->first_buffer;
         n->first_op += i->op_count = (uint32_t)g->ops[v].count;
         n->first_buffer += i->buffer_count = (uint32_t)g->buffers[v].count;
@@ -286,6 +298,7 @@ static const struct table *caches_of(const struct program *g) { return &g->cache
 static const struct table *shapes_of(const struct program *g) { return &g->shapes; }
 static const struct table *buffers_of(const struct program *g) { return g->buffers; }
 static const struct table *ops_of(const struct program *g) { return g->ops; }
+static const struct table *choices_of(const struct program *g) { return g->choices; }
 
 static bool put_programs(struct output *o, const struct plan_writer *w) {
     struct table tables[PLAN_MAX_PROGRAMS];
@@ -325,7 +338,8 @@ static bool put_sections(struct output *o, const struct plan_writer *w) {
            put_parts(o, w, PLAN_SECTION_BUFFERS, buffers_of, PLAN_VARIANTS) &&
            put_tables(o, PLAN_SECTION_VIEWS, &w->views, 1) &&
            put_parts(o, w, PLAN_SECTION_OPS, ops_of, PLAN_VARIANTS) &&
-           put_parts(o, w, PLAN_SECTION_SHAPES, shapes_of, 1) && put_weights(o, w);
+           put_parts(o, w, PLAN_SECTION_SHAPES, shapes_of, 1) &&
+           put_parts(o, w, PLAN_SECTION_CHOICES, choices_of, PLAN_VARIANTS) && put_weights(o, w);
 }
 
 #if defined(__x86_64__)

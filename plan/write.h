@@ -29,6 +29,8 @@ uint32_t plan_writer_constant(struct plan_writer *w, const char *name, uint32_t 
                               const void *context);
 uint32_t plan_writer_buffer(struct plan_writer *w, enum plan_variant v, struct plan_buffer buffer);
 uint32_t plan_writer_op(struct plan_writer *w, enum plan_variant v, struct plan_op op);
+// Of the operator that `op` counts within its variant; by ascending operator and algorithm.
+void plan_writer_choice(struct plan_writer *w, enum plan_variant v, struct plan_choice choice);
 void plan_writer_shape(struct plan_writer *w, struct plan_shape shape);
 void plan_writer_note(struct plan_writer *w, const char *text);
 

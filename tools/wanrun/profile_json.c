@@ -1,31 +1,11 @@
 // The profile as JSON, and the operators' times as a trace that chrome://tracing and Perfetto read.
 #include "tools/wanrun/profile.h"
 
-#include "base/file.h"
+#include "tools/json/file.h"
 
-#include <jansson.h>
-#include <stdlib.h>
-#include <string.h>
 
 enum { PROFILE_VERSION = 1 };
 static const char *const variant_names[2] = {"first", "steady"};
-
-// Owns `root`, which is NULL when Jansson had no memory.
-static bool write_json(json_t *root, const char *path, struct error *err) {
-    char *text =
-        root == NULL ? NULL : json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(9) | JSON_ENSURE_ASCII);
-    struct file_out f;
-    json_decref(root);
-    if (text == NULL) return error_set(err, ERROR_MEMORY, "%s: out of memory", path);
-    bool ok = file_create(&f, path, err);
-    if (ok && !(file_write(&f, text, strlen(text), err) && file_write(&f, "\n", 1, err))) {
-        file_discard(&f);
-        ok = false;
-    }
-    ok = ok && file_commit(&f, err);
-    free(text);
-    return ok;
-}
 
 static json_t *operator_json(const struct profile_operator *o) {
     return json_pack("{s:s?, s:s, s:s, s:[i,i,i,i], s:I, s:f, s:f, s:f, s:f, s:f}", "name", o->op.name,
@@ -50,7 +30,7 @@ bool profile_write_json(const struct profile *p, const char *plan, const char *p
                              wan_version(), "threads", (int)p->threads, "peak_gflops", p->peak_gflops);
     for (int v = 0; root != NULL && v < 2; v++)
         json_object_set_new(root, variant_names[v], variant_json(&p->variant[v]));
-    return write_json(root, path, err);
+    return json_file_write(root, path, err);
 }
 
 // Times are microseconds since the first event.
@@ -82,5 +62,5 @@ bool profile_write_trace(const struct profile *p, const char *path, struct error
         bool last = i + 1 == p->event_count || p->events[i + 1].index == 0;
         if (last) json_array_append_new(events, step_json(p, &p->events[first], &p->events[i]));
     }
-    return write_json(json_pack("{s:o, s:s}", "traceEvents", events, "displayTimeUnit", "ms"), path, err);
+    return json_file_write(json_pack("{s:o, s:s}", "traceEvents", events, "displayTimeUnit", "ms"), path, err);
 }
