@@ -584,13 +584,23 @@ static bool emit_module(struct emitter *e, struct ir_module *m, bool is_first) {
     return true;
 }
 
-bool emit_plan(struct ir_module *const *modules, int count, const char *path, struct error *err) {
+static bool complete(struct emitter *e, const struct emit_completion *c) {
+    struct plan plan;
+    if (c == NULL) return true;
+    if (!plan_writer_open(e->w, &plan, e->err)) return false;
+    bool ok = c->run(c->context, &plan, e->w, e->err);
+    plan_close(&plan);
+    return ok;
+}
+
+bool emit_plan(struct ir_module *const *modules, int count, const char *path,
+               const struct emit_completion *completion, struct error *err) {
     struct arena scratch = {0};
     struct emitter e = {.w = plan_writer_new(&scratch), .scratch = &scratch, .err = err};
     e.constants = (struct emit_constants){.arena = &scratch, .w = e.w};
     bool ok = true;
     for (int i = 0; i < count && ok; i++) ok = emit_module(&e, modules[i], i == 0);
-    ok = ok && plan_writer_save(e.w, path, err);
+    ok = ok && complete(&e, completion) && plan_writer_save(e.w, path, err);
     arena_free(&scratch);
     return ok;
 }

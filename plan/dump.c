@@ -35,6 +35,19 @@ static void dump_constants(const struct plan *p, struct strbuf *out) {
     }
 }
 
+static void dump_packed(const struct plan *p, struct strbuf *out) {
+    if (p->packed_count == 0) return;
+    strbuf_printf(out, "\npacked weights: %u, %llu bytes, layout %016llx\n", p->packed_count,
+                  (ull)p->packed_data_size, (ull)p->info->packed_layout);
+    for (uint32_t i = 0; i < p->packed_count; i++) {
+        const struct plan_packed_key *k = &p->packed[i].key;
+        strbuf_printf(out,
+                      "  w%u: rows %u to %u, taps %u, tile %u, time %u, element %u: %llu bytes at %llu\n",
+                      k->weight, k->first, k->first + k->count - 1, k->taps, k->tile, k->time, k->element,
+                      (ull)p->packed[i].bytes, (ull)p->packed[i].offset);
+    }
+}
+
 static void dump_view(const struct plan *p, const char *role, uint32_t index, struct strbuf *out) {
     const struct plan_view *v = plan_get_view(p, index);
     if (v == NULL) return;
@@ -122,5 +135,6 @@ static void dump_program(const struct plan *p, uint32_t i, struct strbuf *out) {
 void plan_dump(const struct plan *p, struct strbuf *out) {
     dump_info(p, out);
     dump_constants(p, out);
+    dump_packed(p, out);
     for (uint32_t i = 0; i < p->program_count; i++) dump_program(p, i, out);
 }

@@ -20,7 +20,7 @@
 
 #define PLAN_MAGIC "WANCPLAN"
 enum {
-    PLAN_VERSION = 3,
+    PLAN_VERSION = 4,
     PLAN_ALIGNMENT = 64,        // of sections, constants, buffers and caches
     PLAN_NONE = 0xffffffffu,    // no view, no constant
     PLAN_MAX_PROGRAMS = 64,     // their sizes are compared pair by pair
@@ -38,17 +38,19 @@ enum {
 enum plan_variant { PLAN_FIRST, PLAN_STEADY, PLAN_VARIANTS };
 
 enum plan_section_kind {
-    PLAN_SECTION_INFO = 1,  // one struct plan_info
-    PLAN_SECTION_STRINGS,   // NUL-terminated UTF-8; a string is named by its offset; offset 0 is ""
-    PLAN_SECTION_NOTES,     // uint32_t, strings: what the compiler warned of
-    PLAN_SECTION_PROGRAMS,  // struct plan_program; what belongs to one lies in the order of the programs
-    PLAN_SECTION_CACHES,    // struct plan_cache, of each program
-    PLAN_SECTION_CONSTANTS, // struct plan_constant, shared by all programs
-    PLAN_SECTION_BUFFERS,   // struct plan_buffer, of each program's FIRST, then of its STEADY
-    PLAN_SECTION_VIEWS,     // struct plan_view, shared by all variants
-    PLAN_SECTION_OPS,       // struct plan_op, of each program's FIRST, then of its STEADY
-    PLAN_SECTION_SHAPES,    // struct plan_shape, of each program: for the report only
-    PLAN_SECTION_WEIGHTS,   // the bytes of the constants
+    PLAN_SECTION_INFO = 1,    // one struct plan_info
+    PLAN_SECTION_STRINGS,     // NUL-terminated UTF-8; a string is named by its offset; offset 0 is ""
+    PLAN_SECTION_NOTES,       // uint32_t, strings: what the compiler warned of
+    PLAN_SECTION_PROGRAMS,    // struct plan_program; what belongs to one lies in the order of the programs
+    PLAN_SECTION_CACHES,      // struct plan_cache, of each program
+    PLAN_SECTION_CONSTANTS,   // struct plan_constant, shared by all programs
+    PLAN_SECTION_BUFFERS,     // struct plan_buffer, of each program's FIRST, then of its STEADY
+    PLAN_SECTION_VIEWS,       // struct plan_view, shared by all variants
+    PLAN_SECTION_OPS,         // struct plan_op, of each program's FIRST, then of its STEADY
+    PLAN_SECTION_SHAPES,      // struct plan_shape, of each program: for the report only
+    PLAN_SECTION_WEIGHTS,     // the bytes of the constants
+    PLAN_SECTION_PACKED,      // struct plan_packed: weights that are packed already, shared by all programs
+    PLAN_SECTION_PACKED_DATA, // their bytes
     PLAN_SECTION_KINDS,
 };
 
@@ -66,15 +68,16 @@ struct plan_section {
     uint32_t count;    // elements, or bytes for STRINGS (WEIGHTS: 0)
     uint64_t offset;   // from the start of the file, a multiple of PLAN_ALIGNMENT
     uint64_t size;     // bytes
-    uint64_t checksum; // XXH3-64 of the bytes
+    uint64_t checksum; // XXH3-64 of the bytes; 0 for PACKED_DATA, whose parts have their own
 };
 
 struct plan_info {
-    uint32_t model_name;   // string: the ONNX file's name
-    uint32_t form;         // string: "full", "pair", ...
-    uint32_t first_kept;   // of the first step's frames, how many (the last ones) are video; 0: all
-    uint32_t reserved;     // 0
-    uint64_t weight_bytes; // of the constants, before packing
+    uint32_t model_name;    // string: the ONNX file's name
+    uint32_t form;          // string: "full", "pair", ...
+    uint32_t first_kept;    // of the first step's frames, how many (the last ones) are video; 0: all
+    uint32_t reserved;      // 0
+    uint64_t weight_bytes;  // of the constants, before packing
+    uint64_t packed_layout; // of PACKED: what layout they have (runtime/packed.h); 0 where there are none
 };
 
 // A STEADY without operators is absent: the plan decodes one latent frame.
@@ -111,6 +114,26 @@ struct plan_constant {
     uint32_t name; // string
     uint32_t count;
     uint64_t offset, bytes; // in the WEIGHTS section; bytes = 4 * count
+};
+
+// Which weights one operator of XNNPACK takes: rows [first, first + count) of a convolution's weights, as they are or
+// transformed for Winograd's algorithm.
+struct plan_packed_key {
+    uint32_t weight, bias; // constants, or PLAN_NONE
+    uint32_t in, out;      // channels of the convolution
+    uint32_t kernel_t, kernel_h, kernel_w, taps, interleave;
+    uint32_t tile; // Winograd: 2 or 4, outputs of a tile; 1: a matrix product of pixels; 0: a 2D convolution
+    uint32_t time; // Winograd over frames: 2 or 4, their outputs; else 0
+    uint32_t upsample; // of Winograd's algorithm, else 0
+    uint32_t element;  // of the transformed kernel
+    uint32_t first, count;
+};
+
+// Bytes that XNNPACK made of them, on a machine like the one on which it runs.
+struct plan_packed {
+    struct plan_packed_key key;
+    uint32_t seed;                    // XNNPACK's name for their layout
+    uint64_t offset, bytes, checksum; // in the PACKED_DATA section; XXH3-64
 };
 
 // One block of the arena. Alive from its first to its last operator, both included.
@@ -289,6 +312,10 @@ struct plan {
     uint32_t shape_count;
     const unsigned char *weights;
     uint64_t weights_size;
+    const struct plan_packed *packed;
+    uint32_t packed_count;
+    const unsigned char *packed_data;
+    uint64_t packed_data_size;
 };
 
 // Maps and verifies a plan completely (plan/check.c). On failure nothing stays open; the error names the

@@ -100,20 +100,26 @@ static bool open_pool(struct rt_session *s, unsigned threads, struct error *err)
     if (threads > MAX_THREADS) {
         return error_set(err, ERROR_USAGE, "%u threads, expected at most %d", threads, MAX_THREADS);
     }
-    bool ok = rt_xnn(xnn_initialize(NULL), "xnn_initialize", err);
-    if (!ok) return false;
     s->pool = pthreadpool_create(threads ? threads : cores_available());
     return s->pool != NULL || error_set(err, ERROR_MEMORY, "cannot start %u threads", threads);
 }
 
+static bool open_variants(struct rt_session *s, struct error *err) {
+    rt_packed_lock(s->packed);
+    bool ok = open_ops(s, PLAN_FIRST, err) && open_ops(s, PLAN_STEADY, err);
+    rt_packed_unlock(s->packed);
+    return ok;
+}
+
 bool rt_session_open(struct rt_session *s, const struct plan *plan, const struct plan_program *program,
-                     unsigned threads, struct error *err) {
-    *s = (struct rt_session){.plan = plan, .program = program};
+                     unsigned threads, struct rt_packed *packed, struct error *err) {
+    *s = (struct rt_session){.plan = plan, .program = program, .owns_packed = packed == NULL};
     uint32_t count = plan_program_ops(program);
+    s->packed = packed == NULL ? rt_packed_new(plan, err) : packed;
     s->ops = calloc(count, sizeof *s->ops);
     if (s->ops == NULL) error_set(err, ERROR_MEMORY, "out of memory for %u operators", count);
-    if (s->ops != NULL && open_pool(s, threads, err) && open_memory(s, err) && open_ops(s, PLAN_FIRST, err) &&
-        open_ops(s, PLAN_STEADY, err) && rt_block_new(&s->workspace, s->workspace_bytes, "workspace", err)) {
+    if (s->packed != NULL && s->ops != NULL && open_pool(s, threads, err) && open_memory(s, err) &&
+        open_variants(s, err) && rt_block_new(&s->workspace, s->workspace_bytes, "workspace", err)) {
         return true;
     }
     rt_session_close(s);
@@ -126,6 +132,7 @@ void rt_session_close(struct rt_session *s) {
         if (op->kernel != NULL && op->kernel->destroy != NULL) op->kernel->destroy(op);
     }
     free(s->ops);
+    if (s->owns_packed) rt_packed_free(s->packed);
     rt_block_free(&s->caches);
     rt_block_free(&s->arena);
     rt_block_free(&s->workspace);

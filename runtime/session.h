@@ -4,6 +4,7 @@
 
 #include "plan/plan.h"
 #include "runtime/memory.h"
+#include "runtime/packed.h"
 
 #include <pthreadpool.h>
 #include <stdatomic.h>
@@ -36,6 +37,8 @@ struct rt_session {
     const struct plan *plan;
     const struct plan_program *program; // of the plan
     pthreadpool_t pool;
+    struct rt_packed *packed; // the plan's
+    bool owns_packed;
     struct rt_block caches, arena, workspace, input, output;
     size_t workspace_bytes; // what the operators prepared so far ask for
     // Called after each operator, if not NULL: its index in the variant, when it ran, and its time in products.
@@ -56,8 +59,9 @@ struct rt_kernel {
 };
 extern const struct rt_kernel rt_kernels[PLAN_OP_KINDS];
 
+// `packed` NULL: packed weights of its own.
 bool rt_session_open(struct rt_session *s, const struct plan *plan, const struct plan_program *program,
-                     unsigned threads, struct error *err);
+                     unsigned threads, struct rt_packed *packed, struct error *err);
 void rt_session_close(struct rt_session *s);
 // Runs all operators of a variant, which must not be absent: FIRST after a reset, then STEADY.
 bool rt_session_run(struct rt_session *s, enum plan_variant variant, struct error *err);

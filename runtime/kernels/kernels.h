@@ -21,6 +21,9 @@ bool rt_upsample_run(struct rt_session *s, struct rt_op *op, struct error *err);
 bool rt_copy_run(struct rt_session *s, struct rt_op *op, struct error *err);
 void rt_state_free(struct rt_op *op); // for a state that is one allocation
 
+// What of the key of its packed weights a convolution says: all but transform and rows. (conv.c)
+struct plan_packed_key rt_conv_key(const struct rt_op *op);
+
 // out[t, y, x, c] = in[t, y / factor, x / factor, c]. (upsample.c)
 void rt_enlarge(pthreadpool_t pool, const struct rt_tensor *in, const struct rt_tensor *out, size_t factor);
 

@@ -98,6 +98,22 @@ refused "something behind a size" 2 "found '3x5;2x2'" compile "$full" "--latent-
 refused "65 sizes" 2 "more than 64 sizes" compile "$full" --latent-size "$(seq -s, 1 65 | sed 's/[0-9]*/&x1/g')" -o plan
 refused "a rule for the first step that there is not" 2 "expected reference or as-is, found 'never'" compile "$steady" --first never -o plan
 
+# ---- packed weights in the plan
+
+fresh
+run compile "$full" $size --prepack -o packed
+same "--prepack: silent" "0 packed " "$status $(ls -A) $(cat "$work/stderr" "$work/stdout")"
+run dump packed
+contains "--prepack: the weights are there" "^packed weights: [1-9]" "$work/stdout"
+run dump "$work/plan"
+same "without: they are not" 0 "$(grep -c "^packed weights" "$work/stdout")"
+for plan in packed "$work/plan"; do "$wanrun" "$plan" "$data/tiny/latents.npy" -o "$(basename "$plan").npy" --quiet; done
+same "--prepack: the same frames" same "$(cmp packed.npy plan.npy && echo same)"
+end=$(wc -c <packed) # the last packed weights end 128 bytes before
+printf '\377' | dd of=packed bs=1 seek=$((end - 1000)) conv=notrunc 2>"$work/stderr"
+same "--prepack: a damaged plan" "1 wanrun: packed" \
+    "$("$wanrun" packed "$data/tiny/latents.npy" -o x.npy 2>"$work/stderr"; echo $? "$(grep -o "^wanrun: .*packed weights.*damaged" "$work/stderr" | cut -d ' ' -f 1,2 | tr -d :)")"
+
 run report "$work/plan"
 contains "report: shapes of both steps" "4x24x40x4" "$work/stdout"
 contains "report: the arena and its lower bound" "lower bound" "$work/stdout"

@@ -172,10 +172,11 @@ static void *element(unsigned char *data, uint32_t kind, size_t size, size_t ind
     return data + section(data, kind)->offset + size * index;
 }
 
-// Where sections do not cover the file there is padding, which nobody reads.
+// Where sections do not cover the file there is padding, which nobody reads; packed weights (test_packed.c) are
+// verified when they are used.
 static bool is_padding(size_t at) {
     if (at < sizeof(struct plan_header) + SECTIONS * sizeof(struct plan_section)) return false;
-    for (uint32_t kind = 1; kind < PLAN_SECTION_KINDS; kind++) {
+    for (uint32_t kind = 1; kind < PLAN_SECTION_PACKED_DATA; kind++) {
         const struct plan_section *s = section(good, kind);
         if (at >= s->offset && at < s->offset + s->size) return false;
     }
@@ -198,7 +199,7 @@ static void repair_checksums(unsigned char *data) {
     for (uint32_t kind = 1; kind < PLAN_SECTION_KINDS; kind++) {
         struct plan_section *s = section(data, kind);
         if (s->offset <= good_size && s->size <= good_size - s->offset) {
-            s->checksum = XXH3_64bits(data + s->offset, s->size);
+            s->checksum = kind == PLAN_SECTION_PACKED_DATA ? 0 : XXH3_64bits(data + s->offset, s->size);
         }
     }
     h->checksum = 0;

@@ -35,6 +35,10 @@ static const char usage[] =
     "be\n"
     "                             the fastest; direct, the least memory and the most exact; winograd2 or "
     "winograd4\n"
+    "      --prepack              compile: the plan also holds the weights as XNNPACK packs them on this "
+    "CPU: a "
+    "much\n"
+    "                             larger file, which starts at once\n"
     "      --first RULE           compile, of a step alone: reference (default), its first step leaves out "
     "the\n"
     "                             temporal upsamplers; or as-is, it is the step itself on caches of zeros\n"
@@ -66,6 +70,7 @@ enum {
     OPT_LATENT_SIZE = 256,
     OPT_CONV,
     OPT_FIRST,
+    OPT_PREPACK,
     OPT_CANONICAL,
     OPT_JSON,
     OPT_PRINT_AFTER,
@@ -81,6 +86,7 @@ static const struct option long_options[] = {
     {"output", required_argument, NULL, 'o'},
     {"latent-size", required_argument, NULL, OPT_LATENT_SIZE},
     {"conv", required_argument, NULL, OPT_CONV},
+    {"prepack", no_argument, NULL, OPT_PREPACK},
     {"canonical", no_argument, NULL, OPT_CANONICAL},
     {"first", required_argument, NULL, OPT_FIRST},
     {"json", no_argument, NULL, OPT_JSON},
@@ -162,6 +168,7 @@ static int parse_options(int argc, char **argv, struct wanc_options *o, struct e
         case OPT_FIRST:
             if (!parse_first(optarg, o, err)) return -1;
             break;
+        case OPT_PREPACK: o->prepack = true; break;
         case OPT_CANONICAL: o->canonical = true; break;
         case OPT_JSON: o->json = true; break;
         case OPT_PRINT_AFTER: o->passes.print_after = optarg; break;

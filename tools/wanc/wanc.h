@@ -26,6 +26,7 @@ struct wanc_options {
     const char *conv;      // of `wanc compile`; NULL: the default
     bool
         first_as_is; // of `wanc compile`: the first step of a step alone is the step itself, on caches of zeros
+    bool prepack;    // of `wanc compile`: packed weights in the plan
     bool canonical; // of `wanc compile --stop-after`: the IR with names and order that no file chose
     bool quiet;
     bool json; // of `wanc inspect`
