@@ -42,6 +42,7 @@ struct ir_constant {
     size_t count;
 };
 
+struct conv_choice;
 struct ir_node;
 struct ir_use;
 
@@ -200,12 +201,13 @@ struct ir_module {
     struct ir_symbol *symbols;
     const char *model_name, *form;
     int64_t latent_height,
-        latent_width;    // of the latents, if they are to be others than the file's; 0: as they are
-    int steps;           // of an unrolled model, in the file; else 0
-    int64_t frames;      // latent frames of a whole-sequence model that fixes their number; else 0
-    const char *flag;    // of a flagged model: the input; else NULL
-    int first_flag;      // and what it is in the first step
-    const char *conv;    // which algorithms convolutions may take, see choose_convs; NULL for auto
+        latent_width; // of the latents, if they are to be others than the file's; 0: as they are
+    int steps;        // of an unrolled model, in the file; else 0
+    int64_t frames;   // latent frames of a whole-sequence model that fixes their number; else 0
+    const char *flag; // of a flagged model: the input; else NULL
+    int first_flag;   // and what it is in the first step
+    struct conv_choice
+        *choice;         // how convolutions are to be computed (passes/conv_choice.h); NULL: by default
     unsigned next_id;    // for fresh names
     struct strbuf notes; // lines for the user: what was recognised, what is odd
 };

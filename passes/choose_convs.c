@@ -7,17 +7,16 @@
 // costs up to 13 % (96 -> 96 channels: 419 GFLOP/s in blocks of 32, 453 whole). So a block is as large as its
 // packed weights allow, in multiples of 32 channels.
 //
-// How a convolution is computed is chosen by what it is expected to cost (conv_cost.h), among the algorithms that
-// compute it: all, or those that the user allows (`wanc compile --conv`): direct alone, F(2x2,3x3) or F(4x4,3x3). The fewer multiplications
-// of Winograd's algorithms cost rounding: 3 to 5 times less of it than direct for F(2x2), up to 2 times more for F(4x4).
+// How convolutions are computed is chosen for all of them together (conv_choice.h): the fastest algorithms of those that
+// the user allows, as long as the error of a decode stays below its limit.
 //
 //     %y = frame_conv %w, @w {taps=3, ..}    ->  %y = frame_conv %w, @w {block=32, taps=3, ..}
 //                                            or  %y = frame_conv %w, @w {algorithm="winograd4", block=96, taps=3, ..}
-#include "passes/conv_cost.h"
+#include "passes/conv_choice.h"
+#include "passes/conv_node.h"
 #include "passes/pass.h"
 #include "plan/winograd.h"
 
-#include <math.h>
 #include <string.h>
 
 enum {
@@ -25,81 +24,59 @@ enum {
     QUERY_ROWS = 16,       // query blocks are multiples of this
 };
 
-// The algorithms that `--conv` allows; where none of a list applies, a convolution is direct.
-static const struct {
-    const char *name;
-    uint32_t algorithms[PLAN_CONV_ALGORITHMS];
-    int count;
-} allowed[] = {
-    {"auto",
-     {PLAN_CONV_DIRECT, PLAN_CONV_WINOGRAD2, PLAN_CONV_WINOGRAD4, PLAN_CONV_WINOGRAD2_TIME2,
-      PLAN_CONV_WINOGRAD4_TIME2, PLAN_CONV_WINOGRAD4_TIME4},
-     6},
-    {"direct", {PLAN_CONV_DIRECT}, 1},
-    {"winograd2", {PLAN_CONV_WINOGRAD2, PLAN_CONV_WINOGRAD2_TIME2}, 2},
-    {"winograd4", {PLAN_CONV_WINOGRAD4, PLAN_CONV_WINOGRAD4_TIME2, PLAN_CONV_WINOGRAD4_TIME4}, 3},
-};
+// ---- convolutions
 
-static struct plan_view frames_view(const struct ir_type *t) {
-    return (struct plan_view){.frames = (uint32_t)t->dims[0].first,
-                              .height = (uint32_t)t->dims[1].first,
-                              .width = (uint32_t)t->dims[2].first,
-                              .channels = (uint32_t)t->dims[3].first};
+static bool is_open(const struct ir_node *n) {
+    return n->op == IR_FRAME_CONV && ir_attr_find(n, IR_KEY_BLOCK) == NULL;
 }
 
-// What decides about the algorithm, as the plan will say it.
-static struct plan_conv_shape conv_shape(const struct ir_node *n) {
-    const struct ir_type *w = &ir_in(n, 1)->type;
-    int count;
-    const int64_t *pads = ir_attr_ints(n, IR_KEY_PADS, &count),
-                  *strides = ir_attr_ints(n, IR_KEY_STRIDES, &count);
-    struct plan_conv p = {.kernel_t = (uint32_t)w->dims[2].first,
-                          .kernel_h = (uint32_t)w->dims[3].first,
-                          .kernel_w = (uint32_t)w->dims[4].first,
-                          .taps = (uint32_t)ir_attr_int(n, IR_KEY_TAPS, 1),
-                          .stride_h = (uint32_t)strides[0],
-                          .stride_w = (uint32_t)strides[1],
-                          .pad_top = (uint32_t)pads[0],
-                          .pad_left = (uint32_t)pads[1],
-                          .pad_bottom = (uint32_t)pads[2],
-                          .pad_right = (uint32_t)pads[3],
-                          .interleave = (uint32_t)ir_attr_int(n, IR_KEY_INTERLEAVE, 1),
-                          .upsample = (uint32_t)ir_attr_int(n, IR_KEY_UPSAMPLE, 1)};
-    struct plan_view in = frames_view(&ir_in(n, 0)->type), out = frames_view(&ir_out(n)->type);
-    return plan_conv_shape(&p, &in, &out);
+static enum plan_variant variant_of(const struct ir_graph *g) {
+    return strcmp(g->name, "first") == 0 ? PLAN_FIRST : PLAN_STEADY;
 }
 
-static uint32_t cheapest(const struct plan_conv_shape *s, const uint32_t *algorithms, int count) {
-    uint32_t best = PLAN_CONV_DIRECT;
-    double least = INFINITY;
-    for (int i = 0; i < count; i++) {
-        if (!plan_conv_shape_allows(s, algorithms[i])) continue;
-        double cost = conv_cost(s, algorithms[i]);
-        if (cost >= least) continue;
-        least = cost;
-        best = algorithms[i];
-    }
-    return best;
+// What somebody has chosen stays, and has its part in the error.
+static void add_conv(struct ir_module *m, const struct ir_node *n, enum plan_variant v) {
+    struct plan_conv_shape shape = conv_node_shape(n);
+    if (is_open(n)) conv_choice_add(m->choice, &m->arena, &shape, v);
+    else conv_choice_fix(m->choice, &shape, conv_node_params(n).algorithm, v);
 }
 
-static uint32_t choose_algorithm(const struct plan_conv_shape *s, const char *conv) {
-    size_t row = 0;
-    for (size_t i = 0; conv != NULL && i < sizeof allowed / sizeof *allowed; i++) {
-        if (strcmp(allowed[i].name, conv) == 0) row = i;
-    }
-    return cheapest(s, allowed[row].algorithms, allowed[row].count);
-}
-
-static bool choose_conv(struct ir_node *n, const char *conv) {
-    int64_t channels = ir_out(n)->type.dims[3].first;
-    if (ir_attr_find(n, IR_KEY_BLOCK) != NULL) return false;
-    struct plan_conv_shape shape = conv_shape(n);
-    uint32_t algorithm = choose_algorithm(&shape, conv);
+static void set_conv(struct ir_node *n, uint32_t algorithm) {
+    struct plan_conv_shape shape = conv_node_shape(n);
+    struct plan_conv p = plan_conv_case(&shape, algorithm).params;
+    int64_t channels = ir_out(n)->type.dims[3].first, block = plan_block_channels(&p, shape.in);
     if (algorithm != PLAN_CONV_DIRECT)
         ir_attr_set_string(n, IR_KEY_ALGORITHM, plan_conv_algorithm_name(algorithm));
-    struct plan_conv p = plan_conv_case(&shape, algorithm).params;
-    int64_t block = plan_block_channels(&p, shape.in);
     ir_attr_set_int(n, IR_KEY_BLOCK, block < channels ? block : channels);
+}
+
+static bool any_open(const struct ir_module *m) {
+    for (const struct ir_graph *g = m->graphs; g != NULL; g = g->next) {
+        for (const struct ir_node *n = g->body.head; n != NULL; n = n->next) {
+            if (is_open(n)) return true;
+        }
+    }
+    return false;
+}
+
+static bool choose_convs(struct ir_module *m, struct error *err) {
+    static const struct conv_choice_options defaults = {0};
+    if (!any_open(m)) return true;
+    m->choice = conv_choice_new(&m->arena, m->choice ? &m->choice->options : &defaults);
+    for (struct ir_graph *g = m->graphs; g != NULL; g = g->next) {
+        for (struct ir_node *n = g->body.head; n != NULL; n = n->next) {
+            if (n->op == IR_FRAME_CONV) add_conv(m, n, variant_of(g));
+        }
+    }
+    if (!conv_choice_decide(m->choice, err)) return false;
+    for (struct ir_graph *g = m->graphs; g != NULL; g = g->next) {
+        for (struct ir_node *n = g->body.head; n != NULL; n = n->next) {
+            struct plan_conv_shape shape;
+            if (!is_open(n)) continue;
+            shape = conv_node_shape(n);
+            set_conv(n, conv_choice_of(m->choice, &shape));
+        }
+    }
     return true;
 }
 
@@ -113,10 +90,10 @@ static bool choose_attention(struct ir_node *n) {
 }
 
 bool pass_choose_convs(struct ir_module *m, bool *progress, struct error *err) {
-    (void)err;
+    *progress = any_open(m);
+    if (!choose_convs(m, err)) return false;
     for (struct ir_graph *g = m->graphs; g != NULL; g = g->next) {
         for (struct ir_node *n = g->body.head; n != NULL; n = n->next) {
-            if (n->op == IR_FRAME_CONV && choose_conv(n, m->conv)) *progress = true;
             if (n->op == IR_FRAME_ATTENTION && choose_attention(n)) *progress = true;
         }
     }

@@ -4,6 +4,9 @@
 #include "passes/emit.h"
 
 #include "ir/rearrange.h"
+#include "passes/conv_choice.h"
+#include "passes/conv_error.h"
+#include "passes/conv_node.h"
 #include "passes/emit_constants.h"
 #include "passes/emit_rearrange.h"
 #include "passes/emit_report.h"
@@ -126,36 +129,12 @@ static bool copy(struct emitter *e, const struct ir_node *n, uint32_t from, uint
     return add(e, &op);
 }
 
-static struct plan_conv conv_params(const struct ir_node *n) {
-    const struct ir_type *w = &ir_in(n, 1)->type;
-    int count;
-    const int64_t *pads = ir_attr_ints(n, IR_KEY_PADS, &count),
-                  *strides = ir_attr_ints(n, IR_KEY_STRIDES, &count);
-    return (struct plan_conv){.kernel_t = (uint32_t)w->dims[2].first,
-                              .kernel_h = (uint32_t)w->dims[3].first,
-                              .kernel_w = (uint32_t)w->dims[4].first,
-                              .taps = (uint32_t)ir_attr_int(n, IR_KEY_TAPS, 1),
-                              .stride_h = (uint32_t)strides[0],
-                              .stride_w = (uint32_t)strides[1],
-                              .pad_top = (uint32_t)pads[0],
-                              .pad_left = (uint32_t)pads[1],
-                              .pad_bottom = (uint32_t)pads[2],
-                              .pad_right = (uint32_t)pads[3],
-                              .interleave = (uint32_t)ir_attr_int(n, IR_KEY_INTERLEAVE, 1),
-                              .upsample = (uint32_t)ir_attr_int(n, IR_KEY_UPSAMPLE, 1),
-                              .block_channels = (uint32_t)ir_attr_int(n, IR_KEY_BLOCK, 32),
-                              .min = (float)ir_attr_float(n, IR_KEY_MIN, -INFINITY),
-                              .max = (float)ir_attr_float(n, IR_KEY_MAX, INFINITY),
-                              .algorithm =
-                                  plan_conv_algorithm_find(ir_attr_string(n, IR_KEY_ALGORITHM, "direct"))};
-}
-
 // What frame_conv and stream_conv have in common: x, weight and bias.
 static bool new_conv(struct emitter *e, const struct ir_node *n, struct plan_op *op) {
     uint64_t outputs = (uint64_t)ir_in(n, 1)->type.dims[0].first;
     if (!has_data(e, n, ir_in(n, 1)) || (ir_in(n, 2) && !has_data(e, n, ir_in(n, 2)))) return false;
     *op = new_op(e, n, PLAN_OP_CONV);
-    op->params.conv = conv_params(n);
+    op->params.conv = conv_node_params(n);
     op->in[PLAN_CONV_IMAGE] = view(e, ir_in(n, 0));
     op->out = view(e, n->outputs[0]);
     op->constant[0] = emit_weight(&e->constants, ir_in(n, 1));
@@ -571,6 +550,8 @@ static bool emit_info(struct emitter *e, bool is_first) {
         return error_set(e->err, ERROR_INTERNAL, "first_kept %u at one latent size and %u at another",
                          info->first_kept, kept);
     info->first_kept = kept;
+    info->error_bound = fmaxf(info->error_bound, (float)conv_error_of_module(e->m));
+    info->error_limit = (float)conv_choice_limit(e->m->choice);
     if (!is_first) return true;
     info->model_name = plan_writer_string(e->w, e->m->model_name);
     info->form = plan_writer_string(e->w, e->m->form);

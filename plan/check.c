@@ -5,12 +5,13 @@
 
 #include "base/size.h"
 
+#include <math.h>
 #include <string.h>
 #include <xxhash.h>
 
 _Static_assert(sizeof(struct plan_header) == 128, "file format");
 _Static_assert(sizeof(struct plan_section) == 32, "file format");
-_Static_assert(sizeof(struct plan_info) == 32, "file format");
+_Static_assert(sizeof(struct plan_info) == 40, "file format");
 _Static_assert(sizeof(struct plan_program) == 128, "file format");
 _Static_assert(sizeof(struct plan_cache) == 40, "file format");
 _Static_assert(sizeof(struct plan_constant) == 24, "file format");
@@ -186,6 +187,11 @@ static bool check_info(const struct plan *p, struct error *err) {
     if (info->first_kept > frames || info->reserved != 0) {
         return error_set(err, ERROR_INPUT, "info: keeps %u of the %u frames of the first step",
                          info->first_kept, frames);
+    }
+    if (!(info->error_bound >= 0 && info->error_limit >= 0) || isinf(info->error_bound) ||
+        isinf(info->error_limit)) {
+        return error_set(err, ERROR_INPUT, "info: error bound %g, limit %g; expected numbers of at least 0",
+                         (double)info->error_bound, (double)info->error_limit);
     }
     return plan_check_string(p, info->model_name, "info", 0, err) &&
            plan_check_string(p, info->form, "info", 0, err);

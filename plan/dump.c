@@ -12,6 +12,8 @@ static void dump_info(const struct plan *p, struct strbuf *out) {
                   p->header->build);
     strbuf_printf(out, "model %s, form %s\n", plan_string(p, i->model_name), plan_string(p, i->form));
     strbuf_printf(out, "weights %llu bytes\n", (ull)i->weight_bytes);
+    if (i->error_bound > 0)
+        strbuf_printf(out, "error bound %.3g, limit %.3g\n", (double)i->error_bound, (double)i->error_limit);
     if (i->first_kept) strbuf_printf(out, "first_kept %u\n", i->first_kept);
     for (uint32_t k = 0; k < p->note_count; k++) strbuf_printf(out, "note %s\n", plan_string(p, p->notes[k]));
 }

@@ -76,6 +76,8 @@ struct plan_info {
     uint32_t form;          // string: "full", "pair", ...
     uint32_t first_kept;    // of the first step's frames, how many (the last ones) are video; 0: all
     uint32_t reserved;      // 0
+    float error_bound;      // of the frames of a decode, in [-1, 1], by what is chosen; 0: not known
+    float error_limit;      // that was set for it; 0: none
     uint64_t weight_bytes;  // of the constants, before packing
     uint64_t packed_layout; // of PACKED: what layout they have (runtime/packed.h); 0 where there are none
 };

@@ -211,6 +211,12 @@ static void report_stream(const struct plan *p, const struct plan_program *g, st
                       plan_first_kept(p));
 }
 
+static void report_error(const struct plan *p, struct strbuf *out) {
+    if (p->info->error_bound == 0) return;
+    strbuf_printf(out, "error bound of a decode: %.2e (limit %.2e), of frames in [-1, 1]\n",
+                  (double)p->info->error_bound, (double)p->info->error_limit);
+}
+
 static void report_notes(const struct plan *p, struct strbuf *out) {
     if (p->note_count > 0) strbuf_add(out, "\nNotes of the compiler\n");
     for (uint32_t i = 0; i < p->note_count; i++) strbuf_printf(out, "  %s\n", plan_string(p, p->notes[i]));
@@ -221,6 +227,7 @@ void plan_report(const struct plan *p, struct strbuf *out) {
     strbuf_printf(out, "%s (%s), plan version %u, %s\n", plan_string(p, i->model_name),
                   plan_string(p, i->form), p->header->version, p->header->build);
     if (p->program_count == 1) report_stream(p, p->programs, out);
+    report_error(p, out);
     report_notes(p, out);
     if (p->program_count > 1) report_sizes(p, out);
     for (uint32_t k = 0; k < p->program_count; k++) {

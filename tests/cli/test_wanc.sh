@@ -111,7 +111,7 @@ for plan in packed "$work/plan"; do "$wanrun" "$plan" "$data/tiny/latents.npy" -
 same "--prepack: the same frames" same "$(cmp packed.npy plan.npy && echo same)"
 end=$(wc -c <packed) # the last packed weights end 128 bytes before
 printf '\377' | dd of=packed bs=1 seek=$((end - 1000)) conv=notrunc 2>"$work/stderr"
-same "--prepack: a damaged plan" "1 wanrun: packed" \
+same "--prepack: a damaged plan" "1 wanrun packed" \
     "$("$wanrun" packed "$data/tiny/latents.npy" -o x.npy 2>"$work/stderr"; echo $? "$(grep -o "^wanrun: .*packed weights.*damaged" "$work/stderr" | cut -d ' ' -f 1,2 | tr -d :)")"
 
 run report "$work/plan"

@@ -6,13 +6,14 @@
 //     # >>> no change         or: exactly what went in
 //     # >>> error             or: the message, as plain text
 //
-// Comments and blank lines do not count. Beside what the file says, every case must verify before and after, a second run
+// A line `# MAX-ERROR: E` sets the limit of choose_convs. Comments and blank lines do not count. Beside what the file says, every case must verify before and after, a second run
 // of the same passes must change nothing, and the result must read back from its own text.
 //
 //     run_pass_tests [--update] DIR..       every .ir file of these folders, in the order of their names
 //     run_pass_tests --values DIR..         and the graphs must compute what they did, as the reference sees it
 //     run_pass_tests --every-pass DIR       that there is a folder with cases for each pass of the pipeline
 #include "pass/same_values.h"
+#include "passes/conv_choice.h"
 #include "passes/pass.h"
 
 #include <dirent.h>
@@ -27,6 +28,7 @@ struct test_case {
     char *text, *passes, *input, *expected; // parts of `text`, each ended by a 0
     size_t head;                            // bytes in front of the expected text: what --update keeps
     enum expectation kind;
+    struct conv_choice_options choice;
 };
 
 // ---- text
@@ -94,7 +96,8 @@ static bool read_case(const char *path, struct test_case *t) {
         enum expectation kind;
     } kinds[] = {{"expect", EXPECT_IR}, {"no change", EXPECT_NO_CHANGE}, {"error", EXPECT_ERROR}};
     *t = (struct test_case){.path = path, .text = read_file(path), .kind = EXPECT_NOTHING};
-    char *run = strstr(t->text, "# RUN:"), *mark = strstr(t->text, "\n# >>> ");
+    char *run = strstr(t->text, "# RUN:"), *mark = strstr(t->text, "\n# >>> "),
+         *max_error = strstr(t->text, "\n# MAX-ERROR:");
     if (run == NULL || mark == NULL || run > mark) return false;
     char *kind = mark + strlen("\n# >>> "), *end = kind + strcspn(kind, "\n");
     t->passes = run + strlen("# RUN:");
@@ -106,6 +109,7 @@ static bool read_case(const char *path, struct test_case *t) {
             strncmp(kind, kinds[i].text, strlen(kinds[i].text)) == 0)
             t->kind = kinds[i].kind;
     }
+    if (max_error != NULL) t->choice.max_error = strtod(strchr(max_error, ':') + 1, NULL);
     mark[0] = t->input[-1] = 0;
     return t->kind != EXPECT_NOTHING && t->input <= mark + 1;
 }
@@ -219,6 +223,7 @@ static bool run_case(const char *path, const struct options *o) {
     }
     if (ok && verify(&t, m, "before the passes")) {
         char *before = print_module(m);
+        m->choice = conv_choice_new(&m->arena, &t.choice);
         bool ran = pass_run_named(&m, t.passes, &options, &err);
         ok = check_result(&t, &m, before, ran, &err, o);
         free(before);

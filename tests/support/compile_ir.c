@@ -2,6 +2,7 @@
 //
 //     compile_ir PLAN [--note TEXT] [--conv ALGORITHM] FILE.ir...
 #include "base/file.h"
+#include "passes/conv_choice.h"
 #include "passes/emit.h"
 #include "passes/pass.h"
 
@@ -25,7 +26,7 @@ static struct ir_module *compile(const char *path, const struct settings *s, str
     strbuf_free(&text);
     if (m == NULL) return NULL;
     if (s->note != NULL) ir_note(m, "%s", s->note);
-    m->conv = s->conv;
+    m->choice = conv_choice_new(&m->arena, &(struct conv_choice_options){.conv = s->conv});
     if (pass_run_all(&m, &options, err)) return m;
     ir_module_free(m);
     return NULL;

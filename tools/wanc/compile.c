@@ -30,7 +30,7 @@ struct ir_module *import(const struct wanc_options *o, const struct models *mode
                          struct error *err) {
     struct import_options options = {.latent_height = size.height, .latent_width = size.width};
     struct ir_module *m = ir_module_new();
-    m->conv = o->conv;
+    m->choice = conv_choice_new(&m->arena, &o->choice);
     m->model_name = arena_strdup(&m->arena, file_name(o->files[0]));
     const struct onnx_model *const list[] = {models->open[0], models->open[1]};
     if (import_decoder(m, list, models->count, o->first_as_is, &options, err)) return m;

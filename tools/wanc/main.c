@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,10 @@ static const char usage[] =
     "be\n"
     "                             the fastest; direct, the least memory and the most exact; winograd2 or "
     "winograd4\n"
+    "      --max-error E          compile: bound the error of a decode's frames, in [-1,1], by E (default "
+    "3.5e-4); "
+    "slower,\n"
+    "                             more exact algorithms are taken where that is needed\n"
     "      --prepack              compile: the plan also holds the weights as XNNPACK packs them on this "
     "CPU: a "
     "much\n"
@@ -69,6 +74,7 @@ static const struct {
 enum {
     OPT_LATENT_SIZE = 256,
     OPT_CONV,
+    OPT_MAX_ERROR,
     OPT_FIRST,
     OPT_PREPACK,
     OPT_CANONICAL,
@@ -86,6 +92,7 @@ static const struct option long_options[] = {
     {"output", required_argument, NULL, 'o'},
     {"latent-size", required_argument, NULL, OPT_LATENT_SIZE},
     {"conv", required_argument, NULL, OPT_CONV},
+    {"max-error", required_argument, NULL, OPT_MAX_ERROR},
     {"prepack", no_argument, NULL, OPT_PREPACK},
     {"canonical", no_argument, NULL, OPT_CANONICAL},
     {"first", required_argument, NULL, OPT_FIRST},
@@ -136,13 +143,19 @@ static bool parse_sizes(const char *text, struct wanc_options *o, struct error *
 }
 
 static bool parse_conv(const char *text, struct wanc_options *o, struct error *err) {
-    static const char *const choices[] = {"direct", "winograd2", "winograd4", "auto"};
-    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
-        if (strcmp(text, choices[i]) == 0) o->conv = choices[i];
+    for (int i = 0; conv_choice_names[i] != NULL; i++) {
+        if (strcmp(text, conv_choice_names[i]) == 0) o->choice.conv = conv_choice_names[i];
     }
-    return o->conv != NULL ||
+    return o->choice.conv != NULL ||
            error_set(err, ERROR_USAGE, "--conv: expected direct, winograd2, winograd4 or auto, found '%s'",
                      text);
+}
+
+static bool parse_max_error(const char *text, struct wanc_options *o, struct error *err) {
+    char *end;
+    o->choice.max_error = strtod(text, &end);
+    return (end != text && *end == 0 && o->choice.max_error > 0 && isfinite(o->choice.max_error)) ||
+           error_set(err, ERROR_USAGE, "--max-error: expected a number above 0, found '%s'", text);
 }
 
 static bool parse_first(const char *text, struct wanc_options *o, struct error *err) {
@@ -164,6 +177,9 @@ static int parse_options(int argc, char **argv, struct wanc_options *o, struct e
             break;
         case OPT_CONV:
             if (!parse_conv(optarg, o, err)) return -1;
+            break;
+        case OPT_MAX_ERROR:
+            if (!parse_max_error(optarg, o, err)) return -1;
             break;
         case OPT_FIRST:
             if (!parse_first(optarg, o, err)) return -1;

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "frontend/onnx_load.h"
 #include "ir/ir.h"
+#include "passes/conv_choice.h"
 #include "passes/pass.h"
 #include "plan/plan.h"
 
@@ -22,8 +23,8 @@ struct wanc_options {
     struct latent_size sizes[PLAN_MAX_PROGRAMS]; // of --latent-size, all different
     int size_count;
     struct pass_options passes;
-    const char *pass_list; // of `wanc opt`
-    const char *conv;      // of `wanc compile`; NULL: the default
+    const char *pass_list;             // of `wanc opt`
+    struct conv_choice_options choice; // of `wanc compile`
     bool
         first_as_is; // of `wanc compile`: the first step of a step alone is the step itself, on caches of zeros
     bool prepack;    // of `wanc compile`: packed weights in the plan

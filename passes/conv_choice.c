@@ -1,0 +1,165 @@
+#include "passes/conv_choice.h"
+
+#include "passes/conv_cost.h"
+#include "passes/conv_error.h"
+
+#include <math.h>
+#include <string.h>
+
+// ---- what may be taken
+
+const char *const conv_choice_names[] = {"auto", "direct", "winograd2", "winograd4", NULL};
+
+// The algorithms of each name, as bits; where none of them applies, a convolution is direct.
+static const uint32_t allowed[] = {
+    (1u << PLAN_CONV_ALGORITHMS) - 1,
+    1u << PLAN_CONV_DIRECT,
+    1u << PLAN_CONV_WINOGRAD2 | 1u << PLAN_CONV_WINOGRAD2_TIME2,
+    1u << PLAN_CONV_WINOGRAD4 | 1u << PLAN_CONV_WINOGRAD4_TIME2 | 1u << PLAN_CONV_WINOGRAD4_TIME4,
+};
+
+static uint32_t allowed_algorithms(const char *conv, const struct plan_conv_shape *s) {
+    uint32_t wanted = allowed[0], possible = 0;
+    for (int i = 0; conv != NULL && conv_choice_names[i] != NULL; i++) {
+        if (strcmp(conv_choice_names[i], conv) == 0) wanted = allowed[i];
+    }
+    for (uint32_t a = 0; a < PLAN_CONV_ALGORITHMS; a++) {
+        if (plan_conv_shape_allows(s, a)) possible |= 1u << a;
+    }
+    return wanted & possible ? wanted & possible : 1u << PLAN_CONV_DIRECT;
+}
+
+// ---- the shapes
+
+struct conv_choice *conv_choice_new(struct arena *a, const struct conv_choice_options *o) {
+    struct conv_choice *c = arena_alloc(a, sizeof *c);
+    c->options = *o;
+    return c;
+}
+
+static struct conv_shape_choice *find(const struct conv_choice *c, const struct plan_conv_shape *s) {
+    for (size_t i = 0; i < c->shape_count; i++) {
+        if (plan_conv_shape_equal(&c->shapes[i].shape, s)) return &c->shapes[i];
+    }
+    return NULL;
+}
+
+void conv_choice_add(struct conv_choice *c, struct arena *a, const struct plan_conv_shape *s,
+                     enum plan_variant v) {
+    struct conv_shape_choice *found = find(c, s);
+    if (found == NULL) {
+        c->shapes = arena_grow(a, c->shapes, c->shape_count, &c->shape_room, sizeof *c->shapes);
+        found = &c->shapes[c->shape_count++];
+        *found = (struct conv_shape_choice){.shape = *s};
+    }
+    found->uses[v]++;
+}
+
+void conv_choice_fix(struct conv_choice *c, const struct plan_conv_shape *s, uint32_t algorithm,
+                     enum plan_variant v) {
+    c->fixed[v] += pow(conv_error(s, algorithm), 2);
+}
+
+uint32_t conv_choice_of(const struct conv_choice *c, const struct plan_conv_shape *s) {
+    const struct conv_shape_choice *found = find(c, s);
+    return found->candidates[found->chosen].algorithm;
+}
+
+static bool price(const struct conv_choice_options *o, struct conv_shape_choice *s, struct error *err) {
+    uint32_t algorithms = allowed_algorithms(o->conv, &s->shape);
+    s->candidate_count = 0;
+    for (uint32_t a = 0; a < PLAN_CONV_ALGORITHMS; a++) {
+        if (!(algorithms & 1u << a)) continue;
+        struct conv_candidate *k = &s->candidates[s->candidate_count++];
+        *k = (struct conv_candidate){.algorithm = a, .error = conv_error(&s->shape, a)};
+        if (o->seconds == NULL) k->seconds = conv_cost(&s->shape, a);
+        else if (!o->seconds(o->context, &s->shape, a, &k->seconds, err)) return false;
+    }
+    return true;
+}
+
+static void take_fastest(struct conv_shape_choice *s) {
+    s->chosen = 0;
+    for (uint32_t i = 1; i < s->candidate_count; i++) {
+        if (s->candidates[i].seconds < s->candidates[s->chosen].seconds) s->chosen = i;
+    }
+}
+
+// ---- the limit
+
+static double squares(const struct conv_choice *c, enum plan_variant v) {
+    double sum = c->fixed[v];
+    for (size_t i = 0; i < c->shape_count; i++) {
+        const struct conv_shape_choice *s = &c->shapes[i];
+        sum += s->uses[v] * pow(s->candidates[s->chosen].error, 2);
+    }
+    return sum;
+}
+
+double conv_choice_error(const struct conv_choice *c, enum plan_variant v) {
+    return conv_error_of_decode(squares(c, v));
+}
+
+struct exchange {
+    struct conv_shape_choice *shape;
+    uint32_t candidate;
+    double price; // seconds for each unit of squared error that it removes
+};
+
+// The cheapest candidate that makes a shape more exact. Seconds and errors count once for each convolution of the
+// shape, and their ratio is that of one.
+static void consider(struct conv_shape_choice *s, struct exchange *best) {
+    const struct conv_candidate *now = &s->candidates[s->chosen];
+    for (uint32_t i = 0; i < s->candidate_count; i++) {
+        const struct conv_candidate *k = &s->candidates[i];
+        double removed = pow(now->error, 2) - pow(k->error, 2), price = (k->seconds - now->seconds) / removed;
+        if (removed <= 0 || (best->shape != NULL && price >= best->price)) continue;
+        *best = (struct exchange){.shape = s, .candidate = i, .price = price};
+    }
+}
+
+// Exchanges algorithms of one variant for more exact ones until it is below the limit, or nothing more exact is left.
+static void keep_limit(struct conv_choice *c, enum plan_variant v) {
+    while (conv_choice_error(c, v) > conv_choice_limit(c)) {
+        struct exchange best = {0};
+        for (size_t i = 0; i < c->shape_count; i++) {
+            if (c->shapes[i].uses[v] > 0) consider(&c->shapes[i], &best);
+        }
+        if (best.shape == NULL) return;
+        best.shape->chosen = best.candidate;
+    }
+}
+
+static void judge(struct conv_shape_choice *s) {
+    const struct conv_candidate *chosen = &s->candidates[s->chosen];
+    for (uint32_t i = 0; i < s->candidate_count; i++) {
+        struct conv_candidate *k = &s->candidates[i];
+        k->verdict = i == s->chosen                 ? CONV_CHOSEN
+                     : k->seconds < chosen->seconds ? CONV_TOO_ROUGH
+                                                    : CONV_SLOWER;
+    }
+}
+
+// The least is two digits, and not below it: what the message offers can be had.
+static bool refuse(const struct conv_choice *c, double least, struct error *err) {
+    const char *conv = c->options.conv;
+    double unit = pow(10, floor(log10(least)) - 1);
+    return error_set(err, ERROR_UNSUPPORTED,
+                     "--max-error %.3g%s: with the most exact algorithms%s%s, the error of a decode is "
+                     "bounded by %.2g at the least",
+                     conv_choice_limit(c), c->options.max_error > 0 ? "" : " (the default)",
+                     conv ? " of --conv=" : "", conv ? conv : "", ceil(least / unit) * unit);
+}
+
+bool conv_choice_decide(struct conv_choice *c, struct error *err) {
+    for (size_t i = 0; i < c->shape_count; i++) {
+        if (!price(&c->options, &c->shapes[i], err)) return false;
+        take_fastest(&c->shapes[i]);
+    }
+    double error = 0;
+    for (enum plan_variant v = PLAN_FIRST; v < PLAN_VARIANTS; v++) keep_limit(c, v);
+    for (enum plan_variant v = PLAN_FIRST; v < PLAN_VARIANTS; v++)
+        error = fmax(error, conv_choice_error(c, v));
+    for (size_t i = 0; i < c->shape_count; i++) judge(&c->shapes[i]);
+    return error <= conv_choice_limit(c) || refuse(c, error, err);
+}

@@ -1,0 +1,40 @@
+#include "passes/conv_node.h"
+
+#include <math.h>
+
+struct plan_conv conv_node_params(const struct ir_node *n) {
+    const struct ir_type *w = &ir_in(n, 1)->type;
+    int count;
+    const int64_t *pads = ir_attr_ints(n, IR_KEY_PADS, &count),
+                  *strides = ir_attr_ints(n, IR_KEY_STRIDES, &count);
+    return (struct plan_conv){.kernel_t = (uint32_t)w->dims[2].first,
+                              .kernel_h = (uint32_t)w->dims[3].first,
+                              .kernel_w = (uint32_t)w->dims[4].first,
+                              .taps = (uint32_t)ir_attr_int(n, IR_KEY_TAPS, 1),
+                              .stride_h = (uint32_t)strides[0],
+                              .stride_w = (uint32_t)strides[1],
+                              .pad_top = (uint32_t)pads[0],
+                              .pad_left = (uint32_t)pads[1],
+                              .pad_bottom = (uint32_t)pads[2],
+                              .pad_right = (uint32_t)pads[3],
+                              .interleave = (uint32_t)ir_attr_int(n, IR_KEY_INTERLEAVE, 1),
+                              .upsample = (uint32_t)ir_attr_int(n, IR_KEY_UPSAMPLE, 1),
+                              .block_channels = (uint32_t)ir_attr_int(n, IR_KEY_BLOCK, 32),
+                              .min = (float)ir_attr_float(n, IR_KEY_MIN, -INFINITY),
+                              .max = (float)ir_attr_float(n, IR_KEY_MAX, INFINITY),
+                              .algorithm =
+                                  plan_conv_algorithm_find(ir_attr_string(n, IR_KEY_ALGORITHM, "direct"))};
+}
+
+static struct plan_view frames_view(const struct ir_type *t) {
+    return (struct plan_view){.frames = (uint32_t)t->dims[0].first,
+                              .height = (uint32_t)t->dims[1].first,
+                              .width = (uint32_t)t->dims[2].first,
+                              .channels = (uint32_t)t->dims[3].first};
+}
+
+struct plan_conv_shape conv_node_shape(const struct ir_node *n) {
+    struct plan_conv p = conv_node_params(n);
+    struct plan_view in = frames_view(&ir_in(n, 0)->type), out = frames_view(&ir_out(n)->type);
+    return plan_conv_shape(&p, &in, &out);
+}

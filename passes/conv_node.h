@@ -1,0 +1,12 @@
+// A convolution node (frame_conv, stream_conv) in the terms of a plan.
+#ifndef WANC_PASSES_CONV_NODE_H
+#define WANC_PASSES_CONV_NODE_H
+
+#include "ir/ir.h"
+#include "plan/conv_shape.h"
+
+// Without what a stream_conv does in front of its convolution.
+struct plan_conv conv_node_params(const struct ir_node *n);
+struct plan_conv_shape conv_node_shape(const struct ir_node *n);
+
+#endif
