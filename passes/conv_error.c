@@ -3,7 +3,6 @@
 #include "passes/conv_node.h"
 
 #include <math.h>
-#include <string.h>
 
 #define ROUNDING 0x1p-24 // of a float to the nearest, as a part of it
 

@@ -20,6 +20,12 @@ compile() { # compile PLAN SIZE MODEL..., by the algorithm $conv
 }
 decode() { "$wanrun" "$1" "$2" -o "$3" --quiet --threads "${4:-2}"; }
 
+# Frames may not be off by more than the plan says.
+within_stated() { # within_stated NAME PLAN OUT REF STEADY_FRAMES
+    stated=$(stated_bound "$wanc" "$2")
+    check "$1: every step within the $stated that the plan states" "$golden" steps "$3" "$4" 1 "$5" "$stated"
+}
+
 # Latent frames 0 .. N-1 of a [1,C,T,h,w] file must give the first frames of the whole video, bit for bit.
 check_prefixes() { # check_prefixes NAME PLAN LATENTS WHOLE
     for n in 1 2; do
@@ -41,6 +47,7 @@ decoder() { # decoder FOLDER SIZE STEADY_FRAMES
         check "$name $form: compile" compile "$work/$form.plan" "$size" $models
         check "$name $form: decode" decode "$work/$form.plan" "$folder/latents.npy" "$work/$form.npy"
         check "$name $form: every step within $bound of PyTorch" "$golden" steps "$work/$form.npy" "$folder/frames.npy" 1 "$steady" "$bound"
+        within_stated "$name $form" "$work/$form.plan" "$work/$form.npy" "$folder/frames.npy" "$steady"
         [ "$form" = full ] || check "$name $form: as the full form" "$npy_tool" diff "$work/full.npy" "$work/$form.npy" 1e-5
     done
     check "$name: one thread gives the same bits" sh -c "'$wanrun' '$work/full.plan' '$folder/latents.npy' -o '$work/one.npy' --quiet --threads 1 && cmp '$work/one.npy' '$work/full.npy'"
@@ -61,6 +68,8 @@ demo() {
     check "demo: compile" compile "$work/demo.plan" 30x52 "$root/examples/demo/decoder.onnx"
     check "demo: decode" decode "$work/demo.plan" "$root/examples/demo/latents.npy" "$work/demo.npy"
     check "demo: 49 frames within $bound of double precision" "$golden" sampled "$work/demo.npy" "$folder/frames_every4.npy" 4 "$bound"
+    stated=$(stated_bound "$wanc" "$work/demo.plan")
+    check "demo: within the $stated that the plan states" "$golden" sampled "$work/demo.npy" "$folder/frames_every4.npy" 4 "$stated"
     for i in 000 001 004 005 024 048; do
         check "demo: frame $i whole" "$golden" frame "$work/demo.npy" "$((1$i - 1000))" "$folder/frame_$i.npy" "$bound"
     done
@@ -77,6 +86,8 @@ demo_algorithm() { # demo_algorithm CONV
     check "demo $conv: compile" compile "$work/$conv.plan" 30x52 "$root/examples/demo/decoder.onnx"
     check "demo $conv: decode" decode "$work/$conv.plan" "$root/examples/demo/latents.npy" "$work/$conv.npy"
     check "demo $conv: within 1e-3 of double precision" "$golden" sampled "$work/$conv.npy" "$folder/frames_every4.npy" 4 1e-3
+    stated=$(stated_bound "$wanc" "$work/$conv.plan")
+    check "demo $conv: within the $stated that the plan states" "$golden" sampled "$work/$conv.npy" "$folder/frames_every4.npy" 4 "$stated"
     check "demo $conv: at least 75 dB" "$golden" psnr "$work/$conv.npy" "$folder/frames_every4.npy" 4 75
     check "demo $conv: one thread gives the same bits" sh -c "'$wanrun' '$work/$conv.plan' '$root/examples/demo/latents.npy' -o '$work/one.npy' --quiet --threads 1 && cmp '$work/one.npy' '$work/$conv.npy'"
     conv=direct
@@ -88,6 +99,7 @@ decoder_algorithm() { # decoder_algorithm FOLDER SIZE STEADY_FRAMES CONV
     check "$name $conv: compile" compile "$work/$conv.plan" "$size" "$folder/full.onnx"
     check "$name $conv: decode" decode "$work/$conv.plan" "$folder/latents.npy" "$work/$conv.npy"
     check "$name $conv: every step within 1e-3 of PyTorch" "$golden" steps "$work/$conv.npy" "$folder/frames.npy" 1 "$steady" 1e-3
+    within_stated "$name $conv" "$work/$conv.plan" "$work/$conv.npy" "$folder/frames.npy" "$steady"
     check "$name $conv: one thread gives the same bits" sh -c "'$wanrun' '$work/$conv.plan' '$folder/latents.npy' -o '$work/one.npy' --quiet --threads 1 && cmp '$work/one.npy' '$work/$conv.npy'"
     conv=direct
 }
@@ -100,6 +112,7 @@ full_width() {
         check "full width $conv: compile" compile "$work/full.plan" 2x3 "$work/full.onnx"
         check "full width $conv: decode" decode "$work/full.plan" "$work/latents.npy" "$work/full.npy"
         check "full width $conv: every step within 1e-3 of PyTorch" "$golden" steps "$work/full.npy" "$work/frames.npy" 1 4 1e-3
+        within_stated "full width $conv" "$work/full.plan" "$work/full.npy" "$work/frames.npy" 4
     done
     conv=direct
     check "full width full: compile" compile "$work/full.plan" 2x3 "$work/full.onnx"
@@ -107,6 +120,7 @@ full_width() {
     for form in full pair; do
         check "full width $form: decode" decode "$work/$form.plan" "$work/latents.npy" "$work/$form.npy"
         check "full width $form: every step within $bound of PyTorch" "$golden" steps "$work/$form.npy" "$work/frames.npy" 1 4 "$bound"
+        within_stated "full width $form" "$work/$form.plan" "$work/$form.npy" "$work/frames.npy" 4
     done
 }
 

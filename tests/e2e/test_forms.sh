@@ -103,6 +103,8 @@ model() { # one row of the manifest
     check "$name: decode" decode "$work/plan" "$work/out.npy"
     check "$name: every step within $bound of PyTorch" "$golden" steps "$work/out.npy" "$work/frames.npy" "$first" "$later" "$bound"
     sed 's/^/# /' "$work/log" # what was measured
+    stated=$(stated_bound "$wanc" "$work/plan")
+    check "$name: within the $stated that the plan states" "$golden" steps "$work/out.npy" "$work/frames.npy" "$first" "$later" "$stated"
     [ "$all" = - ] || check "$name: all frames of the first step" every_frame "$form" "$data/$all" "$bound" "$@"
     ! is_plain "$name" || check "$name: the same graphs as the other forms" same_graphs "$frames $size" "$@"
 }

@@ -1,0 +1,313 @@
+// The choice among algorithms: by invented times, against every combination tried out, and against numbers made by hand.
+#include "passes/conv_choice.h"
+#include "passes/conv_error.h"
+#include "passes/pass.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+// ---- fixtures
+
+static struct plan_conv_shape shape(uint32_t channels, uint32_t taps) {
+    return (struct plan_conv_shape){.frames = 4,
+                                    .height = 8,
+                                    .width = 8,
+                                    .in = channels,
+                                    .out = channels,
+                                    .kernel_h = 3,
+                                    .kernel_w = 3,
+                                    .taps = taps,
+                                    .stride_h = 1,
+                                    .stride_w = 1,
+                                    .pad_top = 1,
+                                    .pad_left = 1,
+                                    .pad_bottom = 1,
+                                    .pad_right = 1,
+                                    .interleave = 1,
+                                    .upsample = 1};
+}
+
+// Seconds of each algorithm: the rougher, the faster; of a shape, in proportion to its input channels.
+static const double seconds_of[PLAN_CONV_ALGORITHMS] = {
+    [PLAN_CONV_DIRECT] = 9,          [PLAN_CONV_WINOGRAD2] = 5,
+    [PLAN_CONV_WINOGRAD4] = 4,       [PLAN_CONV_WINOGRAD2_TIME2] = 4.5,
+    [PLAN_CONV_WINOGRAD4_TIME2] = 3, [PLAN_CONV_WINOGRAD4_TIME4] = 2,
+};
+
+static bool invented(void *context, const struct plan_conv_shape *s, uint32_t algorithm, double *seconds,
+                     struct error *err) {
+    int *calls = context;
+    (void)err;
+    ++*calls;
+    *seconds = seconds_of[algorithm] * s->in;
+    return true;
+}
+
+static bool failing(void *context, const struct plan_conv_shape *s, uint32_t algorithm, double *seconds,
+                    struct error *err) {
+    (void)context, (void)s, (void)algorithm, (void)seconds;
+    return error_set(err, ERROR_IO, "no clock");
+}
+
+struct fixture {
+    struct arena arena;
+    struct conv_choice *choice;
+    struct error err;
+    int calls;
+};
+
+static void open_choice(struct fixture *f, const char *conv, double max_error) {
+    struct conv_choice_options o = {
+        .conv = conv, .max_error = max_error, .seconds = invented, .context = &f->calls};
+    *f = (struct fixture){0};
+    f->choice = conv_choice_new(&f->arena, &o);
+}
+
+static void add(struct fixture *f, struct plan_conv_shape s, enum plan_variant v) {
+    conv_choice_add(f->choice, &f->arena, &s, v);
+}
+
+static uint32_t chosen(const struct fixture *f, struct plan_conv_shape s) {
+    return conv_choice_of(f->choice, &s);
+}
+
+static void close_choice(struct fixture *f) { arena_free(&f->arena); }
+
+// ---- errors
+
+static void near(double expected, double found) { assert_true(fabs(found / expected - 1) < 1e-12); }
+
+static void test_error_of_a_convolution(void **state) {
+    (void)state;
+    struct plan_conv_shape s = shape(16, 3), four = shape(64, 3), one = shape(16, 1);
+    for (uint32_t a = 0; a < PLAN_CONV_ALGORITHMS; a++) {
+        near(2 * conv_error(&s, a), conv_error(&four, a));
+        near(sqrt(3) * conv_error(&one, a), conv_error(&s, a));
+    }
+    near(0.42 * sqrt(27 * 16) / 16777216, conv_error(&s, PLAN_CONV_DIRECT));
+}
+
+// Errors that do not know of each other: of four equal ones twice that of one.
+static void test_error_of_a_decode(void **state) {
+    (void)state;
+    near(2 * conv_error_of_decode(1e-12), conv_error_of_decode(4e-12));
+    near(5e-6, conv_error_of_decode(1e-12));
+}
+
+// ---- the choice
+
+static void test_the_fastest(void **state) {
+    (void)state;
+    struct fixture f;
+    open_choice(&f, NULL, 1);
+    add(&f, shape(32, 3), PLAN_STEADY);
+    add(&f, shape(32, 1), PLAN_FIRST); // no F over frames
+    add(&f, shape(32, 3), PLAN_STEADY);
+    assert_true(conv_choice_decide(f.choice, &f.err));
+    assert_int_equal(PLAN_CONV_WINOGRAD4_TIME4, chosen(&f, shape(32, 3)));
+    assert_int_equal(PLAN_CONV_WINOGRAD4, chosen(&f, shape(32, 1)));
+    assert_int_equal(2, f.choice->shape_count);
+    assert_int_equal(2, f.choice->shapes[0].uses[PLAN_STEADY]);
+    assert_int_equal(PLAN_CONV_ALGORITHMS + 3, f.calls); // once for each shape
+    assert_int_equal(CONV_SLOWER, f.choice->shapes[0].candidates[PLAN_CONV_DIRECT].verdict);
+    assert_int_equal(CONV_CHOSEN, f.choice->shapes[0].candidates[PLAN_CONV_WINOGRAD4_TIME4].verdict);
+    close_choice(&f);
+}
+
+static void test_conv_narrows(void **state) {
+    (void)state;
+    struct fixture f;
+    struct plan_conv_shape strided = shape(32, 3);
+    strided.stride_h = 2;
+    open_choice(&f, "winograd2", 1);
+    add(&f, shape(32, 3), PLAN_STEADY);
+    add(&f, strided, PLAN_STEADY); // only direct computes it
+    assert_true(conv_choice_decide(f.choice, &f.err));
+    assert_int_equal(PLAN_CONV_WINOGRAD2_TIME2, chosen(&f, shape(32, 3)));
+    assert_int_equal(PLAN_CONV_DIRECT, chosen(&f, strided));
+    assert_int_equal(2 + 1, f.calls);
+    close_choice(&f);
+}
+
+static void test_no_time(void **state) {
+    (void)state;
+    struct fixture f;
+    open_choice(&f, NULL, 1);
+    f.choice->options.seconds = failing;
+    add(&f, shape(32, 3), PLAN_STEADY);
+    assert_false(conv_choice_decide(f.choice, &f.err));
+    assert_string_equal("no clock", f.err.message);
+    close_choice(&f);
+}
+
+// ---- the limit
+
+enum { SHAPES = 3 };
+static const struct { uint32_t channels, taps, uses; } three[SHAPES] = {{32, 3, 3}, {48, 3, 1}, {64, 1, 2}};
+
+static void add_three(struct fixture *f) {
+    for (int i = 0; i < SHAPES; i++) {
+        for (uint32_t k = 0; k < three[i].uses; k++)
+            add(f, shape(three[i].channels, three[i].taps), PLAN_STEADY);
+    }
+}
+
+struct total {
+    double seconds, squares;
+};
+
+static struct total total_of(const uint32_t algorithms[SHAPES]) {
+    struct total t = {0};
+    for (int i = 0; i < SHAPES; i++) {
+        struct plan_conv_shape s = shape(three[i].channels, three[i].taps);
+        t.seconds += three[i].uses * seconds_of[algorithms[i]] * s.in;
+        t.squares += three[i].uses * pow(conv_error(&s, algorithms[i]), 2);
+    }
+    return t;
+}
+
+// The least time of all combinations within the limit.
+static double least_seconds(double max_error) {
+    double least = INFINITY;
+    for (uint32_t n = 0; n < 6 * 6 * 3; n++) {
+        struct total t = total_of((const uint32_t[SHAPES]){n % 6, n / 6 % 6, n / 36});
+        if (conv_error_of_decode(t.squares) <= max_error) least = fmin(least, t.seconds);
+    }
+    return least;
+}
+
+// From the fastest to the most exact, in 40 limits. An exchange is for all convolutions of a shape, so that there can be
+// a better combination than the exchanges come to, but not by much.
+static void test_limits(void **state) {
+    (void)state;
+    double fastest = conv_error_of_decode(total_of((const uint32_t[SHAPES]){5, 5, 2}).squares),
+           most_exact = conv_error_of_decode(total_of((const uint32_t[SHAPES]){3, 3, 1}).squares);
+    for (int step = 0; step <= 40; step++) {
+        double limit = fastest * pow(most_exact / fastest, step / 40.0) * (1 + 1e-9);
+        struct fixture f;
+        uint32_t algorithms[SHAPES];
+        open_choice(&f, NULL, limit);
+        add_three(&f);
+        assert_true(conv_choice_decide(f.choice, &f.err));
+        for (int i = 0; i < SHAPES; i++) algorithms[i] = chosen(&f, shape(three[i].channels, three[i].taps));
+        struct total t = total_of(algorithms);
+        near(conv_error_of_decode(t.squares), conv_choice_error(f.choice, PLAN_STEADY));
+        assert_true(conv_choice_error(f.choice, PLAN_STEADY) <= limit);
+        assert_true(t.seconds <= 1.15 * least_seconds(limit));
+        if (step == 0 || step == 40) near(least_seconds(limit), t.seconds);
+        close_choice(&f);
+    }
+}
+
+static void test_too_rough(void **state) {
+    (void)state;
+    struct fixture f;
+    struct plan_conv_shape s = shape(32, 3);
+    double rough = conv_error(&s, PLAN_CONV_WINOGRAD4_TIME4),
+           next = conv_error(&s, PLAN_CONV_WINOGRAD4_TIME2);
+    open_choice(&f, NULL, conv_error_of_decode((rough * rough + next * next) / 2));
+    add(&f, s, PLAN_STEADY);
+    assert_true(conv_choice_decide(f.choice, &f.err));
+    assert_int_equal(PLAN_CONV_WINOGRAD4_TIME2, chosen(&f, s));
+    assert_int_equal(CONV_TOO_ROUGH, f.choice->shapes[0].candidates[PLAN_CONV_WINOGRAD4_TIME4].verdict);
+    close_choice(&f);
+}
+
+// What is too rough in the first step is so, however exact the steady one is; the steady one's own shapes stay.
+static void test_each_variant(void **state) {
+    (void)state;
+    struct fixture f;
+    struct plan_conv_shape first = shape(1024, 1), steady = shape(16, 3);
+    open_choice(&f, NULL, 5 * 0.33 * sqrt(9 * 1024) / 16777216);
+    add(&f, first, PLAN_FIRST);
+    add(&f, steady, PLAN_STEADY);
+    assert_true(conv_choice_decide(f.choice, &f.err));
+    assert_int_equal(PLAN_CONV_WINOGRAD2, chosen(&f, first));
+    assert_int_equal(PLAN_CONV_WINOGRAD4_TIME4, chosen(&f, steady));
+    close_choice(&f);
+}
+
+// What others have chosen takes its part of the limit.
+static void test_fixed(void **state) {
+    (void)state;
+    struct fixture f;
+    struct plan_conv_shape s = shape(32, 3);
+    double e = conv_error(&s, PLAN_CONV_WINOGRAD4_TIME4);
+    open_choice(&f, NULL, conv_error_of_decode(1.9 * e * e));
+    conv_choice_fix(f.choice, &s, PLAN_CONV_WINOGRAD4_TIME4, PLAN_STEADY);
+    add(&f, s, PLAN_STEADY);
+    assert_true(conv_choice_decide(f.choice, &f.err));
+    assert_int_equal(PLAN_CONV_WINOGRAD4_TIME2, chosen(&f, s));
+    close_choice(&f);
+}
+
+// The message offers a limit that can be had, and no smaller one that could be.
+static void test_refused(void **state) {
+    (void)state;
+    struct fixture f;
+    double least = 0;
+    open_choice(&f, NULL, 1e-9);
+    add_three(&f);
+    assert_false(conv_choice_decide(f.choice, &f.err));
+    assert_int_equal(ERROR_UNSUPPORTED, f.err.code);
+    assert_int_equal(1, sscanf(strstr(f.err.message, "bounded by "), "bounded by %lf", &least));
+    close_choice(&f);
+    for (int less = 0; less < 2; less++) {
+        open_choice(&f, NULL, less ? 0.9 * least : least);
+        add_three(&f);
+        assert_int_equal(!less, conv_choice_decide(f.choice, &f.err));
+        close_choice(&f);
+    }
+}
+
+// ---- in a module
+
+static const char text[] = "module \"\" \"\"\n"
+                           "const @w: f32[32,32,3,3,3] = opaque\n"
+                           "graph @first(%x: f32[1,8,8,32]) {\n"
+                           "  %y = frame_conv %x, @w {pads=[1,1,1,1], strides=[1,1], taps=1}\n"
+                           "  return %y\n"
+                           "}\n"
+                           "graph @steady(%x: f32[6,8,8,32]) {\n"
+                           "  %y = frame_conv %x, @w {pads=[1,1,1,1], strides=[1,1], taps=3}\n"
+                           "  %z = frame_conv %x, @w {algorithm=\"winograd2\", block=32, pads=[1,1,1,1], "
+                           "strides=[1,1], taps=3}\n"
+                           "  return %y, %z\n"
+                           "}\n";
+
+// The bound that a plan states is that of the choice, and counts what was chosen before.
+static void test_error_of_a_module(void **state) {
+    (void)state;
+    struct error err = {0};
+    struct pass_options options = {0};
+    struct ir_module *m = ir_parse(text, "text", NULL, &err);
+    assert_non_null(m);
+    m->choice = conv_choice_new(&m->arena, &(struct conv_choice_options){.conv = "direct"});
+    assert_true(pass_run_named(&m, "choose_convs", &options, &err));
+    near(5 * sqrt(0.42 * 0.42 + 0.32 * 0.32) * sqrt(27 * 32) / 16777216, conv_error_of_module(m));
+    near(conv_error_of_module(m), conv_choice_error(m->choice, PLAN_STEADY));
+    near(5 * 0.42 * sqrt(9 * 32) / 16777216, conv_choice_error(m->choice, PLAN_FIRST));
+    ir_module_free(m);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_error_of_a_convolution),
+        cmocka_unit_test(test_error_of_a_decode),
+        cmocka_unit_test(test_the_fastest),
+        cmocka_unit_test(test_conv_narrows),
+        cmocka_unit_test(test_no_time),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_too_rough),
+        cmocka_unit_test(test_each_variant),
+        cmocka_unit_test(test_fixed),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_error_of_a_module),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
