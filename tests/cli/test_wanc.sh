@@ -91,6 +91,37 @@ same "--stop-after: as for that size alone" same \
     "$(sed '1,/^# latent size 2x2$/d' "$work/stdout" >"$work/two"; "$program" compile "$full" --latent-size 2x2 --stop-after specialise | cmp - "$work/two" && echo same)"
 run compile "$full" --latent-size 3x5,2x2 --print-after specialise -o plan
 same "--print-after: each size, named" 2 "$(grep -A 1 '^# latent size' "$work/stdout" | grep -c '^# after specialise')"
+# ---- the error of a decode
+
+winograd4() { "$program" dump "$1" | grep -c ' winograd4'; }
+bound() { "$program" report "$1" | sed -n 's/^error bound of a decode: \([^ ]*\) .*/\1/p'; }
+within() { awk -v a="$1" -v b="$2" 'BEGIN { print (a > 0 && a <= b ? "within" : "above") }'; }
+
+fresh
+run compile "$full" $size -o plan
+run report plan
+contains "report: the error bound of a decode" "^error bound of a decode: 1.45e-05 (limit 3.50e-04)" "$work/stdout"
+run compile "$full" $size --max-error 1.2e-5 -o exact
+same "--max-error: compiles" "0 " "$status $(cat "$work/stderr")"
+same "--max-error: the bound" within "$(within "$(bound exact)" 1.2e-5)"
+same "--max-error: fewer convolutions by winograd4" fewer "$([ "$(winograd4 exact)" -lt "$(winograd4 plan)" ] && echo fewer)"
+run compile "$full" $size --max-error 1e-4 -o same
+same "--max-error above the bound: the same operators" "$("$program" dump plan | grep -v limit | tail -n +2)" "$("$program" dump same | grep -v limit | tail -n +2)"
+run compile "$full" $size --conv direct --max-error 1.3e-5 -o plan
+same "--max-error with --conv: within it" "0 0" "$status $(winograd4 plan)"
+
+too_small="--max-error 1e-07: with the most exact algorithms, the error of a decode is bounded by"
+refused "--max-error that cannot be had" 1 "$too_small" compile "$full" $size --max-error 1e-7 -o plan
+least=$(sed -n 's/.*bounded by \([^ ]*\) .*/\1/p' "$work/stderr")
+fresh
+run compile "$full" $size --max-error "$least" -o plan
+same "--max-error: the least that the message names" "0 within" "$status $(within "$(bound plan)" "$least")"
+refused "--max-error that --conv does not reach" 1 "most exact algorithms of --conv=winograd4" compile "$full" $size --conv winograd4 --max-error "$least" -o plan
+refused "--max-error of one size of two" 1 "latent size 4x4: .*--max-error" compile "$full" --latent-size 4x4,3x5 --max-error 1e-7 -o plan
+for text in 0 -1 nan inf 1e-4x ''; do
+    refused "--max-error '$text'" 2 "expected a number above 0, found '$text'" compile "$full" $size "--max-error=$text" -o plan
+done
+
 refused "a size twice" 2 "latent-size: 3x5 is given twice" compile "$full" $size --latent-size 2x2,3x5 -o plan
 refused "an empty size" 2 "expected HxW with numbers from 1 to 4096, found ''" compile "$full" --latent-size 3x5, -o plan
 refused "no size between commas" 2 "found ''" compile "$full" --latent-size 3x5,,2x2 -o plan
