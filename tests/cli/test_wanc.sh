@@ -109,6 +109,8 @@ run compile "$full" $size --max-error 1e-4 -o same
 same "--max-error above the bound: the same operators" "$("$program" dump plan | grep -v limit | tail -n +2)" "$("$program" dump same | grep -v limit | tail -n +2)"
 run compile "$full" $size --conv direct --max-error 1.3e-5 -o plan
 same "--max-error with --conv: within it" "0 0" "$status $(winograd4 plan)"
+run compile "$full" --latent-size 5x1,3x5 -o plan
+same "report: of two sizes the larger bound" 1.74e-05 "$(bound plan)"
 
 too_small="--max-error 1e-07: with the most exact algorithms, the error of a decode is bounded by"
 refused "--max-error that cannot be had" 1 "$too_small" compile "$full" $size --max-error 1e-7 -o plan

@@ -313,6 +313,10 @@ static void test_tables_are_refused(void **state) {
     (void)state;
     REFUSED("weights", INFO(data)->weight_bytes++);
     REFUSED("info 0: string", INFO(data)->model_name = UINT32_MAX);
+    REFUSED("info: error bound nan", INFO(data)->error_bound = NAN);
+    REFUSED("info: error bound -1", INFO(data)->error_bound = -1);
+    REFUSED("limit inf; expected", INFO(data)->error_limit = INFINITY);
+    REFUSED("limit -1; expected", INFO(data)->error_limit = -1);
     REFUSED("keeps 2 of the 1", INFO(data)->first_kept = 2);
     REFUSED("note 1: string", *NOTE(data, 1) = section(data, PLAN_SECTION_STRINGS)->count);
     REFUSED("cache 1", CACHE(data, 1)->bytes -= 4);
