@@ -111,6 +111,11 @@ run compile "$full" $size --conv direct --max-error 1.3e-5 -o plan
 same "--max-error with --conv: within it" "0 0" "$status $(winograd4 plan)"
 run compile "$full" --latent-size 5x1,3x5 -o plan
 same "report: of two sizes the larger bound" 1.74e-05 "$(bound plan)"
+sed '/^# >>>/,$d' "$data/../pass/choose_convs/limit.ir" >limit.ir
+run opt limit.ir --passes choose_convs --max-error 1
+contains "opt --max-error" winograd4_time4 "$work/stdout"
+run opt limit.ir --passes choose_convs --conv direct
+same "opt --conv" "0 0" "$status $(grep -c algorithm "$work/stdout")"
 
 too_small="--max-error 1e-07: with the most exact algorithms, the error of a decode is bounded by"
 refused "--max-error that cannot be had" 1 "$too_small" compile "$full" $size --max-error 1e-7 -o plan

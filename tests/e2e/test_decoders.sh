@@ -6,9 +6,9 @@ data=$root/tests/data
 . "$(dirname "$0")/cases.sh"
 
 check() { # check NAME COMMAND...
-    name=$1
+    what=$1
     shift
-    if "$@" >"$work/log" 2>&1; then sed 's/^/# /' "$work/log"; ok "$name"; else not_ok "$name"; fi
+    if "$@" >"$work/log" 2>&1; then sed 's/^/# /' "$work/log"; ok "$what"; else not_ok "$what"; fi
 }
 
 value() { awk -v key="$2" '$1 == key { print $2 }' "$1/reference.txt"; }
