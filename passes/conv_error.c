@@ -7,15 +7,15 @@
 #define ROUNDING 0x1p-24 // of a float to the nearest, as a part of it
 
 // Root mean square of the error over sqrt(depth) * 2^-24: the largest in any convolution of eight decoders, rounded up.
-// Measured by bench/errors on the full-width decoder of Wan 2.1 (random weights; 2x3 and 16x24 latents), five small random
-// ones (those of tests/data) and the demo (trained); docs/choice.md has the table.
+// Measured by bench/errors on the full-width decoder of Wan 2.1 (random weights of two seeds; latents of 2x3 to 30x52), five
+// small random ones (those of tests/data) and the demo (trained); docs/choice.md has the table.
 static const double factor[PLAN_CONV_ALGORITHMS] = {
     [PLAN_CONV_DIRECT] = 0.42,          [PLAN_CONV_WINOGRAD2] = 0.32,       [PLAN_CONV_WINOGRAD4] = 0.9,
     [PLAN_CONV_WINOGRAD2_TIME2] = 0.25, [PLAN_CONV_WINOGRAD4_TIME2] = 0.75, [PLAN_CONV_WINOGRAD4_TIME4] = 1.3,
 };
 
-// The largest error of a decode over the root of the sum of squares: up to 3.8 in decodes of these decoders by direct
-// and both kinds of Winograd (a peak is 5 to 10 times the root mean square), rounded up.
+// The largest error of a decode over the root of the sum of squares: up to 3.8 in decodes by these decoders, by direct
+// and both sizes of Winograd's tiles; rounded up.
 static const double decode_factor = 5;
 
 double conv_error(const struct plan_conv_shape *s, uint32_t algorithm) {
