@@ -206,6 +206,9 @@ enum plan_conv_algorithm {
     PLAN_CONV_WINOGRAD2_TIME2, // and F(2,3) over frames: `taps` is 3
     PLAN_CONV_WINOGRAD4_TIME2,
     PLAN_CONV_WINOGRAD4_TIME4, // and F(4,3) over frames
+    PLAN_CONV_PRODUCT,         // 1x1 without pads: a matrix product of pixels
+    PLAN_CONV_PRODUCT_TIME2,   // F(2,3) over frames: `taps` is 3
+    PLAN_CONV_PRODUCT_TIME4,   // F(4,3)
     PLAN_CONV_ALGORITHMS,
 };
 const char *plan_conv_algorithm_name(uint32_t algorithm);

@@ -49,8 +49,9 @@ static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
 // Of `extent` rows of a patch that begins at row `patch` of the image; `count` tiles, from tile `first` of `all` on.
 static struct own own_part(ptrdiff_t patch, size_t extent, size_t first, size_t count, size_t all,
-                           size_t step, size_t image) {
-    ptrdiff_t begin = first == 0 ? 0 : patch + 1, end = patch + 1 + (ptrdiff_t)(count * step);
+                           const struct plan_winograd_axis *a, size_t image) {
+    ptrdiff_t inner = patch + (a->inputs - a->step) / 2; // without the halo
+    ptrdiff_t begin = first == 0 ? 0 : inner, end = inner + (ptrdiff_t)(count * a->step);
     if (first + count == all || end > (ptrdiff_t)image) end = (ptrdiff_t)image;
     if (begin < 0) begin = 0;
     if (begin >= end) return (struct own){0, 0}; // it lies in the pads
@@ -75,9 +76,10 @@ static void place_block(struct task *t, size_t row, size_t column) {
     b->patch.height = (b->high - 1) * step + g->space.inputs;
     b->patch.width = (b->wide - 1) * step + g->space.inputs;
     if (t->work->w->window.history.data == NULL) return;
-    t->rows = own_part(b->patch.top, b->patch.height, b->tile_row, b->high, g->tiles_high, step, in->height);
+    t->rows = own_part(b->patch.top, b->patch.height, b->tile_row, b->high, g->tiles_high, &g->space,
+                       in->height);
     t->columns =
-        own_part(b->patch.left, b->patch.width, b->tile_column, b->wide, g->tiles_wide, step, in->width);
+        own_part(b->patch.left, b->patch.width, b->tile_column, b->wide, g->tiles_wide, &g->space, in->width);
 }
 
 static struct task new_task(struct work *work, size_t workspace) {

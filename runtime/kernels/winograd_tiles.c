@@ -293,6 +293,9 @@ TILES(4, F4, FOLDED)
 TILES(2_time2, F2, F2)
 TILES(4_time2, F4, F2)
 TILES(4_time4, F4, F4)
+TILES(1, FOLDED, FOLDED)
+TILES(1_time2, FOLDED, F2)
+TILES(1_time4, FOLDED, F4)
 TILES(2_upsampled, UPSAMPLED2, FOLDED)
 TILES(4_upsampled, UPSAMPLED4, FOLDED)
 
@@ -303,6 +306,9 @@ const struct rt_winograd_tiles *rt_winograd_tiles(const struct plan_conv *p) {
         [PLAN_CONV_WINOGRAD2_TIME2] = &tiles_2_time2,
         [PLAN_CONV_WINOGRAD4_TIME2] = &tiles_4_time2,
         [PLAN_CONV_WINOGRAD4_TIME4] = &tiles_4_time4,
+        [PLAN_CONV_PRODUCT] = &tiles_1,
+        [PLAN_CONV_PRODUCT_TIME2] = &tiles_1_time2,
+        [PLAN_CONV_PRODUCT_TIME4] = &tiles_1_time4,
     };
     if (p->upsample == 1) return table[p->algorithm];
     return p->algorithm == PLAN_CONV_WINOGRAD2 ? &tiles_2_upsampled : &tiles_4_upsampled;
