@@ -76,8 +76,8 @@ static void place_block(struct task *t, size_t row, size_t column) {
     b->patch.height = (b->high - 1) * step + g->space.inputs;
     b->patch.width = (b->wide - 1) * step + g->space.inputs;
     if (t->work->w->window.history.data == NULL) return;
-    t->rows = own_part(b->patch.top, b->patch.height, b->tile_row, b->high, g->tiles_high, &g->space,
-                       in->height);
+    t->rows =
+        own_part(b->patch.top, b->patch.height, b->tile_row, b->high, g->tiles_high, &g->space, in->height);
     t->columns =
         own_part(b->patch.left, b->patch.width, b->tile_column, b->wide, g->tiles_wide, &g->space, in->width);
 }

@@ -42,7 +42,7 @@ static void upsampled4_matrix(matrix g) {
 
 static void axis_matrix(const struct plan_winograd_axis *a, matrix g) {
     static const double points2[] = {0, 1, -1};
-    // The usual 0, 1, -1, 2, -2 lose four to ten times as much to rounding.
+    // The usual 0, 1, -1, 2, -2 lose three to four times as much to rounding.
     static const double points4[] = {0, M_SQRT1_2, -M_SQRT1_2, M_SQRT2, -M_SQRT2};
     if (a->step != a->outputs && a->step == 2) upsampled2_matrix(g);
     else if (a->step != a->outputs) upsampled4_matrix(g);
@@ -54,8 +54,8 @@ static void axis_matrix(const struct plan_winograd_axis *a, matrix g) {
 // A few channels of one column.
 struct piece {
     const struct rt_winograd_weights *w;
-    const float *weight; // [ky][kx][kernel_t][channel], at the first tap used and the first channel
-    size_t tap, pixel;   // floats from one temporal tap, and from one kernel element, to the next
+    const float *weight;        // [ky][kx][kernel_t][channel], at the first tap used and the first channel
+    size_t tap, pixel;          // floats from one temporal tap, and from one kernel element, to the next
     size_t taps, lanes, kernel; // kernel: of its extent in both directions
     float *u;                   // at element 0
 };
@@ -127,8 +127,8 @@ void rt_winograd_transform(const struct rt_winograd_weights *w, size_t column, s
         return;
     }
     size_t kernel = column / w->g->outputs * outputs + o, pixel = p->kernel_t * channels;
-    const float *weight =
-        w->op->constant[0].data + kernel * p->kernel_h * p->kernel_w * pixel + (p->kernel_t - p->taps) * channels;
+    const float *weight = w->op->constant[0].data + kernel * p->kernel_h * p->kernel_w * pixel +
+                          (p->kernel_t - p->taps) * channels;
     for (size_t c = 0; c < channels; c += LANES) {
         transform_piece(&(struct piece){.w = w,
                                         .weight = weight + c,

@@ -291,8 +291,9 @@ static const char *write_plan(const struct setting *s, uint32_t algorithm) {
     struct plan_writer *w = test_writer();
     struct error err = {0};
     uint64_t bytes = (view_end(&s->history) + GUARD) * sizeof(float);
-    uint32_t constants[3] = {test_constant(w, s->weight, s->rows * s->kernel * s->kernel * s->kernel_t * k->in),
-                             test_constant(w, s->bias, s->rows), test_constant(w, s->gamma, k->in)};
+    uint32_t constants[3] = {
+        test_constant(w, s->weight, s->rows * s->kernel * s->kernel * s->kernel_t * k->in),
+        test_constant(w, s->bias, s->rows), test_constant(w, s->gamma, k->in)};
     *plan_writer_add_program(w) = (struct plan_program){.latent_channels = 1,
                                                         .latent_height = 1,
                                                         .latent_width = (uint32_t)s->latent,
