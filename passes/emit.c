@@ -467,6 +467,10 @@ static bool emit_graph(struct emitter *e, const char *name, enum plan_variant va
     return true;
 }
 
+static uint32_t cache_type(const struct ir_cache *c) {
+    return c->type.dtype == IR_F16 ? PLAN_F16 : c->type.dtype == IR_BF16 ? PLAN_BF16 : PLAN_F32;
+}
+
 static bool emit_caches(struct emitter *e) {
     for (const struct ir_cache *c = e->m->caches; c != NULL; c = c->next) {
         if (c->offset < 0)
@@ -481,8 +485,9 @@ static bool emit_caches(struct emitter *e) {
                                                     .height = (uint32_t)d[1].first,
                                                     .width = (uint32_t)d[2].first,
                                                     .channels = (uint32_t)d[3].first,
+                                                    .type = cache_type(c),
                                                     .offset = (uint64_t)c->offset,
-                                                    .bytes = 4 * count});
+                                                    .bytes = ir_dtype_size(c->type.dtype) * count});
     }
     plan_writer_program(e->w)->cache_bytes = e->m->cache_bytes;
     return true;

@@ -18,13 +18,18 @@ static void dump_info(const struct plan *p, struct strbuf *out) {
     for (uint32_t k = 0; k < p->note_count; k++) strbuf_printf(out, "note %s\n", plan_string(p, p->notes[k]));
 }
 
+const char *plan_cache_type_name(uint32_t type) {
+    static const char *const names[PLAN_CACHE_TYPES] = {"f32", "f16", "bf16"};
+    return type < PLAN_CACHE_TYPES ? names[type] : "unknown";
+}
+
 static void dump_caches(const struct plan *p, const struct plan_program *g, struct strbuf *out) {
     strbuf_printf(out, "\ncaches: %u\n", g->cache_count);
     for (uint32_t i = 0; i < g->cache_count; i++) {
         const struct plan_cache *c = &p->caches[g->first_cache + i];
-        strbuf_printf(out, "  %s: %ux%ux%ux%u at %llu, %llu bytes, of %s\n", plan_string(p, c->name),
-                      c->frames, c->height, c->width, c->channels, (ull)c->offset, (ull)c->bytes,
-                      plan_string(p, c->producer));
+        strbuf_printf(out, "  %s: %s %ux%ux%ux%u at %llu, %llu bytes, of %s\n", plan_string(p, c->name),
+                      plan_cache_type_name(c->type), c->frames, c->height, c->width, c->channels,
+                      (ull)c->offset, (ull)c->bytes, plan_string(p, c->producer));
     }
 }
 

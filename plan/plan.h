@@ -102,12 +102,20 @@ struct plan_program {
     struct plan_variant_info variant[PLAN_VARIANTS];
 };
 
-// `frames` x `height` x `width` x `channels` floats, in any order of dimensions, kept between steps, in a block that
+// What a cache's numbers are. Views on a cache of 16 bits count their offset and strides in numbers of 16 bits; only
+// copies from and to floats, and the history of a convolution, may have such a view.
+enum plan_cache_type { PLAN_F32, PLAN_F16, PLAN_BF16, PLAN_CACHE_TYPES };
+const char *plan_cache_type_name(uint32_t type);
+static inline uint64_t plan_cache_number_bytes(uint32_t type) { return type == PLAN_F32 ? 4 : 2; }
+
+// `frames` x `height` x `width` x `channels` numbers, in any order of dimensions, kept between steps, in a block that
 // may be larger than these (see the history of a convolution). Those of a program are listed by ascending offset.
 struct plan_cache {
     uint32_t name, producer; // strings: "c0"; the node whose input it keeps
     uint32_t frames, height, width, channels;
-    uint64_t offset, bytes; // in the cache arena; bytes >= 4 * frames * height * width * channels
+    uint32_t type, reserved; // enum plan_cache_type; 0
+    uint64_t offset,
+        bytes; // in the cache arena; bytes >= those of frames * height * width * channels numbers
 };
 
 // A dense float32 array. Convolution weights are [out][kernel_h][kernel_w][kernel_t][in], the layout that
@@ -150,7 +158,7 @@ enum plan_space { PLAN_ARENA, PLAN_CACHE, PLAN_INPUT, PLAN_OUTPUT, PLAN_SPACES }
 
 // A 4-dimensional strided window on memory. Element (t, y, x, c) of the view is the float at
 //     base(space, index) + offset + t*frame_stride + y*row_stride + x*pixel_stride + c*channel_stride
-// (offset and strides in floats). base is the buffer or cache `index`; INPUT and OUTPUT have one block each
+// (offset and strides in floats, or in the numbers of the cache). base is the buffer or cache `index`; INPUT and OUTPUT have one block each
 // (index 0): the latent frame [channels][height][width] and the frames [frames][channels][height][width].
 // An index in the ARENA is one of the buffers of the variant, one in CACHE one of the caches of the program,
 // whose operator uses the view; any of them may share it. Views that are written must not have two elements at one address; those that are read may (a

@@ -20,23 +20,33 @@ bool rt_xnn(enum xnn_status status, const char *call, struct error *err) {
     }
 }
 
-static float *view_base(const struct rt_session *s, enum plan_variant variant, const struct plan_view *v) {
+static const struct plan_cache *view_cache(const struct rt_session *s, const struct plan_view *v) {
+    return v->space == PLAN_CACHE ? &s->plan->caches[s->program->first_cache + v->index] : NULL;
+}
+
+static unsigned char *view_base(const struct rt_session *s, enum plan_variant variant,
+                                const struct plan_view *v) {
     const struct plan *p = s->plan;
     switch (v->space) {
     case PLAN_ARENA: {
         const struct plan_buffer *buffers = p->buffers + s->program->variant[variant].first_buffer;
-        return (float *)(s->arena.data + buffers[v->index].offset);
+        return s->arena.data + buffers[v->index].offset;
     }
-    case PLAN_CACHE: return (float *)(s->caches.data + p->caches[s->program->first_cache + v->index].offset);
-    case PLAN_INPUT: return (float *)s->input.data;
-    default: return (float *)s->output.data;
+    case PLAN_CACHE: return s->caches.data + view_cache(s, v)->offset;
+    case PLAN_INPUT: return s->input.data;
+    default: return s->output.data;
     }
 }
 
 static struct rt_tensor resolve_view(const struct rt_session *s, enum plan_variant variant, uint32_t index) {
     if (index == PLAN_NONE) return (struct rt_tensor){0};
     const struct plan_view *v = &s->plan->views[index];
-    return (struct rt_tensor){.data = view_base(s, variant, v) + v->offset,
+    const struct plan_cache *cache = view_cache(s, v);
+    uint32_t type = cache == NULL ? PLAN_F32 : cache->type;
+    unsigned char *base = view_base(s, variant, v);
+    return (struct rt_tensor){.data = type == PLAN_F32 ? (float *)base + v->offset : NULL,
+                              .narrow = type == PLAN_F32 ? NULL : (uint16_t *)base + v->offset,
+                              .type = type,
                               .frames = v->frames,
                               .height = v->height,
                               .width = v->width,

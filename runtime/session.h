@@ -13,9 +13,11 @@
 
 // A view with its address resolved: a session's memory does not move.
 struct rt_tensor {
-    float *data; // NULL where the operator has no such view
-    size_t frames, height, width, channels;
-    size_t frame_stride, row_stride, pixel_stride, channel_stride; // in floats
+    float *data; // NULL where the operator has no such view, and on a cache of another type
+    size_t frames, height, width, channels;                        // frames 0: no such view
+    size_t frame_stride, row_stride, pixel_stride, channel_stride; // in floats, or numbers of `type`
+    uint32_t type;                                                 // enum plan_cache_type
+    uint16_t *narrow;                                              // of 16 bits; else NULL
 };
 
 // A constant of the plan, in the mapped file.

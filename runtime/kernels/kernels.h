@@ -59,8 +59,11 @@ typedef void rt_piece_fn(const void *context, const struct rt_piece *piece);
 // Calls fn for all of a tensor, in pieces of a size that depends on the shape only.
 void rt_for_pieces(pthreadpool_t pool, const struct rt_tensor *shape, rt_piece_fn *fn, const void *context);
 
+static inline size_t rt_offset(const struct rt_tensor *v, const struct rt_piece *p) {
+    return p->t * v->frame_stride + p->y * v->row_stride + p->x * v->pixel_stride;
+}
 static inline float *rt_at(const struct rt_tensor *v, const struct rt_piece *p) {
-    return v->data + p->t * v->frame_stride + p->y * v->row_stride + p->x * v->pixel_stride;
+    return v->data + rt_offset(v, p);
 }
 
 static inline bool rt_unit(const struct rt_tensor *v) { return v->channel_stride == 1 || v->channels == 1; }

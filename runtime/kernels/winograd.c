@@ -75,7 +75,7 @@ static void place_block(struct task *t, size_t row, size_t column) {
     b->patch.left = (ptrdiff_t)(b->tile_column * step) - (ptrdiff_t)left;
     b->patch.height = (b->high - 1) * step + g->space.inputs;
     b->patch.width = (b->wide - 1) * step + g->space.inputs;
-    if (t->work->w->window.history.data == NULL) return;
+    if (t->work->w->window.history.frames == 0) return;
     t->rows =
         own_part(b->patch.top, b->patch.height, b->tile_row, b->high, g->tiles_high, &g->space, in->height);
     t->columns =
