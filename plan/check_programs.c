@@ -122,7 +122,8 @@ static bool check_caches(const struct plan *p, const struct plan_program *g, str
             return false;
         }
         if (c->type >= PLAN_CACHE_TYPES || c->reserved != 0)
-            return error_set(err, ERROR_INPUT, "cache %u: type %u is unknown", i, c->type);
+            return error_set(err, ERROR_INPUT, "cache %u: type %u is unknown, or reserved %u is not 0", i, c->type,
+                             c->reserved);
         uint64_t bytes, number = plan_cache_number_bytes(c->type);
         if (!float_bytes(c->frames, c->height, c->width, c->channels, &bytes) ||
             bytes / sizeof(float) > c->bytes / number || c->bytes % number != 0) {

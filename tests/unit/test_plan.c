@@ -320,6 +320,9 @@ static void test_tables_are_refused(void **state) {
     REFUSED("keeps 2 of the 1", INFO(data)->first_kept = 2);
     REFUSED("note 1: string", *NOTE(data, 1) = section(data, PLAN_SECTION_STRINGS)->count);
     REFUSED("cache 1", CACHE(data, 1)->bytes -= 4);
+    REFUSED("cache 1: type 3 is unknown", CACHE(data, 1)->type = PLAN_CACHE_TYPES);
+    REFUSED("cache 1: type 0 is unknown, or reserved 1", CACHE(data, 1)->reserved = 1);
+    REFUSED("16 bits can only be copied", CACHE(data, WINDOW)->type = PLAN_F16);
     REFUSED("cache 1", CACHE(data, 1)->offset = 0);
     REFUSED("cache 1", CACHE(data, 1)->offset = UINT64_MAX - 63);
     REFUSED("cache 0: string", CACHE(data, 0)->producer = section(data, PLAN_SECTION_STRINGS)->count);
@@ -461,6 +464,8 @@ static void test_fused_convolutions_are_refused(void **state) {
     REFUSED(text, fused = OP(data, FUSED); history = VIEW(data, fused->in[PLAN_CONV_HISTORY]);               \
             other = VIEW(data, OP(data, OUT)->in[0]); conv = &fused->params.conv; (void)history;             \
             (void)other; (void)conv; change)
+    FUSED_REFUSED("numbers past its block", CACHE(data, history->index)->type = PLAN_F16;
+                  history->offset += CACHE(data, history->index)->bytes / 2);
     FUSED_REFUSED("direct: takes no history", conv->algorithm = PLAN_CONV_DIRECT);
     REFUSED("direct: takes no history", OP(data, CONV)->params.conv.prologue = PLAN_PROLOGUE_NORM);
     REFUSED("direct: takes no history", OP(data, CONV)->in[PLAN_CONV_RESIDUAL] = OP(data, CONV)->out);
