@@ -48,7 +48,7 @@ static double narrowing_of(const struct ir_module *m) {
     double sum = 0;
     for (const struct ir_cache *c = m->caches; c != NULL; c = c->next) {
         double frames = (double)c->type.dims[0].first;
-        sum += pow(narrowing(m->cache_dtype), 2) * frames / (frames + 1);
+        sum += pow(narrowing(c->type.dtype), 2) * frames / (frames + 1);
     }
     return sum;
 }

@@ -50,7 +50,7 @@ bool pass_plan_caches(struct ir_module *m, bool *progress, struct error *err) {
         *progress = *progress || c->offset != (int64_t)offset;
         c->offset = (int64_t)offset;
         uint64_t floats = stream_keeps(m, c) ? stream_history_floats(c) : (uint64_t)count;
-        c->type.dtype = m->cache_dtype;
+        if (m->cache_dtype != IR_F32) c->type.dtype = m->cache_dtype;
         offset = size_align(offset + ir_dtype_size(c->type.dtype) * floats, ALIGNMENT);
     }
     m->cache_bytes = offset;
