@@ -136,6 +136,13 @@ refused "something behind a size" 2 "found '3x5;2x2'" compile "$full" "--latent-
 refused "65 sizes" 2 "more than 64 sizes" compile "$full" --latent-size "$(seq -s, 1 65 | sed 's/[0-9]*/&x1/g')" -o plan
 refused "a rule for the first step that there is not" 2 "expected reference or as-is, found 'never'" compile "$steady" --first never -o plan
 
+# ---- caches of 16 bits
+
+refused "a type of caches that there is not" 2 "expected f32, f16 or bf16, found 'f64'" compile "$full" $size --cache-type f64 -o plan
+run compile "$full" $size --cache-type f16 -o "$work/narrow"
+caches() { "$program" dump "$1" | sed -n 's/^program 0:.*caches \([0-9]*\) bytes$/\1/p'; }
+same "--cache-type: half the bytes" yes "$([ $(($(caches "$work/narrow") * 2)) -lt $(($(caches "$work/plan") + 64 * 64)) ] && echo yes)"
+
 # ---- packed weights in the plan
 
 fresh
