@@ -40,6 +40,7 @@ struct task {
     struct rt_winograd_block block;
     struct own rows, columns; // what the block writes to the history
     size_t first_product;     // threads begin at different ones
+    bool backwards;           // every second block takes its products from the last to the first
     size_t complete;          // so many blocks, the first ones, are known to have filled patches
 };
 
@@ -121,6 +122,7 @@ static void gather_or_keep(void *context, size_t index) {
 static void multiply(void *context, size_t index) {
     const struct task *t = context;
     const struct rt_winograd_products *p = &t->work->w->products;
+    if (t->backwards) index = p->count - 1 - index;
     enum xnn_status status = rt_winograd_multiply(p, &t->block, (t->first_product + index) % p->count);
     if (status != xnn_status_success) atomic_store(&t->work->status, status);
 }
@@ -148,6 +150,8 @@ static void run_block(struct task *t, size_t index, pthreadpool_t pool) {
     atomic_store_explicit(&w->filled[index], true, memory_order_release);
     if (kept > 0) wait_for_patches(t, index);
     pthreadpool_parallelize_1d(pool, gather_or_keep, t, tiles + kept, flags);
+    // All weights pass by in each block: taken the other way round, the last ones are still in the cache.
+    t->backwards = !t->backwards;
     uint64_t begin = rt_products_begin(t->work->s);
     pthreadpool_parallelize_1d(pool, multiply, t, w->products.count, flags);
     rt_products_end(t->work->s, begin, w->g.workspaces);
