@@ -38,22 +38,28 @@ RT_INLINE void copy_channels(const struct rt_window *w, const float *x, float *y
     for (size_t c = 0; c < w->in.channels; c++) y[c] = x[c];
 }
 
-// One frame of the pixels [first, end) of a row, from x on.
-RT_INLINE void fill_frame(const struct rt_patch *p, const float *x, size_t stride, float *y, size_t first,
-                          size_t end, uint32_t prologue) {
+// One frame of the pixels [first, end) of a row, from x on; the row below comes next, too short for the hardware to see
+// that in time.
+RT_INLINE void fill_frame(const struct rt_patch *p, const float *x, size_t stride, size_t below, float *y,
+                          size_t first, size_t end, uint32_t prologue) {
     const struct rt_window *w = p->window;
-    for (size_t i = first; i < end; i++, x += stride) {
-        float *out = y + i * rt_patch_pixel(p);
-        if (prologue == PLAN_PROLOGUE_NONE) copy_channels(w, x, out);
-        else rt_norm_pixel(&w->norm, x, 1, out, 1, prologue == PLAN_PROLOGUE_NORM_SILU);
-        for (size_t c = w->in.channels; c < p->channels; c++) out[c] = 0;
+    size_t pixel = rt_patch_pixel(p);
+    y += first * pixel;
+    for (size_t i = 0; i < end - first && prologue == PLAN_PROLOGUE_NONE; i++) {
+        rt_prefetch(x + i * stride + below, w->in.channels);
+        copy_channels(w, x + i * stride, y + i * pixel);
+    }
+    if (prologue != PLAN_PROLOGUE_NONE)
+        rt_norm_row(&w->norm, x, stride, below, y, pixel, end - first, prologue == PLAN_PROLOGUE_NORM_SILU);
+    for (size_t i = 0; i < end - first; i++) {
+        for (size_t c = w->in.channels; c < p->channels; c++) y[i * pixel + c] = 0;
     }
 }
 
 #define FILL(name, prologue)                                                                                 \
-    RT_VECTOR static void fill_##name(const struct rt_patch *p, const float *x, size_t stride, float *y,     \
-                                      size_t first, size_t end) {                                            \
-        fill_frame(p, x, stride, y, first, end, prologue);                                                   \
+    RT_VECTOR static void fill_##name(const struct rt_patch *p, const float *x, size_t stride, size_t below, \
+                                      float *y, size_t first, size_t end) {                                  \
+        fill_frame(p, x, stride, below, y, first, end, prologue);                                            \
     }
 FILL(copied, PLAN_PROLOGUE_NONE)
 FILL(normed, PLAN_PROLOGUE_NORM)
@@ -83,13 +89,13 @@ RT_VECTOR static void fill_bf16(const struct rt_patch *p, const uint16_t *x, siz
 // Old frames, from number `at` of the history on.
 static void fill_old(const struct rt_patch *p, size_t at, float *y, size_t first, size_t end) {
     const struct rt_tensor *h = &p->window->history;
-    if (h->type == PLAN_F32) fill_copied(p, h->data + at, h->pixel_stride, y, first, end);
+    if (h->type == PLAN_F32) fill_copied(p, h->data + at, h->pixel_stride, h->row_stride, y, first, end);
     else if (h->type == PLAN_F16) fill_f16(p, h->narrow + at, h->pixel_stride, y, first, end);
     else fill_bf16(p, h->narrow + at, h->pixel_stride, y, first, end);
 }
 
-typedef void fill_fn(const struct rt_patch *p, const float *x, size_t stride, float *y, size_t first,
-                     size_t end);
+typedef void fill_fn(const struct rt_patch *p, const float *x, size_t stride, size_t below, float *y,
+                     size_t first, size_t end);
 static fill_fn *const fills[PLAN_PROLOGUES] = {fill_copied, fill_normed, fill_normed_silu};
 
 static void fill_pixels(const struct rt_patch *p, size_t y, float *row, size_t first, size_t end) {
@@ -103,7 +109,7 @@ static void fill_pixels(const struct rt_patch *p, size_t y, float *row, size_t f
         fill_old(p, old + frame * h->frame_stride, row + t * p->channels, first, end);
     }
     for (size_t t = 0; t < in->frames; t++) {
-        fills[w->prologue](p, new + t * in->frame_stride, in->pixel_stride,
+        fills[w->prologue](p, new + t * in->frame_stride, in->pixel_stride, in->row_stride,
                            row + (w->old_frames + t) * p->channels, first, end);
     }
     if (p->frames == w->frames) return;
