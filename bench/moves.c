@@ -30,8 +30,15 @@ static double now(void) {
 }
 
 static struct rt_tensor tensor_of(const struct plan_view *v, float *data) {
-    return (struct rt_tensor){data + v->offset, v->frames,     v->height,       v->width,         v->channels,
-                              v->frame_stride,  v->row_stride, v->pixel_stride, v->channel_stride};
+    return (struct rt_tensor){.data = data + v->offset,
+                              .frames = v->frames,
+                              .height = v->height,
+                              .width = v->width,
+                              .channels = v->channels,
+                              .frame_stride = v->frame_stride,
+                              .row_stride = v->row_stride,
+                              .pixel_stride = v->pixel_stride,
+                              .channel_stride = v->channel_stride};
 }
 
 static void run(struct bench *b) {

@@ -196,6 +196,7 @@ struct ir_module {
     struct ir_value *constants, **constants_end;
     struct ir_cache *caches;
     int cache_count;
+    enum ir_dtype cache_dtype; // IR_F16 or IR_BF16: plan_caches keeps them so
     uint64_t cache_bytes;
     int first_kept; // of the frames that the first step gives, how many (the last ones) are video; 0: all
     struct ir_symbol *symbols;

@@ -41,8 +41,9 @@ static void add_conv(struct ir_module *m, const struct ir_node *n, enum plan_var
     else conv_choice_fix(m->choice, &shape, conv_node_params(n).algorithm, v);
 }
 
-static void set_conv(struct ir_node *n, uint32_t algorithm) {
+static void set_conv(struct ir_module *m, struct ir_node *n) {
     struct plan_conv_shape shape = conv_node_shape(n);
+    uint32_t algorithm = conv_choice_of(m->choice, &shape);
     struct plan_conv p = plan_conv_case(&shape, algorithm).params;
     int64_t channels = ir_out(n)->type.dims[3].first, block = plan_block_channels(&p, shape.in);
     if (algorithm != PLAN_CONV_DIRECT)
@@ -59,24 +60,29 @@ static bool any_open(const struct ir_module *m) {
     return false;
 }
 
-static bool choose_convs(struct ir_module *m, struct error *err) {
-    static const struct conv_choice_options defaults = {0};
-    if (!any_open(m)) return true;
-    m->choice = conv_choice_new(&m->arena, m->choice ? &m->choice->options : &defaults);
+static void add_convs(struct ir_module *m) {
     for (struct ir_graph *g = m->graphs; g != NULL; g = g->next) {
         for (struct ir_node *n = g->body.head; n != NULL; n = n->next) {
             if (n->op == IR_FRAME_CONV) add_conv(m, n, variant_of(g));
         }
     }
-    if (!conv_choice_decide(m->choice, err)) return false;
+}
+
+static void set_convs(struct ir_module *m) {
     for (struct ir_graph *g = m->graphs; g != NULL; g = g->next) {
         for (struct ir_node *n = g->body.head; n != NULL; n = n->next) {
-            struct plan_conv_shape shape;
-            if (!is_open(n)) continue;
-            shape = conv_node_shape(n);
-            set_conv(n, conv_choice_of(m->choice, &shape));
+            if (is_open(n)) set_conv(m, n);
         }
     }
+}
+
+static bool choose_convs(struct ir_module *m, struct error *err) {
+    static const struct conv_choice_options defaults = {0};
+    if (!any_open(m)) return true;
+    m->choice = conv_choice_new(&m->arena, m->choice ? &m->choice->options : &defaults);
+    add_convs(m);
+    if (!conv_choice_decide(m->choice, err)) return false;
+    set_convs(m);
     return true;
 }
 

@@ -14,8 +14,9 @@ const char *const conv_choice_names[] = {"auto", "direct", "winograd2", "winogra
 static const uint32_t allowed[] = {
     (1u << PLAN_CONV_ALGORITHMS) - 1,
     1u << PLAN_CONV_DIRECT,
-    1u << PLAN_CONV_WINOGRAD2 | 1u << PLAN_CONV_WINOGRAD2_TIME2,
-    1u << PLAN_CONV_WINOGRAD4 | 1u << PLAN_CONV_WINOGRAD4_TIME2 | 1u << PLAN_CONV_WINOGRAD4_TIME4,
+    1u << PLAN_CONV_WINOGRAD2 | 1u << PLAN_CONV_WINOGRAD2_TIME2 | 1u << PLAN_CONV_PRODUCT_TIME2,
+    1u << PLAN_CONV_WINOGRAD4 | 1u << PLAN_CONV_WINOGRAD4_TIME2 | 1u << PLAN_CONV_WINOGRAD4_TIME4 |
+        1u << PLAN_CONV_PRODUCT_TIME2 | 1u << PLAN_CONV_PRODUCT_TIME4,
 };
 
 static uint32_t allowed_algorithms(const char *conv, const struct plan_conv_shape *s) {

@@ -17,7 +17,8 @@ double conv_error(const struct plan_conv_shape *s, uint32_t algorithm);
 // convolutions.
 double conv_error_of_decode(double squares);
 
-// Of the decodes of a module whose convolutions are chosen: the larger bound of @first and @steady.
+// Of the decodes of a module whose convolutions are chosen: the larger bound of @first and @steady, and what caches of 16
+// bits add.
 double conv_error_of_module(const struct ir_module *m);
 
 #endif

@@ -484,6 +484,10 @@ static bool emit_graph(struct emitter *e, const char *name, enum plan_variant va
     return true;
 }
 
+static uint32_t cache_type(const struct ir_cache *c) {
+    return c->type.dtype == IR_F16 ? PLAN_F16 : c->type.dtype == IR_BF16 ? PLAN_BF16 : PLAN_F32;
+}
+
 static bool emit_caches(struct emitter *e) {
     for (const struct ir_cache *c = e->m->caches; c != NULL; c = c->next) {
         if (c->offset < 0)
@@ -498,8 +502,9 @@ static bool emit_caches(struct emitter *e) {
                                                     .height = (uint32_t)d[1].first,
                                                     .width = (uint32_t)d[2].first,
                                                     .channels = (uint32_t)d[3].first,
+                                                    .type = cache_type(c),
                                                     .offset = (uint64_t)c->offset,
-                                                    .bytes = 4 * count});
+                                                    .bytes = ir_dtype_size(c->type.dtype) * count});
     }
     plan_writer_program(e->w)->cache_bytes = e->m->cache_bytes;
     return true;
@@ -583,13 +588,23 @@ static bool emit_module(struct emitter *e, struct ir_module *m, bool is_first) {
     return true;
 }
 
-bool emit_plan(struct ir_module *const *modules, int count, const char *path, struct error *err) {
+static bool complete(struct emitter *e, const struct emit_completion *c) {
+    struct plan plan;
+    if (c == NULL) return true;
+    if (!plan_writer_open(e->w, &plan, e->err)) return false;
+    bool ok = c->run(c->context, &plan, e->w, e->err);
+    plan_close(&plan);
+    return ok;
+}
+
+bool emit_plan(struct ir_module *const *modules, int count, const char *path,
+               const struct emit_completion *completion, struct error *err) {
     struct arena scratch = {0};
     struct emitter e = {.w = plan_writer_new(&scratch), .scratch = &scratch, .err = err};
     e.constants = (struct emit_constants){.arena = &scratch, .w = e.w};
     bool ok = true;
     for (int i = 0; i < count && ok; i++) ok = emit_module(&e, modules[i], i == 0);
-    ok = ok && plan_writer_save(e.w, path, err);
+    ok = ok && complete(&e, completion) && plan_writer_save(e.w, path, err);
     arena_free(&scratch);
     return ok;
 }

@@ -5,6 +5,9 @@
 //     cache @c0: f32[2,30,52,16] "conv_in"      ->  cache @c0: f32[2,30,52,16] "conv_in" at 0
 //     cache @c1: f32[2,30,52,384] "conv1"           cache @c1: f32[2,30,52,384] "conv1" at 199680
 //
+// `wanc compile --cache-type` keeps them in 16 bits: the type of a cache becomes f16 or bf16, and its offset half of what it
+// was. What is computed from them stays f32.
+//
 // Those that a stream_conv keeps take a little more, for the rows and pixels of room between them (passes/stream.h).
 // A decoder of one latent frame (no graph steady) has nothing to keep: caches that no node names are dropped.
 #include "base/size.h"
@@ -47,7 +50,8 @@ bool pass_plan_caches(struct ir_module *m, bool *progress, struct error *err) {
         *progress = *progress || c->offset != (int64_t)offset;
         c->offset = (int64_t)offset;
         uint64_t floats = stream_keeps(m, c) ? stream_history_floats(c) : (uint64_t)count;
-        offset = size_align(offset + 4 * floats, ALIGNMENT);
+        if (m->cache_dtype != IR_F32) c->type.dtype = m->cache_dtype;
+        offset = size_align(offset + ir_dtype_size(c->type.dtype) * floats, ALIGNMENT);
     }
     m->cache_bytes = offset;
     return true;

@@ -11,15 +11,16 @@
 
 _Static_assert(sizeof(struct plan_header) == 128, "file format");
 _Static_assert(sizeof(struct plan_section) == 32, "file format");
-_Static_assert(sizeof(struct plan_info) == 32, "file format");
+_Static_assert(sizeof(struct plan_info) == 40, "file format");
 _Static_assert(sizeof(struct plan_program) == 128, "file format");
-_Static_assert(sizeof(struct plan_cache) == 40, "file format");
+_Static_assert(sizeof(struct plan_cache) == 48, "file format");
 _Static_assert(sizeof(struct plan_constant) == 24, "file format");
 _Static_assert(sizeof(struct plan_buffer) == 32, "file format");
 _Static_assert(sizeof(struct plan_view) == 64, "file format");
 _Static_assert(sizeof(struct plan_op) == 136, "file format");
 _Static_assert(sizeof(struct plan_shape) == 32, "file format");
 _Static_assert(sizeof(struct plan_choice) == 20, "file format");
+_Static_assert(sizeof(struct plan_packed) == 88, "file format");
 _Static_assert(sizeof(size_t) == 8, "plans are larger than a 32-bit address space");
 
 enum { SECTIONS = PLAN_SECTION_KINDS - 1 };
@@ -27,7 +28,7 @@ typedef unsigned long long ull; // for printf
 
 static const struct section_rule {
     const char *name;
-    size_t element; // bytes; 0 for WEIGHTS, which is not counted
+    size_t element; // bytes; 0 for WEIGHTS and PACKED_DATA, which are not counted
 } section_rules[PLAN_SECTION_KINDS] = {
     [PLAN_SECTION_INFO] = {"INFO", sizeof(struct plan_info)},
     [PLAN_SECTION_STRINGS] = {"STRINGS", 1},
@@ -41,6 +42,8 @@ static const struct section_rule {
     [PLAN_SECTION_SHAPES] = {"SHAPES", sizeof(struct plan_shape)},
     [PLAN_SECTION_CHOICES] = {"CHOICES", sizeof(struct plan_choice)},
     [PLAN_SECTION_WEIGHTS] = {"WEIGHTS", 0},
+    [PLAN_SECTION_PACKED] = {"PACKED", sizeof(struct plan_packed)},
+    [PLAN_SECTION_PACKED_DATA] = {"PACKED_DATA", 0},
 };
 
 static bool check_host(struct error *err) {
@@ -114,7 +117,8 @@ static bool check_section(const unsigned char *data, size_t size, const struct p
         return error_set(err, ERROR_INPUT, "section %s: %llu bytes for %u elements of %zu bytes", rule->name,
                          (ull)s->size, s->count, rule->element);
     }
-    uint64_t sum = XXH3_64bits(data + s->offset, s->size);
+    // Packed weights are large, and verified when they are used.
+    uint64_t sum = kind == PLAN_SECTION_PACKED_DATA ? 0 : XXH3_64bits(data + s->offset, s->size);
     if (sum != s->checksum) {
         return error_set(err, ERROR_INPUT,
                          "section %s: checksum %016llx, expected %016llx: the file is damaged", rule->name,
@@ -161,6 +165,10 @@ static void point(struct plan *p, const unsigned char *data) {
         .choice_count = s[PLAN_SECTION_CHOICES].count,
         .weights = data + s[PLAN_SECTION_WEIGHTS].offset,
         .weights_size = s[PLAN_SECTION_WEIGHTS].size,
+        .packed = (const void *)(data + s[PLAN_SECTION_PACKED].offset),
+        .packed_count = s[PLAN_SECTION_PACKED].count,
+        .packed_data = data + s[PLAN_SECTION_PACKED_DATA].offset,
+        .packed_data_size = s[PLAN_SECTION_PACKED_DATA].size,
     };
 }
 
@@ -223,6 +231,21 @@ static bool check_constants(const struct plan *p, struct error *err) {
                      (ull)p->info->weight_bytes, (ull)total);
 }
 
+// Keys only compare: one that fits no operator is never used. XNNPACK says how many bytes it reads when an operator is
+// made.
+static bool check_packed(const struct plan *p, struct error *err) {
+    for (uint32_t i = 0; i < p->packed_count; i++) {
+        const struct plan_packed *w = &p->packed[i];
+        uint64_t size = p->packed_data_size;
+        if (w->offset % PLAN_ALIGNMENT == 0 && w->offset <= size && w->bytes <= size - w->offset &&
+            PLAN_EXTRA_BYTES <= size - w->offset - w->bytes)
+            continue;
+        return error_set(err, ERROR_INPUT, "packed weights %u: %llu bytes at %llu, the section has %llu", i,
+                         (ull)w->bytes, (ull)w->offset, (ull)size);
+    }
+    return true;
+}
+
 bool plan_check(struct plan *plan, const unsigned char *data, size_t size, struct error *err) {
     *plan = (struct plan){0};
     if (!check_host(err) || !check_header((const void *)data, size, err) ||
@@ -235,7 +258,7 @@ bool plan_check(struct plan *plan, const unsigned char *data, size_t size, struc
     if (info->count != 1)
         return error_set(err, ERROR_INPUT, "section INFO: %u elements, expected 1", info->count);
     if (!check_string_table(&p, err) || !plan_check_division(&p, err) || !check_info(&p, err) ||
-        !check_notes(&p, err) || !check_constants(&p, err)) {
+        !check_notes(&p, err) || !check_constants(&p, err) || !check_packed(&p, err)) {
         return false;
     }
     for (uint32_t i = 0; i < p.program_count; i++) {

@@ -64,25 +64,32 @@ static bool check_extents(const struct use *u, uint64_t *floats, struct error *e
     return true;
 }
 
-// The size in bytes of the block that the view is on; false for an index out of range.
-static bool block_bytes(const struct use *u, uint64_t *bytes) {
+// The cache that a view is on, or NULL.
+static const struct plan_cache *cache_of(const struct use *u) {
+    if (u->view->space != PLAN_CACHE || u->view->index >= u->program->cache_count) return NULL;
+    return &u->plan->caches[u->program->first_cache + u->view->index];
+}
+
+// The numbers that the block of the view has room for; false for an index out of range.
+static bool block_numbers(const struct use *u, uint64_t *count) {
     const struct plan_program *g = u->program;
     const struct plan_variant_info *variant = &g->variant[u->variant];
-    uint32_t index = u->view->index, count = 1;
+    const struct plan_cache *cache = cache_of(u);
+    uint32_t index = u->view->index, blocks = 1;
     switch (u->view->space) {
     case PLAN_ARENA:
-        count = variant->buffer_count;
-        if (index < count) *bytes = u->plan->buffers[variant->first_buffer + index].bytes;
+        blocks = variant->buffer_count;
+        if (index < blocks) *count = u->plan->buffers[variant->first_buffer + index].bytes / sizeof(float);
         break;
     case PLAN_CACHE:
-        count = g->cache_count;
-        if (index < count) *bytes = u->plan->caches[g->first_cache + index].bytes;
-        break;
-    case PLAN_INPUT: *bytes = sizeof(float) * plan_latent_floats(g); break;
-    case PLAN_OUTPUT: *bytes = sizeof(float) * variant->frames * plan_frame_floats(g); break;
-    default: count = 0;
+        if (cache == NULL) return false;
+        *count = cache->bytes / plan_cache_number_bytes(cache->type);
+        return true;
+    case PLAN_INPUT: *count = plan_latent_floats(g); break;
+    case PLAN_OUTPUT: *count = variant->frames * plan_frame_floats(g); break;
+    default: blocks = 0;
     }
-    return index < count;
+    return index < blocks;
 }
 
 static bool check_alive(const struct use *u, struct error *err) {
@@ -125,15 +132,30 @@ static bool check_use(struct use u, const char *role, uint32_t view, struct erro
         return error_set(err, ERROR_INPUT, "%s: view %u of %u", role, view, u.plan->view_count);
     u.role = role;
     u.view = &u.plan->views[view];
-    uint64_t bytes = 0, floats = 0;
-    if (!block_bytes(&u, &bytes)) {
+    uint64_t room = 0, numbers = 0;
+    if (!block_numbers(&u, &room)) {
         return error_set(err, ERROR_INPUT, "%s: view %u: no block %u in space %u", role, view, u.view->index,
                          u.view->space);
     }
-    if (!check_extents(&u, &floats, err)) return false;
-    if (floats > bytes / sizeof(float)) return bad_use(&u, err, "floats past its block", floats, bytes / 4);
+    if (!check_extents(&u, &numbers, err)) return false;
+    if (numbers > room) return bad_use(&u, err, "numbers past its block", numbers, room);
     if (!check_alive(&u, err)) return false;
     return role[0] == 'i' || check_writable(&u, err);
+}
+
+// Kernels take floats; what is narrower is converted by a copy, or by the convolution whose history it is.
+static bool check_types(const struct use *u, const struct plan_op *op, struct error *err) {
+    const uint32_t views[] = {op->in[0], op->in[1], op->in[2], op->out, op->scratch};
+    int narrow = 0;
+    for (size_t i = 0; i < sizeof views / sizeof *views; i++) {
+        if (views[i] == PLAN_NONE || (op->kind == PLAN_OP_CONV && i == PLAN_CONV_HISTORY)) continue;
+        struct use one = *u;
+        one.view = &u->plan->views[views[i]];
+        const struct plan_cache *cache = cache_of(&one);
+        narrow += cache != NULL && cache->type != PLAN_F32;
+    }
+    if (narrow <= (op->kind == PLAN_OP_COPY)) return true;
+    return error_set(err, ERROR_INPUT, "a cache of 16 bits can only be copied from and to floats");
 }
 
 static bool same_block(const struct plan *p, uint32_t a, uint32_t b) {
@@ -202,7 +224,7 @@ static bool check_views(const struct use *u, const struct plan_op *op, struct er
     if (!check_use(*u, "output", op->out, err)) return false;
     if (op->scratch != PLAN_NONE && !rule->scratch) return error_set(err, ERROR_INPUT, "scratch: takes none");
     if (op->scratch != PLAN_NONE && !check_use(*u, "scratch", op->scratch, err)) return false;
-    return check_apart(u->plan, op, err);
+    return check_types(u, op, err) && check_apart(u->plan, op, err);
 }
 
 static bool check_constants(const struct plan *p, const struct plan_op *op, struct error *err) {

@@ -121,11 +121,15 @@ static bool check_caches(const struct plan *p, const struct plan_program *g, str
             !plan_check_string(p, c->producer, "cache", i, err)) {
             return false;
         }
-        uint64_t bytes;
-        if (!float_bytes(c->frames, c->height, c->width, c->channels, &bytes) || bytes > c->bytes ||
-            c->bytes % sizeof(float) != 0) {
-            return error_set(err, ERROR_INPUT, "cache %u: %u x %u x %u x %u floats in %llu bytes", i,
-                             c->frames, c->height, c->width, c->channels, (ull)c->bytes);
+        if (c->type >= PLAN_CACHE_TYPES || c->reserved != 0)
+            return error_set(err, ERROR_INPUT, "cache %u: type %u is unknown, or reserved %u is not 0", i,
+                             c->type, c->reserved);
+        uint64_t bytes, number = plan_cache_number_bytes(c->type);
+        if (!float_bytes(c->frames, c->height, c->width, c->channels, &bytes) ||
+            bytes / sizeof(float) > c->bytes / number || c->bytes % number != 0) {
+            return error_set(err, ERROR_INPUT, "cache %u: %u x %u x %u x %u numbers of %s in %llu bytes", i,
+                             c->frames, c->height, c->width, c->channels, plan_cache_type_name(c->type),
+                             (ull)c->bytes);
         }
         if (c->offset % PLAN_ALIGNMENT != 0 || c->offset < end || c->offset > g->cache_bytes ||
             c->bytes > g->cache_bytes - c->offset) {

@@ -18,13 +18,18 @@ static void dump_info(const struct plan *p, struct strbuf *out) {
     for (uint32_t k = 0; k < p->note_count; k++) strbuf_printf(out, "note %s\n", plan_string(p, p->notes[k]));
 }
 
+const char *plan_cache_type_name(uint32_t type) {
+    static const char *const names[PLAN_CACHE_TYPES] = {"f32", "f16", "bf16"};
+    return type < PLAN_CACHE_TYPES ? names[type] : "unknown";
+}
+
 static void dump_caches(const struct plan *p, const struct plan_program *g, struct strbuf *out) {
     strbuf_printf(out, "\ncaches: %u\n", g->cache_count);
     for (uint32_t i = 0; i < g->cache_count; i++) {
         const struct plan_cache *c = &p->caches[g->first_cache + i];
-        strbuf_printf(out, "  %s: %ux%ux%ux%u at %llu, %llu bytes, of %s\n", plan_string(p, c->name),
-                      c->frames, c->height, c->width, c->channels, (ull)c->offset, (ull)c->bytes,
-                      plan_string(p, c->producer));
+        strbuf_printf(out, "  %s: %s %ux%ux%ux%u at %llu, %llu bytes, of %s\n", plan_string(p, c->name),
+                      plan_cache_type_name(c->type), c->frames, c->height, c->width, c->channels,
+                      (ull)c->offset, (ull)c->bytes, plan_string(p, c->producer));
     }
 }
 
@@ -34,6 +39,19 @@ static void dump_constants(const struct plan *p, struct strbuf *out) {
         const struct plan_constant *c = &p->constants[i];
         strbuf_printf(out, "  w%u: %u floats at %llu, %s\n", i, c->count, (ull)c->offset,
                       plan_string(p, c->name));
+    }
+}
+
+static void dump_packed(const struct plan *p, struct strbuf *out) {
+    if (p->packed_count == 0) return;
+    strbuf_printf(out, "\npacked weights: %u, %llu bytes, layout %016llx\n", p->packed_count,
+                  (ull)p->packed_data_size, (ull)p->info->packed_layout);
+    for (uint32_t i = 0; i < p->packed_count; i++) {
+        const struct plan_packed_key *k = &p->packed[i].key;
+        strbuf_printf(out,
+                      "  w%u: rows %u to %u, taps %u, tile %u, time %u, element %u: %llu bytes at %llu\n",
+                      k->weight, k->first, k->first + k->count - 1, k->taps, k->tile, k->time, k->element,
+                      (ull)p->packed[i].bytes, (ull)p->packed[i].offset);
     }
 }
 
@@ -136,6 +154,7 @@ static void dump_program(const struct plan *p, uint32_t i, struct strbuf *out) {
 void plan_dump(const struct plan *p, struct strbuf *out) {
     dump_info(p, out);
     dump_constants(p, out);
+    dump_packed(p, out);
     for (uint32_t i = 0; i < p->program_count; i++) dump_program(p, i, out);
     dump_choices(p, out);
 }

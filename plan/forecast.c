@@ -48,15 +48,51 @@ static uint64_t attention_workspace(const struct plan *p, const struct plan_op *
     return 2 * size_align(positions, TILE_CHANNELS) * size_align(k->channels, TILE_CHANNELS) * sizeof(float);
 }
 
-static void add_direct(const struct plan *p, const struct plan_op *op, struct plan_forecast *f) {
-    f->weights_packed += packed_conv(p, op);
+// ---- weights that operators share, see struct plan_packed_key
+
+static struct plan_winograd geometry(const struct plan *p, const struct plan_op *op) {
+    return plan_winograd(&op->params.conv, &p->views[op->in[0]], &p->views[op->out], 1);
 }
+
+static bool have_last_tap(const struct plan *p, const struct plan_op *a, const struct plan_op *b) {
+    const struct plan_conv *x = &a->params.conv, *y = &b->params.conv;
+    if (x->algorithm == PLAN_CONV_DIRECT || y->algorithm == PLAN_CONV_DIRECT || x->taps != 1) return false;
+    struct plan_winograd g = geometry(p, a), h = geometry(p, b);
+    return g.time.elements == 1 && h.time.elements > 1 && g.space.elements == h.space.elements;
+}
+
+// Whether b packs all that a packs.
+static bool packs_all_of(const struct plan *p, const struct plan_op *a, const struct plan_op *b) {
+    const struct plan_conv *x = &a->params.conv, *y = &b->params.conv;
+    if (b->kind != PLAN_OP_CONV || a->constant[0] != b->constant[0] || a->constant[1] != b->constant[1] ||
+        x->upsample != y->upsample || x->block_channels != y->block_channels)
+        return false;
+    return (x->algorithm == y->algorithm && x->taps == y->taps) || have_last_tap(p, a, b);
+}
+
+static bool is_shared(const struct plan *p, const struct plan_program *g, uint32_t index) {
+    const struct plan_op *ops = &p->ops[g->variant[PLAN_FIRST].first_op];
+    for (uint32_t i = index + 1; i < plan_program_ops(g); i++) {
+        if (packs_all_of(p, &ops[index], &ops[i])) return true;
+    }
+    return false;
+}
+
+// ---- operators
+
+static uint64_t packed_bytes(const struct plan *p, const struct plan_op *op) {
+    const struct plan_conv *c = &op->params.conv;
+    if (c->algorithm == PLAN_CONV_DIRECT) return packed_conv(p, op);
+    struct plan_winograd g = geometry(p, op);
+    return plan_winograd_packed_bytes(&g, c->block_channels);
+}
+
+static void add_direct(const struct plan *p, const struct plan_op *op, struct plan_forecast *f) {}
 
 static void add_winograd(const struct plan *p, const struct plan_op *op, uint32_t threads,
                          struct plan_forecast *f) {
     const struct plan_conv *c = &op->params.conv;
     struct plan_winograd g = plan_winograd(c, &p->views[op->in[0]], &p->views[op->out], threads);
-    f->weights_packed += plan_winograd_packed_bytes(&g, c->block_channels);
     f->preparation = max(f->preparation, plan_winograd_transformed_bytes(&g, c->block_channels));
 }
 
@@ -70,6 +106,7 @@ void plan_forecast(const struct plan *plan, const struct plan_program *g, uint32
             if (op->params.conv.algorithm == PLAN_CONV_DIRECT) add_direct(plan, op, f);
             else add_winograd(plan, op, threads, f);
             f->workspace = max(f->workspace, plan_conv_workspace(plan, op, threads));
+            if (!is_shared(plan, g, i)) f->weights_packed += packed_bytes(plan, op);
         } else if (op->kind == PLAN_OP_ATTENTION) {
             attention = max(attention, attention_workspace(plan, op));
         }
@@ -81,7 +118,9 @@ void plan_forecast(const struct plan *plan, const struct plan_program *g, uint32
         frames = g->variant[v].frames > frames ? g->variant[v].frames : frames;
     }
     f->input_output = sizeof(float) * (frames * plan_frame_floats(g) + plan_latent_floats(g));
-    // Opening a plan reads all of it once, before anything else is allocated.
+    // Opening a plan reads all of it once, but for packed weights, before anything else is allocated.
     uint64_t step = f->caches + f->arena + f->workspace + f->input_output;
-    f->total = max(f->weights_packed + max(f->preparation, step), plan->header->file_size) + f->base;
+    f->total =
+        max(f->weights_packed + max(f->preparation, step), plan->header->file_size - plan->packed_data_size) +
+        f->base;
 }

@@ -124,7 +124,9 @@ static void add_others(const struct plan *p, const struct plan_program *g, enum 
 
 // ---- the table
 
-static double weight(const struct plan_ops_row *r) { return r->share[PLAN_STEADY] + 1e-3 * r->share[PLAN_FIRST]; }
+static double weight(const struct plan_ops_row *r) {
+    return r->share[PLAN_STEADY] + 1e-3 * r->share[PLAN_FIRST];
+}
 
 static int by_time(const void *a, const void *b) {
     double x = weight(a), y = weight(b);

@@ -38,18 +38,20 @@ enum {
 enum plan_variant { PLAN_FIRST, PLAN_STEADY, PLAN_VARIANTS };
 
 enum plan_section_kind {
-    PLAN_SECTION_INFO = 1,  // one struct plan_info
-    PLAN_SECTION_STRINGS,   // NUL-terminated UTF-8; a string is named by its offset; offset 0 is ""
-    PLAN_SECTION_NOTES,     // uint32_t, strings: what the compiler warned of
-    PLAN_SECTION_PROGRAMS,  // struct plan_program; what belongs to one lies in the order of the programs
-    PLAN_SECTION_CACHES,    // struct plan_cache, of each program
-    PLAN_SECTION_CONSTANTS, // struct plan_constant, shared by all programs
-    PLAN_SECTION_BUFFERS,   // struct plan_buffer, of each program's FIRST, then of its STEADY
-    PLAN_SECTION_VIEWS,     // struct plan_view, shared by all variants
-    PLAN_SECTION_OPS,       // struct plan_op, of each program's FIRST, then of its STEADY
-    PLAN_SECTION_SHAPES,    // struct plan_shape, of each program: for the report only
-    PLAN_SECTION_CHOICES,   // struct plan_choice, of each program's operators: for the report only
-    PLAN_SECTION_WEIGHTS,   // the bytes of the constants
+    PLAN_SECTION_INFO = 1,    // one struct plan_info
+    PLAN_SECTION_STRINGS,     // NUL-terminated UTF-8; a string is named by its offset; offset 0 is ""
+    PLAN_SECTION_NOTES,       // uint32_t, strings: what the compiler warned of
+    PLAN_SECTION_PROGRAMS,    // struct plan_program; what belongs to one lies in the order of the programs
+    PLAN_SECTION_CACHES,      // struct plan_cache, of each program
+    PLAN_SECTION_CONSTANTS,   // struct plan_constant, shared by all programs
+    PLAN_SECTION_BUFFERS,     // struct plan_buffer, of each program's FIRST, then of its STEADY
+    PLAN_SECTION_VIEWS,       // struct plan_view, shared by all variants
+    PLAN_SECTION_OPS,         // struct plan_op, of each program's FIRST, then of its STEADY
+    PLAN_SECTION_SHAPES,      // struct plan_shape, of each program: for the report only
+    PLAN_SECTION_CHOICES,     // struct plan_choice, of each program's operators: for the report only
+    PLAN_SECTION_WEIGHTS,     // the bytes of the constants
+    PLAN_SECTION_PACKED,      // struct plan_packed: weights that are packed already, shared by all programs
+    PLAN_SECTION_PACKED_DATA, // their bytes
     PLAN_SECTION_KINDS,
 };
 
@@ -67,7 +69,7 @@ struct plan_section {
     uint32_t count;    // elements, or bytes for STRINGS (WEIGHTS: 0)
     uint64_t offset;   // from the start of the file, a multiple of PLAN_ALIGNMENT
     uint64_t size;     // bytes
-    uint64_t checksum; // XXH3-64 of the bytes
+    uint64_t checksum; // XXH3-64 of the bytes; 0 for PACKED_DATA, whose parts have their own
 };
 
 struct plan_info {
@@ -78,6 +80,7 @@ struct plan_info {
     float error_bound;     // of the frames of a decode, in [-1, 1], by what is chosen; 0: not known
     float error_limit;     // that was set for it; 0: none
     uint64_t weight_bytes; // of the constants, before packing
+    uint64_t packed_layout; // of PACKED: what layout they have (runtime/packed.h); 0 where there are none
 };
 
 // A STEADY without operators is absent: the plan decodes one latent frame.
@@ -100,12 +103,20 @@ struct plan_program {
     struct plan_variant_info variant[PLAN_VARIANTS];
 };
 
-// `frames` x `height` x `width` x `channels` floats, in any order of dimensions, kept between steps, in a block that
+// What a cache's numbers are. Views on a cache of 16 bits count their offset and strides in numbers of 16 bits; only
+// copies from and to floats, and the history of a convolution, may have such a view.
+enum plan_cache_type { PLAN_F32, PLAN_F16, PLAN_BF16, PLAN_CACHE_TYPES };
+const char *plan_cache_type_name(uint32_t type);
+static inline uint64_t plan_cache_number_bytes(uint32_t type) { return type == PLAN_F32 ? 4 : 2; }
+
+// `frames` x `height` x `width` x `channels` numbers, in any order of dimensions, kept between steps, in a block that
 // may be larger than these (see the history of a convolution). Those of a program are listed by ascending offset.
 struct plan_cache {
     uint32_t name, producer; // strings: "c0"; the node whose input it keeps
     uint32_t frames, height, width, channels;
-    uint64_t offset, bytes; // in the cache arena; bytes >= 4 * frames * height * width * channels
+    uint32_t type, reserved; // enum plan_cache_type; 0
+    uint64_t offset,
+        bytes; // in the cache arena; bytes >= those of frames * height * width * channels numbers
 };
 
 // A dense float32 array. Convolution weights are [out][kernel_h][kernel_w][kernel_t][in], the layout that
@@ -114,6 +125,26 @@ struct plan_constant {
     uint32_t name; // string
     uint32_t count;
     uint64_t offset, bytes; // in the WEIGHTS section; bytes = 4 * count
+};
+
+// Which weights one operator of XNNPACK takes: rows [first, first + count) of a convolution's weights, as they are or
+// transformed for Winograd's algorithm.
+struct plan_packed_key {
+    uint32_t weight, bias; // constants, or PLAN_NONE
+    uint32_t in, out;      // channels of the convolution
+    uint32_t kernel_t, kernel_h, kernel_w, taps, interleave;
+    uint32_t tile; // Winograd: 2 or 4, outputs of a tile; 1: a matrix product of pixels; 0: a 2D convolution
+    uint32_t time; // Winograd over frames: 2 or 4, their outputs; else 0
+    uint32_t upsample; // of Winograd's algorithm, else 0
+    uint32_t element;  // of the transformed kernel
+    uint32_t first, count;
+};
+
+// Bytes that XNNPACK made of them, on a machine like the one on which it runs.
+struct plan_packed {
+    struct plan_packed_key key;
+    uint32_t seed;                    // XNNPACK's name for their layout
+    uint64_t offset, bytes, checksum; // in the PACKED_DATA section; XXH3-64
 };
 
 // One block of the arena. Alive from its first to its last operator, both included.
@@ -128,7 +159,7 @@ enum plan_space { PLAN_ARENA, PLAN_CACHE, PLAN_INPUT, PLAN_OUTPUT, PLAN_SPACES }
 
 // A 4-dimensional strided window on memory. Element (t, y, x, c) of the view is the float at
 //     base(space, index) + offset + t*frame_stride + y*row_stride + x*pixel_stride + c*channel_stride
-// (offset and strides in floats). base is the buffer or cache `index`; INPUT and OUTPUT have one block each
+// (offset and strides in floats, or in the numbers of the cache). base is the buffer or cache `index`; INPUT and OUTPUT have one block each
 // (index 0): the latent frame [channels][height][width] and the frames [frames][channels][height][width].
 // An index in the ARENA is one of the buffers of the variant, one in CACHE one of the caches of the program,
 // whose operator uses the view; any of them may share it. Views that are written must not have two elements at one address; those that are read may (a
@@ -184,6 +215,9 @@ enum plan_conv_algorithm {
     PLAN_CONV_WINOGRAD2_TIME2, // and F(2,3) over frames: `taps` is 3
     PLAN_CONV_WINOGRAD4_TIME2,
     PLAN_CONV_WINOGRAD4_TIME4, // and F(4,3) over frames
+    PLAN_CONV_PRODUCT,         // 1x1 without pads: a matrix product of pixels
+    PLAN_CONV_PRODUCT_TIME2,   // F(2,3) over frames: `taps` is 3
+    PLAN_CONV_PRODUCT_TIME4,   // F(4,3)
     PLAN_CONV_ALGORITHMS,
 };
 const char *plan_conv_algorithm_name(uint32_t algorithm);
@@ -269,7 +303,7 @@ struct plan_shape {
 
 // One algorithm that was a candidate for a convolution; one of those of an operator is the one that it has.
 enum plan_time_source {
-    PLAN_TIME_MODEL,    // the cost model, in proportion to what was measured of other candidates, if anything was
+    PLAN_TIME_MODEL, // the cost model, in proportion to what was measured of other candidates, if anything was
     PLAN_TIME_MEASURED, // on the machine that compiled
     PLAN_TIME_CACHED,   // likewise, by an earlier run
     PLAN_TIME_SOURCES,
@@ -311,6 +345,10 @@ struct plan {
     uint32_t choice_count;
     const unsigned char *weights;
     uint64_t weights_size;
+    const struct plan_packed *packed;
+    uint32_t packed_count;
+    const unsigned char *packed_data;
+    uint64_t packed_data_size;
 };
 
 // Maps and verifies a plan completely (plan/check.c). On failure nothing stays open; the error names the

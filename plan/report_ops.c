@@ -15,7 +15,7 @@ const char *plan_time_source_name(uint32_t source) {
 }
 
 enum { COLUMNS = 11, CELL = 64 };
-static const char *const head[COLUMNS] = {"convolution", "first", "steady",    "algorithm", "ms",       "share",
+static const char *const head[COLUMNS] = {"convolution", "first", "steady",    "algorithm", "ms", "share",
                                           "by",          "error", "workspace", "runner-up", "why"};
 
 struct text_row {
@@ -27,7 +27,8 @@ static void time_cells(const struct plan_ops_row *r, struct text_row *t) {
     for (int i = 4; i < 8; i++) strcpy(t->text[i], "-");
     if (r->chosen == NULL) return;
     snprintf(t->text[4], CELL, "%.3g", 1e3 * (double)r->chosen->seconds);
-    snprintf(t->text[5], CELL, "%.1f %%", 100 * r->share[r->uses[PLAN_STEADY] > 0 ? PLAN_STEADY : PLAN_FIRST]);
+    snprintf(t->text[5], CELL, "%.1f %%",
+             100 * r->share[r->uses[PLAN_STEADY] > 0 ? PLAN_STEADY : PLAN_FIRST]);
     snprintf(t->text[6], CELL, "%s", plan_time_source_name(r->chosen->source));
     snprintf(t->text[7], CELL, "%.1e", (double)r->chosen->error);
 }
@@ -81,7 +82,8 @@ static void report_program(const struct plan *p, const struct plan_program *g, s
         strbuf_add(out, "out of memory\n");
         return;
     }
-    strbuf_printf(out, "\nLatent %ux%u: how often in each step; of one convolution the time and error to expect\n",
+    strbuf_printf(out,
+                  "\nLatent %ux%u: how often in each step; of one convolution the time and error to expect\n",
                   g->latent_height, g->latent_width);
     report_rows(&table, out);
     strbuf_add(out, "\nTime of a step to expect\n");

@@ -9,7 +9,8 @@ struct plan_ops_row {
     struct plan_conv_shape shape;
     uint32_t algorithm;
     uint32_t uses[PLAN_VARIANTS];
-    const struct plan_choice *candidates; // of the plan; none where the algorithm was fixed before there was a choice
+    const struct plan_choice
+        *candidates; // of the plan; none where the algorithm was fixed before there was a choice
     uint32_t candidate_count;
     const struct plan_choice *chosen;    // of candidates, or NULL
     const struct plan_choice *runner_up; // the fastest that is slower, or NULL

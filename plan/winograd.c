@@ -23,6 +23,9 @@ static const struct {
     [PLAN_CONV_WINOGRAD2_TIME2] = {"winograd2_time2", 2, 2},
     [PLAN_CONV_WINOGRAD4_TIME2] = {"winograd4_time2", 4, 2},
     [PLAN_CONV_WINOGRAD4_TIME4] = {"winograd4_time4", 4, 4},
+    [PLAN_CONV_PRODUCT] = {"product", 1, 1},
+    [PLAN_CONV_PRODUCT_TIME2] = {"product_time2", 1, 2},
+    [PLAN_CONV_PRODUCT_TIME4] = {"product_time4", 1, 4},
 };
 
 const char *plan_conv_algorithm_name(uint32_t algorithm) {
@@ -36,10 +39,16 @@ uint32_t plan_conv_algorithm_find(const char *name) {
     return PLAN_NONE;
 }
 
+static bool has_pads(const struct plan_conv *p) {
+    return p->pad_top != 0 || p->pad_left != 0 || p->pad_bottom != 0 || p->pad_right != 0;
+}
+
 bool plan_winograd_applies(const struct plan_conv *p, uint32_t algorithm) {
     if (algorithm == PLAN_CONV_DIRECT || algorithm >= PLAN_CONV_ALGORITHMS) return false;
-    if (p->kernel_h != 3 || p->kernel_w != 3 || p->stride_h != 1 || p->stride_w != 1) return false;
+    uint32_t kernel = algorithms[algorithm].tile == 1 ? 1 : 3;
+    if (p->kernel_h != kernel || p->kernel_w != kernel || p->stride_h != 1 || p->stride_w != 1) return false;
     if (algorithms[algorithm].time > 1 && p->taps != 3) return false;
+    if (kernel == 1) return p->upsample == 1 && !has_pads(p);
     if (p->upsample == 1) return true;
     // An odd pad puts the kernel's middle on the first pixel of an enlarged pair, as the transform takes it.
     return p->upsample == 2 && algorithms[algorithm].time == 1 && p->pad_top % 2 == 1 && p->pad_left % 2 == 1;

@@ -9,7 +9,8 @@
 //     m[element][tile][out] = sum over in of v[element][tile][in] * u[element][out][in]
 //
 // of the transformed image v and the transformed weights u. Time is a third axis; or each tile keeps its
-// frames apart, and the temporal taps of a frame, which lie side by side in v, are `folded` into the sum.
+// frames apart, and the temporal taps of a frame, which lie side by side in v, are `folded` into the sum. A kernel of
+// one pixel has tiles of one pixel and nothing to transform in space: the same machinery, for time alone.
 #ifndef WANC_PLAN_WINOGRAD_H
 #define WANC_PLAN_WINOGRAD_H
 

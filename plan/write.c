@@ -38,9 +38,9 @@ struct plan_writer {
     struct plan_info info;
     struct program *programs[PLAN_MAX_PROGRAMS], *current;
     int program_count;
-    struct table strings, string_offsets, notes, constants, fills, views;
+    struct table strings, string_offsets, notes, constants, fills, views, packed, packed_data;
     struct interner known_strings, known_views;
-    uint64_t weights_size;
+    uint64_t weights_size, packed_size;
 };
 
 static uint32_t table_add(struct arena *a, struct table *t, const void *element) {
@@ -59,6 +59,8 @@ struct plan_writer *plan_writer_new(struct arena *arena) {
     w->constants.element = sizeof(struct plan_constant);
     w->fills.element = sizeof(struct fill);
     w->views.element = sizeof(struct plan_view);
+    w->packed.element = sizeof(struct plan_packed);
+    w->packed_data.element = sizeof(const void *);
     plan_writer_string(w, ""); // offset 0
     return w;
 }
@@ -189,6 +191,14 @@ uint32_t plan_writer_constant(struct plan_writer *w, const char *name, uint32_t 
     w->weights_size = size_align(c.offset + c.bytes, PLAN_ALIGNMENT);
     table_add(w->arena, &w->fills, &(struct fill){fill, context});
     return table_add(w->arena, &w->constants, &c);
+}
+
+void plan_writer_packed(struct plan_writer *w, struct plan_packed packed, const void *data) {
+    packed.offset = w->packed_size;
+    packed.checksum = XXH3_64bits(data, packed.bytes);
+    w->packed_size = size_align(packed.offset + packed.bytes, PLAN_ALIGNMENT);
+    table_add(w->arena, &w->packed, &packed);
+    table_add(w->arena, &w->packed_data, &data);
 }
 
 uint32_t plan_writer_buffer(struct plan_writer *w, enum plan_variant v, struct plan_buffer buffer) {
@@ -328,6 +338,18 @@ static bool put_weights(struct output *o, const struct plan_writer *w) {
     return ok && put_zeros(o, PLAN_EXTRA_BYTES) && end_section(o, PLAN_SECTION_WEIGHTS);
 }
 
+static bool put_packed_data(struct output *o, const struct plan_writer *w) {
+    bool ok = begin_section(o, PLAN_SECTION_PACKED_DATA, 0);
+    for (size_t i = 0; i < w->packed.count && ok; i++) {
+        const struct plan_packed *packed = table_at(&w->packed, i);
+        ok = put(o, *(const void **)table_at(&w->packed_data, i), packed->bytes) &&
+             put_zeros(o, size_align(packed->bytes, PLAN_ALIGNMENT) - packed->bytes);
+    }
+    ok = ok && put_zeros(o, PLAN_EXTRA_BYTES) && end_section(o, PLAN_SECTION_PACKED_DATA);
+    o->sections[PLAN_SECTION_PACKED_DATA - 1].checksum = 0; // each has its own
+    return ok;
+}
+
 static bool put_sections(struct output *o, const struct plan_writer *w) {
     struct table info = {(unsigned char *)&w->info, 1, 1, sizeof w->info};
     return put_tables(o, PLAN_SECTION_INFO, &info, 1) &&
@@ -339,7 +361,8 @@ static bool put_sections(struct output *o, const struct plan_writer *w) {
            put_tables(o, PLAN_SECTION_VIEWS, &w->views, 1) &&
            put_parts(o, w, PLAN_SECTION_OPS, ops_of, PLAN_VARIANTS) &&
            put_parts(o, w, PLAN_SECTION_SHAPES, shapes_of, 1) &&
-           put_parts(o, w, PLAN_SECTION_CHOICES, choices_of, PLAN_VARIANTS) && put_weights(o, w);
+           put_parts(o, w, PLAN_SECTION_CHOICES, choices_of, PLAN_VARIANTS) && put_weights(o, w) &&
+           put_tables(o, PLAN_SECTION_PACKED, &w->packed, 1) && put_packed_data(o, w);
 }
 
 #if defined(__x86_64__)

@@ -27,6 +27,8 @@ uint32_t plan_writer_cache(struct plan_writer *w, struct plan_cache cache);
 uint32_t plan_writer_view(struct plan_writer *w, struct plan_view view);
 uint32_t plan_writer_constant(struct plan_writer *w, const char *name, uint32_t count, plan_fill_fn *fill,
                               const void *context);
+// Packed weights: `offset` and `checksum` are set; the data has to stay where it is until the plan is written.
+void plan_writer_packed(struct plan_writer *w, struct plan_packed packed, const void *data);
 uint32_t plan_writer_buffer(struct plan_writer *w, enum plan_variant v, struct plan_buffer buffer);
 uint32_t plan_writer_op(struct plan_writer *w, enum plan_variant v, struct plan_op op);
 // Of the operator that `op` counts within its variant; by ascending operator and algorithm.

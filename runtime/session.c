@@ -20,23 +20,33 @@ bool rt_xnn(enum xnn_status status, const char *call, struct error *err) {
     }
 }
 
-static float *view_base(const struct rt_session *s, enum plan_variant variant, const struct plan_view *v) {
+static const struct plan_cache *view_cache(const struct rt_session *s, const struct plan_view *v) {
+    return v->space == PLAN_CACHE ? &s->plan->caches[s->program->first_cache + v->index] : NULL;
+}
+
+static unsigned char *view_base(const struct rt_session *s, enum plan_variant variant,
+                                const struct plan_view *v) {
     const struct plan *p = s->plan;
     switch (v->space) {
     case PLAN_ARENA: {
         const struct plan_buffer *buffers = p->buffers + s->program->variant[variant].first_buffer;
-        return (float *)(s->arena.data + buffers[v->index].offset);
+        return s->arena.data + buffers[v->index].offset;
     }
-    case PLAN_CACHE: return (float *)(s->caches.data + p->caches[s->program->first_cache + v->index].offset);
-    case PLAN_INPUT: return (float *)s->input.data;
-    default: return (float *)s->output.data;
+    case PLAN_CACHE: return s->caches.data + view_cache(s, v)->offset;
+    case PLAN_INPUT: return s->input.data;
+    default: return s->output.data;
     }
 }
 
 static struct rt_tensor resolve_view(const struct rt_session *s, enum plan_variant variant, uint32_t index) {
     if (index == PLAN_NONE) return (struct rt_tensor){0};
     const struct plan_view *v = &s->plan->views[index];
-    return (struct rt_tensor){.data = view_base(s, variant, v) + v->offset,
+    const struct plan_cache *cache = view_cache(s, v);
+    uint32_t type = cache == NULL ? PLAN_F32 : cache->type;
+    unsigned char *base = view_base(s, variant, v);
+    return (struct rt_tensor){.data = type == PLAN_F32 ? (float *)base + v->offset : NULL,
+                              .narrow = type == PLAN_F32 ? NULL : (uint16_t *)base + v->offset,
+                              .type = type,
                               .frames = v->frames,
                               .height = v->height,
                               .width = v->width,
@@ -100,20 +110,26 @@ static bool open_pool(struct rt_session *s, unsigned threads, struct error *err)
     if (threads > MAX_THREADS) {
         return error_set(err, ERROR_USAGE, "%u threads, expected at most %d", threads, MAX_THREADS);
     }
-    bool ok = rt_xnn(xnn_initialize(NULL), "xnn_initialize", err);
-    if (!ok) return false;
     s->pool = pthreadpool_create(threads ? threads : cores_available());
     return s->pool != NULL || error_set(err, ERROR_MEMORY, "cannot start %u threads", threads);
 }
 
+static bool open_variants(struct rt_session *s, struct error *err) {
+    rt_packed_lock(s->packed);
+    bool ok = open_ops(s, PLAN_FIRST, err) && open_ops(s, PLAN_STEADY, err);
+    rt_packed_unlock(s->packed);
+    return ok;
+}
+
 bool rt_session_open(struct rt_session *s, const struct plan *plan, const struct plan_program *program,
-                     unsigned threads, struct error *err) {
-    *s = (struct rt_session){.plan = plan, .program = program};
+                     unsigned threads, struct rt_packed *packed, struct error *err) {
+    *s = (struct rt_session){.plan = plan, .program = program, .owns_packed = packed == NULL};
     uint32_t count = plan_program_ops(program);
+    s->packed = packed == NULL ? rt_packed_new(plan, err) : packed;
     s->ops = calloc(count, sizeof *s->ops);
     if (s->ops == NULL) error_set(err, ERROR_MEMORY, "out of memory for %u operators", count);
-    if (s->ops != NULL && open_pool(s, threads, err) && open_memory(s, err) && open_ops(s, PLAN_FIRST, err) &&
-        open_ops(s, PLAN_STEADY, err) && rt_block_new(&s->workspace, s->workspace_bytes, "workspace", err)) {
+    if (s->packed != NULL && s->ops != NULL && open_pool(s, threads, err) && open_memory(s, err) &&
+        open_variants(s, err) && rt_block_new(&s->workspace, s->workspace_bytes, "workspace", err)) {
         return true;
     }
     rt_session_close(s);
@@ -126,6 +142,7 @@ void rt_session_close(struct rt_session *s) {
         if (op->kernel != NULL && op->kernel->destroy != NULL) op->kernel->destroy(op);
     }
     free(s->ops);
+    if (s->owns_packed) rt_packed_free(s->packed);
     rt_block_free(&s->caches);
     rt_block_free(&s->arena);
     rt_block_free(&s->workspace);

@@ -4,6 +4,7 @@
 
 #include "plan/plan.h"
 #include "runtime/memory.h"
+#include "runtime/packed.h"
 
 #include <pthreadpool.h>
 #include <stdatomic.h>
@@ -12,9 +13,11 @@
 
 // A view with its address resolved: a session's memory does not move.
 struct rt_tensor {
-    float *data; // NULL where the operator has no such view
-    size_t frames, height, width, channels;
-    size_t frame_stride, row_stride, pixel_stride, channel_stride; // in floats
+    float *data; // NULL where the operator has no such view, and on a cache of another type
+    size_t frames, height, width, channels;                        // frames 0: no such view
+    size_t frame_stride, row_stride, pixel_stride, channel_stride; // in floats, or numbers of `type`
+    uint32_t type;                                                 // enum plan_cache_type
+    uint16_t *narrow;                                              // of 16 bits; else NULL
 };
 
 // A constant of the plan, in the mapped file.
@@ -36,6 +39,8 @@ struct rt_session {
     const struct plan *plan;
     const struct plan_program *program; // of the plan
     pthreadpool_t pool;
+    struct rt_packed *packed; // the plan's
+    bool owns_packed;
     struct rt_block caches, arena, workspace, input, output;
     size_t workspace_bytes; // what the operators prepared so far ask for
     // Called after each operator, if not NULL: its index in the variant, when it ran, and its time in products.
@@ -56,8 +61,9 @@ struct rt_kernel {
 };
 extern const struct rt_kernel rt_kernels[PLAN_OP_KINDS];
 
+// `packed` NULL: packed weights of its own.
 bool rt_session_open(struct rt_session *s, const struct plan *plan, const struct plan_program *program,
-                     unsigned threads, struct error *err);
+                     unsigned threads, struct rt_packed *packed, struct error *err);
 void rt_session_close(struct rt_session *s);
 // Runs all operators of a variant, which must not be absent: FIRST after a reset, then STEADY.
 bool rt_session_run(struct rt_session *s, enum plan_variant variant, struct error *err);

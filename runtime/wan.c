@@ -14,6 +14,7 @@ _Static_assert((int)WAN_MAX_SIZES == (int)PLAN_MAX_PROGRAMS, "public and file li
 
 struct wan_plan {
     struct plan plan;
+    struct rt_packed *packed;
 };
 
 struct wan_session {
@@ -59,7 +60,11 @@ struct wan_plan *wan_plan_open(const char *path, struct wan_error *error) {
         fail(error, WAN_ERROR_MEMORY, "out of memory");
         return NULL;
     }
-    if (plan_open(&p->plan, path, &err)) return p;
+    if (plan_open(&p->plan, path, &err)) {
+        p->packed = rt_packed_new(&p->plan, &err);
+        if (p->packed != NULL) return p;
+        plan_close(&p->plan);
+    }
     report(error, &err);
     free(p);
     return NULL;
@@ -67,6 +72,7 @@ struct wan_plan *wan_plan_open(const char *path, struct wan_error *error) {
 
 void wan_plan_close(struct wan_plan *plan) {
     if (plan == NULL) return;
+    rt_packed_free(plan->packed);
     plan_close(&plan->plan);
     free(plan);
 }
@@ -95,7 +101,9 @@ void wan_plan_get_params(const struct wan_plan *plan, struct wan_plan_params *pa
 
 const char *wan_plan_note(const struct wan_plan *plan, size_t index) {
     const struct plan *p = &plan->plan;
-    return index < p->note_count ? plan_string(p, p->notes[index]) : NULL;
+    if (index < p->note_count) return plan_string(p, p->notes[index]);
+    if (index > p->note_count || !rt_packed_is_foreign(plan->packed)) return NULL;
+    return "the packed weights of the plan are for another CPU or another XNNPACK: weights are packed anew";
 }
 
 static const struct plan_program *find_program(const struct plan *p, const struct wan_session_params *params,
@@ -122,11 +130,12 @@ static void observe(void *context, enum plan_variant variant, size_t index, uint
     s->observer(s->observer_context, variant == PLAN_STEADY, index, begin_ns, end_ns, product_ns);
 }
 
-static bool open_session(struct wan_session *s, const struct plan *p, const struct wan_session_params *params,
-                         struct error *err) {
+static bool open_session(struct wan_session *s, const struct wan_plan *plan,
+                         const struct wan_session_params *params, struct error *err) {
+    const struct plan *p = &plan->plan;
     const struct plan_program *g = find_program(p, params, err);
     s->all_frames = params->all_frames != 0;
-    if (g == NULL || !rt_session_open(&s->rt, p, g, params->threads, err)) return false;
+    if (g == NULL || !rt_session_open(&s->rt, p, g, params->threads, plan->packed, err)) return false;
     s->observer = params->observer;
     s->observer_context = params->observer_context;
     if (s->observer != NULL) {
@@ -145,7 +154,7 @@ struct wan_session *wan_session_new(const struct wan_plan *plan, const struct wa
         fail(error, WAN_ERROR_MEMORY, "out of memory");
         return NULL;
     }
-    if (open_session(s, &plan->plan, params == NULL ? &defaults : params, &err)) return s;
+    if (open_session(s, plan, params == NULL ? &defaults : params, &err)) return s;
     report(error, &err);
     free(s);
     return NULL;

@@ -87,10 +87,12 @@ void wan_plan_close(struct wan_plan *plan); // NULL is allowed
 void wan_plan_get_params(const struct wan_plan *plan, struct wan_plan_params *params);
 // Of size `index`, counted from 0 in the order in which they were compiled. 0 past the last one, else 1.
 int wan_plan_get_size(const struct wan_plan *plan, size_t index, struct wan_plan_params *params);
-// What the compiler warned of, one line each, counted from 0; NULL past the last one. Owned by the plan.
+// What the compiler warned of, one line each, and, if the plan holds packed weights that do not fit this machine, that;
+// counted from 0; NULL past the last one. Owned by the plan.
 const char *wan_plan_note(const struct wan_plan *plan, size_t index);
 
-// Allocates the caches and the arena and packs the weights. `params` NULL means all defaults.
+// Allocates the caches and the arena, and packs the weights, if no earlier session of the plan has and the plan does not
+// hold them packed. They stay in memory until the plan is closed. `params` NULL means all defaults.
 struct wan_session *wan_session_new(const struct wan_plan *plan, const struct wan_session_params *params,
                                     struct wan_error *error);
 void wan_session_free(struct wan_session *session); // NULL is allowed

@@ -22,6 +22,12 @@ struct rows {
     size_t first, count;
 };
 
+// What such an operator is created from.
+struct source {
+    struct rows rows;
+    const float *weight, *bias;
+};
+
 static const struct plan_conv *params(const struct rt_op *op) { return &op->plan->params.conv; }
 
 static bool is_pointwise(const struct plan_conv *p) {
@@ -47,33 +53,55 @@ static const float *gather_weights(const struct rt_op *op, struct rows rows, flo
     return gathered;
 }
 
-static bool create_image_op(const struct rt_op *op, struct rows rows, const float *w, const float *bias,
-                            xnn_operator_t *block, struct error *err) {
+static enum xnn_status create_image_op(const struct rt_op *op, const struct source *from,
+                                       xnn_weights_cache_t packed, xnn_operator_t *block) {
     const struct plan_conv *p = params(op);
-    return rt_xnn(xnn_create_convolution2d_nhwc_f32(
-                      p->pad_top, p->pad_right, p->pad_bottom, p->pad_left, p->kernel_h, p->kernel_w,
-                      p->stride_h, p->stride_w, 1, 1, 1, p->taps * op->in[0].channels, rows.count,
-                      image(op)->pixel_stride, op->out.pixel_stride, w, bias, p->min, p->max,
-                      XNN_FLAG_TRANSIENT_INDIRECTION_BUFFER, NULL, NULL, block),
-                  "create convolution", err);
+    return xnn_create_convolution2d_nhwc_f32(
+        p->pad_top, p->pad_right, p->pad_bottom, p->pad_left, p->kernel_h, p->kernel_w, p->stride_h,
+        p->stride_w, 1, 1, 1, p->taps * op->in[0].channels, from->rows.count, image(op)->pixel_stride,
+        op->out.pixel_stride, from->weight, from->bias, p->min, p->max, XNN_FLAG_TRANSIENT_INDIRECTION_BUFFER,
+        NULL, packed, block);
 }
 
-static bool create_pointwise_op(const struct rt_op *op, struct rows rows, const float *w, const float *bias,
-                                xnn_operator_t *block, struct error *err) {
+static enum xnn_status create_pointwise_op(const struct rt_op *op, const struct source *from,
+                                           xnn_weights_cache_t packed, xnn_operator_t *block) {
     const struct plan_conv *p = params(op);
-    return rt_xnn(xnn_create_fully_connected_nc_f32(p->taps * op->in[0].channels, rows.count,
-                                                    image(op)->pixel_stride, op->out.pixel_stride, w, bias,
-                                                    p->min, p->max, 0, NULL, NULL, block),
-                  "create fully connected", err);
+    return xnn_create_fully_connected_nc_f32(p->taps * op->in[0].channels, from->rows.count,
+                                             image(op)->pixel_stride, op->out.pixel_stride, from->weight,
+                                             from->bias, p->min, p->max, 0, NULL, packed, block);
 }
 
-static bool create_block(const struct rt_op *op, struct rows rows, float *gathered, xnn_operator_t *block,
-                         struct error *err) {
+static enum xnn_status create(const struct rt_op *op, const struct source *from, xnn_weights_cache_t packed,
+                              xnn_operator_t *block) {
     const struct conv *conv = op->state;
-    const float *w = gather_weights(op, rows, gathered);
-    const float *bias = op->constant[1].data == NULL ? NULL : op->constant[1].data + rows.first;
-    return conv->pointwise ? create_pointwise_op(op, rows, w, bias, block, err)
-                           : create_image_op(op, rows, w, bias, block, err);
+    return conv->pointwise ? create_pointwise_op(op, from, packed, block)
+                           : create_image_op(op, from, packed, block);
+}
+
+static struct rt_packed_weights *packed_rows(struct rt_session *s, const struct rt_op *op, struct rows rows,
+                                             struct error *err) {
+    const struct conv *conv = op->state;
+    struct plan_packed_key key = rt_conv_key(op);
+    key.tile = conv->pointwise;
+    key.first = (uint32_t)rows.first;
+    key.count = (uint32_t)rows.count;
+    return rt_packed_weights(s->packed, &key, err);
+}
+
+static bool create_block(struct rt_session *s, const struct rt_op *op, struct rows rows, float *gathered,
+                         xnn_operator_t *block, struct error *err) {
+    const struct conv *conv = op->state;
+    struct source from = {rows, op->constant[0].data,
+                          op->constant[1].data == NULL ? NULL : op->constant[1].data + rows.first};
+    struct rt_packed_weights *packed = packed_rows(s, op, rows, err);
+    struct rt_packed_probe probe;
+    if (packed == NULL) return false;
+    rt_packed_probe(&probe);
+    create(op, &from, &probe.provider, block);
+    if (!rt_packed_has(packed, &probe)) from.weight = gather_weights(op, rows, gathered);
+    else if (!rt_packed_verify(packed)) return rt_packed_damaged(err);
+    return rt_xnn(create(op, &from, &packed->provider, block),
+                  conv->pointwise ? "create fully connected" : "create convolution", err);
 }
 
 // The rows are packed and not read again; without this, weights would be resident twice.
@@ -111,7 +139,7 @@ static bool prepare_blocks(struct rt_session *s, const struct rt_op *op, float *
         size_t first = i % conv->block_count * p->block_channels, left = channels - first;
         struct rows rows = {i / conv->block_count * channels + first,
                             left < p->block_channels ? left : p->block_channels};
-        if (!create_block(op, rows, gathered, &conv->blocks[i], err) ||
+        if (!create_block(s, op, rows, gathered, &conv->blocks[i], err) ||
             !reshape_block(s, op, conv->blocks[i], err)) {
             return false;
         }
@@ -194,6 +222,19 @@ static void direct_destroy(struct rt_op *op) {
     }
     free(conv);
     op->state = NULL;
+}
+
+struct plan_packed_key rt_conv_key(const struct rt_op *op) {
+    const struct plan_conv *p = params(op);
+    return (struct plan_packed_key){.weight = op->plan->constant[0],
+                                    .bias = op->plan->constant[1],
+                                    .in = (uint32_t)op->in[0].channels,
+                                    .out = (uint32_t)op->out.channels,
+                                    .kernel_t = p->kernel_t,
+                                    .kernel_h = p->kernel_h,
+                                    .kernel_w = p->kernel_w,
+                                    .taps = p->taps,
+                                    .interleave = p->interleave};
 }
 
 // ---- the algorithm that the plan asks for

@@ -1,6 +1,6 @@
 // Copies between views of one shape: whole rows, runs of channels, strided runs, or a transposition between
 // channels-last and planar memory.
-#include "runtime/kernels/kernels.h"
+#include "runtime/kernels/narrow.h"
 
 #include <string.h>
 
@@ -63,6 +63,46 @@ static void copy_piece(const void *context, const struct rt_piece *p) {
     }
 }
 
+// ---- from and to 16 bits
+
+RT_INLINE void widen_piece(const struct rt_op *op, const struct rt_piece *p, float (*widen)(uint16_t)) {
+    const struct rt_tensor *in = &op->in[0], *out = &op->out;
+    const uint16_t *x = in->narrow + rt_offset(in, p);
+    float *y = rt_at(out, p);
+    for (size_t i = 0; i < p->pixels; i++, x += in->pixel_stride, y += out->pixel_stride) {
+        for (size_t c = 0; c < out->channels; c++)
+            y[c * out->channel_stride] = widen(x[c * in->channel_stride]);
+    }
+}
+
+RT_INLINE void narrow_piece(const struct rt_op *op, const struct rt_piece *p, uint16_t (*narrow)(float)) {
+    const struct rt_tensor *in = &op->in[0], *out = &op->out;
+    const float *x = rt_at(in, p);
+    uint16_t *y = out->narrow + rt_offset(out, p);
+    for (size_t i = 0; i < p->pixels; i++, x += in->pixel_stride, y += out->pixel_stride) {
+        for (size_t c = 0; c < out->channels; c++)
+            y[c * out->channel_stride] = narrow(x[c * in->channel_stride]);
+    }
+}
+
+RT_VECTOR static void widen_f16(const void *op, const struct rt_piece *p) { widen_piece(op, p, rt_from_f16); }
+RT_VECTOR static void widen_bf16(const void *op, const struct rt_piece *p) {
+    widen_piece(op, p, rt_from_bf16);
+}
+RT_VECTOR static void narrow_f16(const void *op, const struct rt_piece *p) { narrow_piece(op, p, rt_to_f16); }
+RT_VECTOR static void narrow_bf16(const void *op, const struct rt_piece *p) {
+    narrow_piece(op, p, rt_to_bf16);
+}
+
+static rt_piece_fn *piece_fn(const struct rt_tensor *in, const struct rt_tensor *out) {
+    if (in->type == PLAN_F16) return widen_f16;
+    if (in->type == PLAN_BF16) return widen_bf16;
+    if (out->type == PLAN_F16) return narrow_f16;
+    return out->type == PLAN_BF16 ? narrow_bf16 : copy_piece;
+}
+
+// ---- the operator
+
 // Frames that are adjacent within a pixel on both sides are copied as more channels: longer runs.
 static void merge_frames(struct rt_tensor *in, struct rt_tensor *out) {
     if (!rt_unit(in) || !rt_unit(out)) return;
@@ -79,6 +119,6 @@ bool rt_copy_run(struct rt_session *s, struct rt_op *op, struct error *err) {
     (void)err;
     struct rt_op merged = *op;
     merge_frames(&merged.in[0], &merged.out);
-    rt_for_pieces(s->pool, &merged.out, copy_piece, &merged);
+    rt_for_pieces(s->pool, &merged.out, piece_fn(&merged.in[0], &merged.out), &merged);
     return true;
 }

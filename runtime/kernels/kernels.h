@@ -21,6 +21,9 @@ bool rt_upsample_run(struct rt_session *s, struct rt_op *op, struct error *err);
 bool rt_copy_run(struct rt_session *s, struct rt_op *op, struct error *err);
 void rt_state_free(struct rt_op *op); // for a state that is one allocation
 
+// What of the key of its packed weights a convolution says: all but transform and rows. (conv.c)
+struct plan_packed_key rt_conv_key(const struct rt_op *op);
+
 // out[t, y, x, c] = in[t, y / factor, x / factor, c]. (upsample.c)
 void rt_enlarge(pthreadpool_t pool, const struct rt_tensor *in, const struct rt_tensor *out, size_t factor);
 
@@ -44,6 +47,10 @@ float *rt_norm_gamma(const struct rt_constant *gamma, size_t channels);
 #else
 #define RT_VECTOR
 #endif
+// Asks for floats that are needed soon, where the hardware does not see it coming.
+static inline __attribute__((always_inline)) void rt_prefetch(const float *x, size_t count) {
+    for (size_t i = 0; i < count; i += 16) __builtin_prefetch(x + i);
+}
 // For what a vectorised function calls in its loops: it takes the caller's instruction set.
 #define RT_INLINE static inline __attribute__((always_inline))
 
@@ -56,8 +63,11 @@ typedef void rt_piece_fn(const void *context, const struct rt_piece *piece);
 // Calls fn for all of a tensor, in pieces of a size that depends on the shape only.
 void rt_for_pieces(pthreadpool_t pool, const struct rt_tensor *shape, rt_piece_fn *fn, const void *context);
 
+static inline size_t rt_offset(const struct rt_tensor *v, const struct rt_piece *p) {
+    return p->t * v->frame_stride + p->y * v->row_stride + p->x * v->pixel_stride;
+}
 static inline float *rt_at(const struct rt_tensor *v, const struct rt_piece *p) {
-    return v->data + p->t * v->frame_stride + p->y * v->row_stride + p->x * v->pixel_stride;
+    return v->data + rt_offset(v, p);
 }
 
 static inline bool rt_unit(const struct rt_tensor *v) { return v->channel_stride == 1 || v->channels == 1; }

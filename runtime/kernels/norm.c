@@ -34,15 +34,9 @@ void rt_norm_destroy(struct rt_op *op) {
 }
 
 // Pixels of a window lie apart, which the CPU does not see coming: the sum of one would wait for memory.
-RT_INLINE void prefetch_pixel(const float *x, size_t channels) {
-    for (size_t c = 0; c < channels; c += 16) __builtin_prefetch(x + c);
-}
-
 RT_INLINE void norm_unit(const struct norm *n, const float *x, float *y, size_t pixels, bool silu) {
-    for (size_t i = 0; i < pixels; i++) {
-        prefetch_pixel(x + (i + 4) * n->in.pixel_stride, n->in.channels);
-        rt_norm_pixel(&n->norm, x + i * n->in.pixel_stride, 1, y + i * n->out.pixel_stride, 1, silu);
-    }
+    size_t apart = n->in.pixel_stride;
+    rt_norm_row(&n->norm, x, apart, 4 * apart, y, n->out.pixel_stride, pixels, silu);
 }
 
 RT_VECTOR static void norm_silu_pixels(const struct norm *n, const float *x, float *y, size_t pixels) {

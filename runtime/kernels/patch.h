@@ -11,7 +11,7 @@
 
 // Where a convolution's window comes from, and where its last frames go.
 struct rt_window {
-    struct rt_tensor in, history; // history.data NULL: none; its even position
+    struct rt_tensor in, history; // history.frames 0: none; its even position
     size_t frames, old_frames;    // of the window, and those of them that are history
     uint32_t prologue;            // enum plan_prologue
     struct rt_norm norm;          // its gamma is owned

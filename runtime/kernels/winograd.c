@@ -40,6 +40,7 @@ struct task {
     struct rt_winograd_block block;
     struct own rows, columns; // what the block writes to the history
     size_t first_product;     // threads begin at different ones
+    bool backwards;           // every second block takes its products from the last to the first
     size_t complete;          // so many blocks, the first ones, are known to have filled patches
 };
 
@@ -49,8 +50,9 @@ static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
 // Of `extent` rows of a patch that begins at row `patch` of the image; `count` tiles, from tile `first` of `all` on.
 static struct own own_part(ptrdiff_t patch, size_t extent, size_t first, size_t count, size_t all,
-                           size_t step, size_t image) {
-    ptrdiff_t begin = first == 0 ? 0 : patch + 1, end = patch + 1 + (ptrdiff_t)(count * step);
+                           const struct plan_winograd_axis *a, size_t image) {
+    ptrdiff_t inner = patch + (a->inputs - a->step) / 2; // without the halo
+    ptrdiff_t begin = first == 0 ? 0 : inner, end = inner + (ptrdiff_t)(count * a->step);
     if (first + count == all || end > (ptrdiff_t)image) end = (ptrdiff_t)image;
     if (begin < 0) begin = 0;
     if (begin >= end) return (struct own){0, 0}; // it lies in the pads
@@ -74,10 +76,11 @@ static void place_block(struct task *t, size_t row, size_t column) {
     b->patch.left = (ptrdiff_t)(b->tile_column * step) - (ptrdiff_t)left;
     b->patch.height = (b->high - 1) * step + g->space.inputs;
     b->patch.width = (b->wide - 1) * step + g->space.inputs;
-    if (t->work->w->window.history.data == NULL) return;
-    t->rows = own_part(b->patch.top, b->patch.height, b->tile_row, b->high, g->tiles_high, step, in->height);
+    if (t->work->w->window.history.frames == 0) return;
+    t->rows =
+        own_part(b->patch.top, b->patch.height, b->tile_row, b->high, g->tiles_high, &g->space, in->height);
     t->columns =
-        own_part(b->patch.left, b->patch.width, b->tile_column, b->wide, g->tiles_wide, step, in->width);
+        own_part(b->patch.left, b->patch.width, b->tile_column, b->wide, g->tiles_wide, &g->space, in->width);
 }
 
 static struct task new_task(struct work *work, size_t workspace) {
@@ -119,6 +122,7 @@ static void gather_or_keep(void *context, size_t index) {
 static void multiply(void *context, size_t index) {
     const struct task *t = context;
     const struct rt_winograd_products *p = &t->work->w->products;
+    if (t->backwards) index = p->count - 1 - index;
     enum xnn_status status = rt_winograd_multiply(p, &t->block, (t->first_product + index) % p->count);
     if (status != xnn_status_success) atomic_store(&t->work->status, status);
 }
@@ -146,6 +150,8 @@ static void run_block(struct task *t, size_t index, pthreadpool_t pool) {
     atomic_store_explicit(&w->filled[index], true, memory_order_release);
     if (kept > 0) wait_for_patches(t, index);
     pthreadpool_parallelize_1d(pool, gather_or_keep, t, tiles + kept, flags);
+    // All weights pass by in each block: taken the other way round, the last ones are still in the cache.
+    t->backwards = !t->backwards;
     uint64_t begin = rt_products_begin(t->work->s);
     pthreadpool_parallelize_1d(pool, multiply, t, w->products.count, flags);
     rt_products_end(t->work->s, begin, w->g.workspaces);

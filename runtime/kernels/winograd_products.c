@@ -33,10 +33,13 @@ enum xnn_status rt_winograd_multiply(const struct rt_winograd_products *w, const
 // ---- preparation
 
 struct packing {
+    struct rt_session *s;
     struct rt_winograd_products *products;
     struct rt_winograd_weights weights;
-    size_t block, first, columns; // of columns: the block being packed
-    atomic_int status;            // of XNNPACK: the last failure
+    struct rt_packed_weights **packed; // of each element
+    size_t block, first, columns;      // of columns: the block being packed
+    atomic_int status;                 // of XNNPACK: the last failure
+    atomic_bool damaged;
 };
 
 static void transform_column(void *context, size_t row) {
@@ -44,31 +47,75 @@ static void transform_column(void *context, size_t row) {
     rt_winograd_transform(&p->weights, p->first + row, row);
 }
 
-static enum xnn_status create(struct packing *p, size_t element, xnn_operator_t *op) {
+// Of the block of columns, at one element. Time at infinity takes the last tap as it is, and so does a first step that
+// has no other frames: they share their weights.
+static struct plan_packed_key element_key(const struct packing *p, size_t element) {
+    const struct rt_op *op = p->weights.op;
+    const struct plan_winograd_axis *time = &p->weights.g->time;
+    struct plan_packed_key key = rt_conv_key(op);
+    bool last_tap = time->elements > 1 && element % time->elements == time->elements - 1;
+    key.bias = PLAN_NONE; // added behind the transform back
+    key.tile = p->weights.g->space.outputs;
+    key.upsample = op->plan->params.conv.upsample;
+    key.element = (uint32_t)element;
+    if (last_tap) key.taps = 1;
+    else if (time->elements > 1) key.time = time->outputs;
+    if (last_tap) key.element = (uint32_t)(element / time->elements);
+    key.first = (uint32_t)p->first;
+    key.count = (uint32_t)p->columns;
+    return key;
+}
+
+static enum xnn_status create(const struct packing *p, size_t element, xnn_weights_cache_t packed,
+                              xnn_operator_t *op) {
     const struct rt_winograd_products *w = p->products;
     const float *u = p->weights.u + element * p->weights.plane;
-    enum xnn_status status = xnn_create_fully_connected_nc_f32(
-        p->weights.g->depth, p->columns, w->v_row, w->m_row, u, NULL, -INFINITY, INFINITY, 0, NULL, NULL, op);
-    return status == xnn_status_success ? xnn_reshape_fully_connected_nc_f32(*op, w->rows, NULL) : status;
+    return xnn_create_fully_connected_nc_f32(p->weights.g->depth, p->columns, w->v_row, w->m_row, u, NULL,
+                                             -INFINITY, INFINITY, 0, NULL, packed, op);
 }
 
 static void create_operator(void *context, size_t element) {
     struct packing *p = context;
-    struct rt_winograd_product *product = &p->products->products[element * p->products->blocks + p->block];
-    enum xnn_status status = create(p, element, &product->operator);
+    const struct rt_winograd_products *w = p->products;
+    xnn_operator_t *op = &w->products[element * w->blocks + p->block].operator;
+    if (!rt_packed_verify(p->packed[element])) atomic_store(&p->damaged, true);
+    enum xnn_status status = create(p, element, &p->packed[element]->provider, op);
+    if (status == xnn_status_success) status = xnn_reshape_fully_connected_nc_f32(*op, w->rows, NULL);
     if (status != xnn_status_success) atomic_store(&p->status, status);
 }
 
-static bool pack(struct rt_session *s, struct packing *p, struct error *err) {
+// Finds the packed weights of a block of columns, and whether some of them are still to be packed.
+static bool find_packed(struct packing *p, bool *missing, struct error *err) {
+    struct rt_packed_probe probe;
+    xnn_operator_t none = NULL;
+    rt_packed_probe(&probe);
+    create(p, 0, &probe.provider, &none); // all elements are alike
+    *missing = false;
+    for (size_t e = 0; e < p->weights.g->elements; e++) {
+        struct plan_packed_key key = element_key(p, e);
+        p->packed[e] = rt_packed_weights(p->s->packed, &key, err);
+        if (p->packed[e] == NULL) return false;
+        if (!rt_packed_has(p->packed[e], &probe)) *missing = true;
+    }
+    return true;
+}
+
+static bool pack_block(struct packing *p, struct error *err) {
+    size_t left = p->weights.g->columns - p->first;
+    bool missing;
+    p->columns = left < p->products->block_columns ? left : p->products->block_columns;
+    if (!find_packed(p, &missing, err)) return false;
+    if (missing) pthreadpool_parallelize_1d(p->s->pool, transform_column, p, p->columns, 0);
+    pthreadpool_parallelize_1d(p->s->pool, create_operator, p, p->weights.g->elements, 0);
+    if (atomic_load(&p->damaged)) return rt_packed_damaged(err);
+    return rt_xnn(atomic_load(&p->status), "create fully connected", err);
+}
+
+static bool pack(struct packing *p, struct error *err) {
     struct rt_winograd_products *w = p->products;
-    const struct plan_winograd *g = p->weights.g;
     for (p->block = 0; p->block < w->blocks; p->block++) {
         p->first = p->block * w->block_columns;
-        size_t left = g->columns - p->first;
-        p->columns = left < w->block_columns ? left : w->block_columns;
-        pthreadpool_parallelize_1d(s->pool, transform_column, p, p->columns, 0);
-        pthreadpool_parallelize_1d(s->pool, create_operator, p, g->elements, 0);
-        if (!rt_xnn(atomic_load(&p->status), "create fully connected", err)) return false;
+        if (!pack_block(p, err)) return false;
     }
     // They are packed and not read again; without this, weights would be resident twice.
     const struct rt_constant *weights = &p->weights.op->constant[0];
@@ -96,12 +143,14 @@ bool rt_winograd_products_init(struct rt_winograd_products *w, struct rt_session
     if (w->products == NULL) return error_set(err, ERROR_MEMORY, "out of memory for %zu operators", w->count);
     for (size_t i = 0; i < w->count; i++) atomic_flag_clear(&w->products[i].busy);
     divide_rows(w, g);
-    struct packing p = {.products = w, .weights = {op, g, NULL, w->block_columns * g->depth}};
-    struct rt_block u = {0};
+    struct packing p = {.s = s, .products = w, .weights = {op, g, NULL, w->block_columns * g->depth}};
+    struct rt_block u = {0}; // resident only where weights have to be packed
     if (!rt_block_new(&u, plan_winograd_transformed_bytes(g, block_channels), "transformed weights", err))
         return false;
     p.weights.u = (float *)u.data;
-    bool ok = pack(s, &p, err);
+    p.packed = calloc(g->elements, sizeof(struct rt_packed_weights *));
+    bool ok = p.packed != NULL ? pack(&p, err) : error_set(err, ERROR_MEMORY, "out of memory");
+    free(p.packed);
     rt_block_free(&u);
     return ok;
 }

@@ -6,9 +6,13 @@
 #include "runtime/kernels/winograd.h"
 
 #include <string.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 // Elements of an axis in space, of one in time, and of all.
 enum { LANES = PLAN_WINOGRAD_LANES, MOST = 10, MOST_FRAMES = 6, MOST_ELEMENTS = 6 * 36 };
+enum { STREAM_BYTES = 32 << 20 };
 
 typedef float vec __attribute__((vector_size(4 * LANES)));
 typedef float anywhere __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
@@ -174,8 +178,33 @@ struct finish {
     const float *more; // the residual there, or NULL
     size_t height, width;
     float min, max;
-    bool clamp;
+    bool clamp, stream;
 };
+
+// An output that is larger than shared caches are goes past them: memory need not be read before it is written.
+#if defined(__SSE2__)
+typedef float quarter __attribute__((vector_size(16)));
+
+RT_INLINE bool streams(const struct rt_tensor *out) {
+    size_t floats = out->frames * out->height * out->width * out->pixel_stride;
+    size_t strides = out->pixel_stride | out->row_stride | out->frame_stride;
+    return floats * sizeof(float) > STREAM_BYTES && (uintptr_t)out->data % sizeof(quarter) == 0 &&
+           strides % (sizeof(quarter) / sizeof(float)) == 0;
+}
+
+RT_INLINE void stream(float *out, const vec *y) {
+    _mm_stream_ps(out, (__m128)__builtin_shufflevector(*y, *y, 0, 1, 2, 3));
+    _mm_stream_ps(out + 4, (__m128)__builtin_shufflevector(*y, *y, 4, 5, 6, 7));
+    _mm_stream_ps(out + 8, (__m128)__builtin_shufflevector(*y, *y, 8, 9, 10, 11));
+    _mm_stream_ps(out + 12, (__m128)__builtin_shufflevector(*y, *y, 12, 13, 14, 15));
+}
+
+RT_INLINE void finish_stream(void) { _mm_sfence(); } // before another thread is told
+#else
+RT_INLINE bool streams(const struct rt_tensor *out) { return out == NULL; }
+RT_INLINE void stream(float *out, const vec *y) { *(anywhere *)out = *y; }
+RT_INLINE void finish_stream(void) {}
+#endif
 
 RT_INLINE void find_outputs(const struct rt_winograd_block *b, size_t tile, enum axis space,
                             struct finish *f) {
@@ -191,6 +220,7 @@ RT_INLINE void find_outputs(const struct rt_winograd_block *b, size_t tile, enum
                          .width = out->width - x < n ? out->width - x : n,
                          .min = conv->min,
                          .max = conv->max,
+                         .stream = streams(out),
                          .clamp = conv->min > -__builtin_inff() || conv->max < __builtin_inff()};
     if (residual->data != NULL)
         f->more = residual->data + y * residual->row_stride + x * residual->pixel_stride;
@@ -198,7 +228,9 @@ RT_INLINE void find_outputs(const struct rt_winograd_block *b, size_t tile, enum
 
 RT_INLINE void store(const struct finish *f, const vec *y, const float *more, float *out, size_t channels) {
     if (channels == LANES && !f->clamp) {
-        *(anywhere *)out = more == NULL ? *y : *y + *(const anywhere *)more;
+        vec sum = more == NULL ? *y : *y + *(const anywhere *)more;
+        if (f->stream) stream(out, &sum);
+        else *(anywhere *)out = sum;
         return;
     }
     for (size_t i = 0; i < channels; i++) {
@@ -258,12 +290,24 @@ RT_INLINE void load_bias(const struct rt_op *op, size_t row, size_t channels, ve
     if (op->constant[1].data != NULL) memcpy(bias, op->constant[1].data + row, channels * sizeof(float));
 }
 
+// That of the tile beside this one, which comes next.
+RT_INLINE void prefetch_residual(const struct finish *f, size_t n, size_t channels) {
+    const struct rt_tensor *r = f->residual;
+    for (size_t t = 0; f->more != NULL && t < r->frames; t++) {
+        for (size_t i = 0; i < f->height; i++) {
+            const float *row = f->more + t * r->frame_stride + i * r->row_stride;
+            for (size_t k = 0; k < n; k++) rt_prefetch(row + (n + k) * r->pixel_stride, channels);
+        }
+    }
+}
+
 RT_INLINE void scatter(const struct rt_winograd_block *b, size_t tile, enum axis space, enum axis time) {
     const struct plan_winograd *g = b->g;
     size_t outputs = b->op->out.channels, interleave = b->op->plan->params.conv.interleave;
     struct finish f;
     vec bias;
     find_outputs(b, tile, space, &f);
+    prefetch_residual(&f, axis_outputs(space), outputs);
     for (size_t row = 0; row < g->rows_out; row++) {
         for (size_t j = 0; j < interleave; j++) {
             const float *m = b->m + (tile * g->rows_out + row) * g->columns + j * g->outputs;
@@ -275,6 +319,7 @@ RT_INLINE void scatter(const struct rt_winograd_block *b, size_t tile, enum axis
             }
         }
     }
+    if (f.stream) finish_stream();
 }
 
 // ---- one pair of functions for each algorithm
@@ -293,6 +338,9 @@ TILES(4, F4, FOLDED)
 TILES(2_time2, F2, F2)
 TILES(4_time2, F4, F2)
 TILES(4_time4, F4, F4)
+TILES(1, FOLDED, FOLDED)
+TILES(1_time2, FOLDED, F2)
+TILES(1_time4, FOLDED, F4)
 TILES(2_upsampled, UPSAMPLED2, FOLDED)
 TILES(4_upsampled, UPSAMPLED4, FOLDED)
 
@@ -303,6 +351,9 @@ const struct rt_winograd_tiles *rt_winograd_tiles(const struct plan_conv *p) {
         [PLAN_CONV_WINOGRAD2_TIME2] = &tiles_2_time2,
         [PLAN_CONV_WINOGRAD4_TIME2] = &tiles_4_time2,
         [PLAN_CONV_WINOGRAD4_TIME4] = &tiles_4_time4,
+        [PLAN_CONV_PRODUCT] = &tiles_1,
+        [PLAN_CONV_PRODUCT_TIME2] = &tiles_1_time2,
+        [PLAN_CONV_PRODUCT_TIME4] = &tiles_1_time4,
     };
     if (p->upsample == 1) return table[p->algorithm];
     return p->algorithm == PLAN_CONV_WINOGRAD2 ? &tiles_2_upsampled : &tiles_4_upsampled;

@@ -42,21 +42,22 @@ static void upsampled4_matrix(matrix g) {
 
 static void axis_matrix(const struct plan_winograd_axis *a, matrix g) {
     static const double points2[] = {0, 1, -1};
-    // The usual 0, 1, -1, 2, -2 lose four to ten times as much to rounding.
+    // The usual 0, 1, -1, 2, -2 lose three to four times as much to rounding.
     static const double points4[] = {0, M_SQRT1_2, -M_SQRT1_2, M_SQRT2, -M_SQRT2};
     if (a->step != a->outputs && a->step == 2) upsampled2_matrix(g);
     else if (a->step != a->outputs) upsampled4_matrix(g);
     else if (a->outputs == 2) point_matrix(points2, 3, g);
     else if (a->outputs == 4) point_matrix(points4, 5, g);
+    else g[0][0] = 1; // one tap, as it is
 }
 
 // A few channels of one column.
 struct piece {
     const struct rt_winograd_weights *w;
-    const float *weight; // [ky][kx][kernel_t][channel], at the first tap used and the first channel
-    size_t tap, pixel;   // floats from one temporal tap, and from one kernel element, to the next
-    size_t taps, lanes;
-    float *u; // at element 0
+    const float *weight;        // [ky][kx][kernel_t][channel], at the first tap used and the first channel
+    size_t tap, pixel;          // floats from one temporal tap, and from one kernel element, to the next
+    size_t taps, lanes, kernel; // kernel: of its extent in both directions
+    float *u;                   // at element 0
 };
 
 // x[taps][LANES] of kernel element (ky, kx), for a factor that depends on it, added up.
@@ -71,10 +72,10 @@ RT_INLINE void add_taps(const struct piece *p, size_t element, double factor, do
 RT_INLINE void space_element(const struct piece *p, const double *rows, const double *columns,
                              double (*x)[LANES]) {
     memset(x, 0, p->taps * sizeof *x);
-    for (size_t ky = 0; ky < TAPS; ky++) {
-        for (size_t kx = 0; kx < TAPS; kx++) {
+    for (size_t ky = 0; ky < p->kernel; ky++) {
+        for (size_t kx = 0; kx < p->kernel; kx++) {
             double factor = rows[ky] * columns[kx];
-            if (factor != 0) add_taps(p, ky * TAPS + kx, factor, x);
+            if (factor != 0) add_taps(p, ky * p->kernel + kx, factor, x);
         }
     }
 }
@@ -126,8 +127,8 @@ void rt_winograd_transform(const struct rt_winograd_weights *w, size_t column, s
         return;
     }
     size_t kernel = column / w->g->outputs * outputs + o, pixel = p->kernel_t * channels;
-    const float *weight =
-        w->op->constant[0].data + kernel * TAPS * TAPS * pixel + (p->kernel_t - p->taps) * channels;
+    const float *weight = w->op->constant[0].data + kernel * p->kernel_h * p->kernel_w * pixel +
+                          (p->kernel_t - p->taps) * channels;
     for (size_t c = 0; c < channels; c += LANES) {
         transform_piece(&(struct piece){.w = w,
                                         .weight = weight + c,
@@ -135,6 +136,7 @@ void rt_winograd_transform(const struct rt_winograd_weights *w, size_t column, s
                                         .pixel = pixel,
                                         .taps = p->taps,
                                         .lanes = channels - c < LANES ? channels - c : LANES,
+                                        .kernel = p->kernel_h,
                                         .u = w->u + row * w->g->depth + c});
     }
 }

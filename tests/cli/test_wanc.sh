@@ -109,6 +109,13 @@ run compile "$full" $size --max-error 1e-4 -o same
 same "--max-error above the bound: the same operators" "$("$program" dump plan | grep -v limit | tail -n +2)" "$("$program" dump same | grep -v limit | tail -n +2)"
 run compile "$full" $size --conv direct --max-error 1.3e-5 -o plan
 same "--max-error with --conv: within it" "0 0" "$status $(winograd4 plan)"
+run compile "$full" --latent-size 5x1,3x5 -o plan
+same "report: of two sizes the larger bound" 1.74e-05 "$(bound plan)"
+sed '/^# >>>/,$d' "$data/../pass/choose_convs/limit.ir" >limit.ir
+run opt limit.ir --passes choose_convs --max-error 1
+contains "opt --max-error" winograd4_time4 "$work/stdout"
+run opt limit.ir --passes choose_convs --conv direct
+same "opt --conv" "0 0" "$status $(grep -c algorithm "$work/stdout")"
 
 too_small="--max-error 1e-07: with the most exact algorithms, the error of a decode is bounded by"
 refused "--max-error that cannot be had" 1 "$too_small" compile "$full" $size --max-error 1e-7 -o plan
@@ -128,6 +135,29 @@ refused "no size between commas" 2 "found ''" compile "$full" --latent-size 3x5,
 refused "something behind a size" 2 "found '3x5;2x2'" compile "$full" "--latent-size=3x5;2x2" -o plan
 refused "65 sizes" 2 "more than 64 sizes" compile "$full" --latent-size "$(seq -s, 1 65 | sed 's/[0-9]*/&x1/g')" -o plan
 refused "a rule for the first step that there is not" 2 "expected reference or as-is, found 'never'" compile "$steady" --first never -o plan
+
+# ---- caches of 16 bits
+
+refused "a type of caches that there is not" 2 "expected f32, f16 or bf16, found 'f64'" compile "$full" $size --cache-type f64 -o plan
+run compile "$full" $size --cache-type f16 -o "$work/narrow"
+caches() { "$program" dump "$1" | sed -n 's/^program 0:.*caches \([0-9]*\) bytes$/\1/p'; }
+same "--cache-type: half the bytes" yes "$([ $(($(caches "$work/narrow") * 2)) -lt $(($(caches "$work/plan") + 64 * 64)) ] && echo yes)"
+
+# ---- packed weights in the plan
+
+fresh
+run compile "$full" $size --prepack -o packed
+same "--prepack: silent" "0 packed " "$status $(ls -A) $(cat "$work/stderr" "$work/stdout")"
+run dump packed
+contains "--prepack: the weights are there" "^packed weights: [1-9]" "$work/stdout"
+run dump "$work/plan"
+same "without: they are not" 0 "$(grep -c "^packed weights" "$work/stdout")"
+for plan in packed "$work/plan"; do "$wanrun" "$plan" "$data/tiny/latents.npy" -o "$(basename "$plan").npy" --quiet; done
+same "--prepack: the same frames" same "$(cmp packed.npy plan.npy && echo same)"
+end=$(wc -c <packed) # the last packed weights end 128 bytes before
+printf '\377' | dd of=packed bs=1 seek=$((end - 1000)) conv=notrunc 2>"$work/stderr"
+same "--prepack: a damaged plan" "1 wanrun packed" \
+    "$("$wanrun" packed "$data/tiny/latents.npy" -o x.npy 2>"$work/stderr"; echo $? "$(grep -o "^wanrun: .*packed weights.*damaged" "$work/stderr" | cut -d ' ' -f 1,2 | tr -d :)")"
 
 run report "$work/plan"
 contains "report: shapes of both steps" "4x24x40x4" "$work/stdout"

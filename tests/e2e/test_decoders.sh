@@ -6,9 +6,9 @@ data=$root/tests/data
 . "$(dirname "$0")/cases.sh"
 
 check() { # check NAME COMMAND...
-    name=$1
+    what=$1
     shift
-    if "$@" >"$work/log" 2>&1; then sed 's/^/# /' "$work/log"; ok "$name"; else not_ok "$name"; fi
+    if "$@" >"$work/log" 2>&1; then sed 's/^/# /' "$work/log"; ok "$what"; else not_ok "$what"; fi
 }
 
 value() { awk -v key="$2" '$1 == key { print $2 }' "$1/reference.txt"; }
@@ -16,7 +16,7 @@ value() { awk -v key="$2" '$1 == key { print $2 }' "$1/reference.txt"; }
 compile() { # compile PLAN SIZE MODEL..., by the algorithm $conv
     plan=$1 size=$2
     shift 2
-    "$wanc" compile "$@" --latent-size "$size" -o "$plan" --verify-each --conv "${conv:-direct}"
+    "$wanc" compile "$@" --latent-size "$size" -o "$plan" --verify-each --conv "${conv:-direct}" --cache-type "${caches:-f32}"
 }
 decode() { "$wanrun" "$1" "$2" -o "$3" --quiet --threads "${4:-2}"; }
 
@@ -104,6 +104,24 @@ decoder_algorithm() { # decoder_algorithm FOLDER SIZE STEADY_FRAMES CONV
     conv=direct
 }
 
+# Caches of 16 bits: within BOUND, and within what the plan states for them.
+decoder_caches() { # decoder_caches FOLDER SIZE CONV TYPE BOUND
+    name="$1 $3, caches of $4" conv=$3 caches=$4 folder=$data/$1
+    check "$name: compile" compile "$work/narrow.plan" "$2" "$folder/full.onnx"
+    check "$name: decode" decode "$work/narrow.plan" "$folder/latents.npy" "$work/narrow.npy"
+    check "$name: every step within $5 of PyTorch" "$golden" steps "$work/narrow.npy" "$folder/frames.npy" 1 4 "$5"
+    within_stated "$name" "$work/narrow.plan" "$work/narrow.npy" "$folder/frames.npy" 4
+    conv=direct caches=f32
+}
+
+demo_caches() { # demo_caches TYPE BOUND
+    caches=$1 conv=auto
+    check "demo, caches of $1: compile" compile "$work/narrow.plan" 30x52 "$root/examples/demo/decoder.onnx"
+    check "demo, caches of $1: decode" decode "$work/narrow.plan" "$root/examples/demo/latents.npy" "$work/narrow.npy"
+    check "demo, caches of $1: within $2 of double precision" "$golden" sampled "$work/narrow.npy" "$data/demo/frames_every4.npy" 4 "$2"
+    conv=direct caches=f32
+}
+
 full_width() {
     cp "$data/base96/"* "$work/"
     check "full width: make the weights" "$make_weights" "$work/recipe.txt" "$work/weights.data"
@@ -130,6 +148,7 @@ demo)
     demo_algorithm winograd2
     demo_algorithm winograd4
     demo_algorithm auto
+    demo_caches f16 2e-4
     ;;
 random)
     decoder tiny 3x5 4
@@ -143,6 +162,10 @@ random)
         decoder_algorithm column 5x1 4 $algorithm
         decoder_algorithm shallow 7x3 2 $algorithm
     done
+    decoder_caches tiny 3x5 direct f16 2e-3
+    decoder_caches column 5x1 auto f16 2e-3
+    decoder_caches row 1x7 direct bf16 2e-2
+    decoder_caches tiny 3x5 auto bf16 2e-2
     ;;
 full-width) full_width ;;
 esac

@@ -110,7 +110,7 @@ static const char *compile(const struct strbuf *text) {
     const char *path = test_path(), *passes =
                                         "assign_layout sink_rearranges fuse_silu fuse_clamp fuse_interleave "
                                         "fuse_upsample choose_convs schedule plan_caches plan_memory";
-    bool ok = pass_run_named(&m, passes, &options, &err) && emit_plan(&m, 1, path, &err);
+    bool ok = pass_run_named(&m, passes, &options, &err) && emit_plan(&m, 1, path, NULL, &err);
     if (!ok) fail_msg("%s\n%s", err.message, text->data);
     ir_module_free(m);
     return path;

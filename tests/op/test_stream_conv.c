@@ -18,9 +18,12 @@ enum { GUARD = 32, MAX_STEPS = 8, MAX_FRAMES = 64 };
 static const double tolerance[PLAN_CONV_ALGORITHMS] = {
     [PLAN_CONV_WINOGRAD2] = 2e-7,         [PLAN_CONV_WINOGRAD4] = 7e-7,
     [PLAN_CONV_WINOGRAD2_TIME2] = 2e-7,   [PLAN_CONV_WINOGRAD4_TIME2] = 6e-7,
-    [PLAN_CONV_WINOGRAD4_TIME4] = 1.2e-6,
+    [PLAN_CONV_WINOGRAD4_TIME4] = 1.2e-6, [PLAN_CONV_PRODUCT] = 2e-7,
+    [PLAN_CONV_PRODUCT_TIME2] = 2e-7,     [PLAN_CONV_PRODUCT_TIME4] = 7e-7,
 };
 static const double norm_tolerance = 2e-7;
+// A value near the middle between two numbers of 16 bits may go to either of them, after a norm that is rounded.
+static const double ties[PLAN_CACHE_TYPES] = {[PLAN_F16] = 2e-6, [PLAN_BF16] = 2e-5};
 
 enum residual { NO_RESIDUAL, APART, IN_PLACE };
 
@@ -35,6 +38,8 @@ struct stream {
     uint32_t gap; // floats between pixels, of all views
     struct {
         uint32_t kernel_t, interleave, upsample, first_frames, first_taps; // 0: 3, 1, 1, 1, 1
+        uint32_t kernel;                                                   // 0: 3
+        uint32_t type;                                                     // of the history
         uint32_t sample; // every so many outputs are compared; 0: all
     } rare;
 };
@@ -44,13 +49,14 @@ static uint32_t or (uint32_t value, uint32_t otherwise) { return value == 0 ? ot
 // What the convolutions of both variants share.
 struct setting {
     const struct stream *k;
-    uint32_t kernel_t, interleave, upsample, out_height, out_width, rows;
+    uint32_t kernel_t, kernel, interleave, upsample, out_height, out_width, rows;
     uint32_t frames[PLAN_VARIANTS], taps[PLAN_VARIANTS];
     struct plan_view in, out, residual, history; // of a later step
     size_t latent, output, guards;               // floats; guards: where they are in the output
     float *weight, *bias, *gamma;
     float *latents[MAX_STEPS];
     double *images[MAX_FRAMES]; // the window's frames, from frame 0 on
+    double *kept[MAX_FRAMES];   // as the history keeps them
 };
 
 static enum plan_variant variant_of(size_t step) { return step == 0 ? PLAN_FIRST : PLAN_STEADY; }
@@ -96,15 +102,16 @@ static void place_views(struct setting *s) {
 static struct setting make_setting(const struct stream *k) {
     struct setting s = {.k = k,
                         .kernel_t = or (k->rare.kernel_t, 3),
+                        .kernel = or (k->rare.kernel, 3),
                         .interleave = or (k->rare.interleave, 1),
                         .upsample = or (k->rare.upsample, 1),
                         .frames = { or (k->rare.first_frames, 1), k->frames},
                         .taps = { or (k->rare.first_taps, 1), k->taps}};
-    s.out_height = k->height * s.upsample + k->pad[0] + k->pad[2] - 2;
-    s.out_width = k->width * s.upsample + k->pad[1] + k->pad[3] - 2;
+    s.out_height = k->height * s.upsample + k->pad[0] + k->pad[2] - (s.kernel - 1);
+    s.out_width = k->width * s.upsample + k->pad[1] + k->pad[3] - (s.kernel - 1);
     s.rows = k->out * s.interleave;
     place_views(&s);
-    s.weight = test_random((size_t)s.rows * 9 * s.kernel_t * k->in);
+    s.weight = test_random((size_t)s.rows * s.kernel * s.kernel * s.kernel_t * k->in);
     s.bias = k->bias ? test_random(s.rows) : NULL;
     s.gamma = k->gamma ? test_random(k->in) : NULL;
     for (size_t i = 0; i < k->steps; i++) s.latents[i] = test_random(s.latent);
@@ -127,6 +134,28 @@ static void norm_pixel(const struct setting *s, const float *x, double *y) {
     }
 }
 
+// To the nearest number with so many bits behind the first one, ties to even; below 2^least zero.
+static double nearest(double x, int bits, int least) {
+    int exponent;
+    frexp(x, &exponent); // 2^(exponent - 1) <= |x|
+    if (exponent - 1 < least) return 0;
+    return ldexp(nearbyint(ldexp(x, bits + 1 - exponent)), exponent - 1 - bits);
+}
+
+static double keep(const struct setting *s, double x) {
+    switch (s->k->rare.type) {
+    case PLAN_F16: return nearest(fmax(fmin((double)(float)x, 65504), -65504), 10, -14);
+    case PLAN_BF16: return nearest((double)(float)x, 7, -126);
+    default: return x;
+    }
+}
+
+static void keep_image(struct setting *s, size_t frame) {
+    size_t count = (size_t)s->k->height * s->k->width * s->k->in;
+    s->kept[frame] = test_alloc(count, sizeof(double));
+    for (size_t i = 0; i < count; i++) s->kept[frame][i] = keep(s, s->images[frame][i]);
+}
+
 static void make_images(struct setting *s) {
     const struct stream *k = s->k;
     for (size_t step = 0; step < k->steps; step++) {
@@ -138,6 +167,7 @@ static void make_images(struct setting *s) {
                 size_t at = view_at(&s->in, t, i / k->width, i % k->width, 0);
                 norm_pixel(s, s->latents[step] + at, image + i * k->in);
             }
+            keep_image(s, first_frame(s, step) + t);
         }
     }
 }
@@ -154,15 +184,19 @@ static void add_products(const struct setting *s, const double *image, const flo
     }
 }
 
-// Row `row` of the weights at (y, x) of the output, of the window that ends with `frame`.
-static void convolve(const struct setting *s, size_t frame, size_t taps, size_t y, size_t x, size_t row,
-                     double sum[2]) {
+// Row `row` of the weights at (y, x) of the output, of the window that ends with `frame`. Frames in front of `begin` are
+// those of earlier steps.
+static void convolve(const struct setting *s, size_t begin, size_t frame, size_t taps, size_t y, size_t x,
+                     size_t row, double sum[2]) {
     const struct stream *k = s->k;
     for (size_t back = 0; back < taps && back <= frame; back++) {
-        for (size_t e = 0; e < 9; e++) {
-            const float *weight = s->weight + ((row * 9 + e) * s->kernel_t + s->kernel_t - 1 - back) * k->in;
-            add_products(s, s->images[frame - back], weight, (long)(y + e / 3) - k->pad[0],
-                         (long)(x + e % 3) - k->pad[1], sum);
+        const double *image = frame - back < begin ? s->kept[frame - back] : s->images[frame - back];
+        size_t elements = s->kernel * s->kernel;
+        for (size_t e = 0; e < elements; e++) {
+            const float *weight =
+                s->weight + ((row * elements + e) * s->kernel_t + s->kernel_t - 1 - back) * k->in;
+            add_products(s, image, weight, (long)(y + e / s->kernel) - k->pad[0],
+                         (long)(x + e % s->kernel) - k->pad[1], sum);
         }
     }
 }
@@ -175,7 +209,8 @@ static void expect_output(const struct setting *s, size_t step, size_t t, size_t
     if (s->bias != NULL) sum[0] = s->bias[row];
     if (k->residual != NO_RESIDUAL) sum[0] += s->latents[step][view_at(&s->residual, t, y, x, c)];
     sum[1] = fabs(sum[0]);
-    convolve(s, first_frame(s, step) + t / s->interleave, s->taps[variant_of(step)], y, x, row, sum);
+    convolve(s, first_frame(s, step), first_frame(s, step) + t / s->interleave, s->taps[variant_of(step)], y,
+             x, row, sum);
     double value = k->clamp ? fmin(fmax(sum[0], -0.25), 0.5) : sum[0];
     expect_at(e, view_at(&s->out, t, y, x, c), value, sum[1]);
 }
@@ -200,6 +235,7 @@ static struct expected allow(const struct setting *s, const struct expected *all
     struct expected e = {all->count, all->value, test_alloc(all->count, sizeof *e.slack)};
     double largest = 0, part = tolerance[algorithm];
     if (s->k->prologue != PLAN_PROLOGUE_NONE) part += norm_tolerance;
+    part += ties[s->k->rare.type];
     for (size_t i = 0; i < e.count; i++) {
         if (isfinite(all->slack[i])) largest = fmax(largest, all->slack[i]);
     }
@@ -226,11 +262,19 @@ static struct plan_op copy_op(struct plan_writer *w, uint32_t in, uint32_t out) 
                             .constant = {PLAN_NONE, PLAN_NONE, PLAN_NONE}};
 }
 
+// Where there are fewer taps than time takes as an axis.
+static const uint32_t without_time[PLAN_CONV_ALGORITHMS] = {
+    [PLAN_CONV_WINOGRAD2] = PLAN_CONV_WINOGRAD2,       [PLAN_CONV_WINOGRAD4] = PLAN_CONV_WINOGRAD4,
+    [PLAN_CONV_WINOGRAD2_TIME2] = PLAN_CONV_WINOGRAD2, [PLAN_CONV_WINOGRAD4_TIME2] = PLAN_CONV_WINOGRAD4,
+    [PLAN_CONV_WINOGRAD4_TIME4] = PLAN_CONV_WINOGRAD4, [PLAN_CONV_PRODUCT] = PLAN_CONV_PRODUCT,
+    [PLAN_CONV_PRODUCT_TIME2] = PLAN_CONV_PRODUCT,     [PLAN_CONV_PRODUCT_TIME4] = PLAN_CONV_PRODUCT,
+};
+
 static struct plan_conv conv_params(const struct setting *s, enum plan_variant v, uint32_t algorithm) {
     const struct stream *k = s->k;
     struct plan_conv p = {.kernel_t = s->kernel_t,
-                          .kernel_h = 3,
-                          .kernel_w = 3,
+                          .kernel_h = s->kernel,
+                          .kernel_w = s->kernel,
                           .taps = s->taps[v],
                           .stride_h = 1,
                           .stride_w = 1,
@@ -247,8 +291,7 @@ static struct plan_conv conv_params(const struct setting *s, enum plan_variant v
                           .prologue = k->prologue,
                           .norm_scale = sqrtf((float)k->in),
                           .norm_epsilon = 1e-6f};
-    bool wide = algorithm >= PLAN_CONV_WINOGRAD4 && algorithm != PLAN_CONV_WINOGRAD2_TIME2;
-    if (p.taps != 3) p.algorithm = wide ? PLAN_CONV_WINOGRAD4 : PLAN_CONV_WINOGRAD2;
+    if (p.taps != 3) p.algorithm = without_time[algorithm];
     return p;
 }
 
@@ -278,9 +321,10 @@ static const char *write_plan(const struct setting *s, uint32_t algorithm) {
     const struct stream *k = s->k;
     struct plan_writer *w = test_writer();
     struct error err = {0};
-    uint64_t bytes = (view_end(&s->history) + GUARD) * sizeof(float);
-    uint32_t constants[3] = {test_constant(w, s->weight, s->rows * 9 * s->kernel_t * k->in),
-                             test_constant(w, s->bias, s->rows), test_constant(w, s->gamma, k->in)};
+    uint64_t bytes = (view_end(&s->history) + GUARD) * plan_cache_number_bytes(k->rare.type);
+    uint32_t constants[3] = {
+        test_constant(w, s->weight, s->rows * s->kernel * s->kernel * s->kernel_t * k->in),
+        test_constant(w, s->bias, s->rows), test_constant(w, s->gamma, k->in)};
     *plan_writer_add_program(w) = (struct plan_program){.latent_channels = 1,
                                                         .latent_height = 1,
                                                         .latent_width = (uint32_t)s->latent,
@@ -290,8 +334,14 @@ static const char *write_plan(const struct setting *s, uint32_t algorithm) {
                                                         .cache_bytes = bytes,
                                                         .variant = {{.frames = 1}, {.frames = 1}}};
     uint32_t name = plan_writer_string(w, "c0");
-    plan_writer_cache(w,
-                      (struct plan_cache){name, name, s->kernel_t - 1, k->height, k->width, k->in, 0, bytes});
+    plan_writer_cache(w, (struct plan_cache){.name = name,
+                                             .producer = name,
+                                             .frames = s->kernel_t - 1,
+                                             .height = k->height,
+                                             .width = k->width,
+                                             .channels = k->in,
+                                             .type = k->rare.type,
+                                             .bytes = bytes});
     for (int v = 0; v < PLAN_VARIANTS; v++) add_variant(w, s, v, algorithm, constants);
     const char *path = test_path();
     if (!plan_writer_save(w, path, &err)) fail_msg("%s: %s", k->name, err.message);
@@ -403,6 +453,14 @@ static const struct stream small[] = {
     {"interleaved", 6, 7, 8, 20, 3, 3, 5, SAME, SILU, IN_PLACE, true, true, false, 0, {.interleave = 2}},
     {"enlarged", 6, 7, 8, 20, 2, 3, 5, SAME, SILU, IN_PLACE, true, true, false, 0, {.upsample = 2}},
     {"enlarged, wide pads", 5, 6, 8, 4, 2, 3, 5, {3, 1, 1, 3}, NORM, APART, true, true, false, 0, {.upsample = 2}},
+    {"history of f16", 6, 7, 8, 8, 1, 3, 6, SAME, NONE, NO_RESIDUAL, false, false, false, 0, {.type = PLAN_F16}},
+    {"history of f16, all", 9, 13, 20, 19, 4, 3, 6, SAME, SILU, APART, true, true, true, 2, {.type = PLAN_F16}},
+    {"history of bf16", 6, 7, 8, 8, 1, 3, 6, SAME, NONE, NO_RESIDUAL, false, false, false, 0, {.type = PLAN_BF16}},
+    {"history of bf16, interleaved", 6, 7, 8, 20, 3, 3, 5, SAME, SILU, IN_PLACE, true, true, false, 0, {.interleave = 2, .type = PLAN_BF16}},
+    {"kernel of one pixel", 6, 7, 18, 20, 1, 3, 6, {0}, NONE, NO_RESIDUAL, true, true, false, 0, {.kernel = 1}},
+    {"one pixel of the kernel, interleaved", 6, 7, 8, 20, 2, 3, 6, {0}, NONE, NO_RESIDUAL, true, true, false, 1, {.kernel = 1, .interleave = 2}},
+    {"one pixel of the kernel, all", 9, 5, 20, 35, 4, 3, 6, {0}, SILU, IN_PLACE, true, true, true, 0, {.kernel = 1}},
+    {"one pixel of the kernel, two taps", 1, 5, 8, 3, 2, 2, 6, {0}, NORM, APART, true, true, false, 0, {.kernel = 1}},
 };
 
 static const struct stream large[] = {
@@ -414,6 +472,7 @@ static const struct stream large[] = {
     {"a row of blocks", 1, 700, 4, 2, 3, 3, 5, SAME, NORM, APART, true, true, false, 0, {0}},
     {"a column of blocks", 700, 1, 4, 2, 3, 3, 5, SAME, NORM, APART, true, true, false, 0, {0}},
     {"several blocks, enlarged", 45, 51, 3, 2, 2, 3, 5, SAME, SILU, IN_PLACE, true, true, false, 0, {.upsample = 2}},
+    {"several blocks, kernel of one pixel", 90, 61, 35, 33, 4, 3, 4, {0}, SILU, IN_PLACE, false, true, false, 0, {.kernel = 1, .sample = 7}},
     {"blocks outside of the image", 2, 3, 3, 2, 2, 3, 5, {70, 90, 80, 60}, SILU, NO_RESIDUAL, true, true, false, 0, {0}},
 };
 // clang-format on

@@ -54,7 +54,7 @@ int main(int argc, char **argv) {
         ok = modules[count] != NULL;
         count += ok;
     }
-    ok = ok && emit_plan(modules, count, argv[1], &err);
+    ok = ok && emit_plan(modules, count, argv[1], NULL, &err);
     if (!ok) fprintf(stderr, "compile_ir: %s\n", err.message);
     while (count > 0) ir_module_free(modules[--count]);
     return !ok;

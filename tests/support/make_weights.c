@@ -19,19 +19,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK 65536  // floats made and written at a time
+#define CHUNK 65536 // floats made and written at a time
 
 typedef struct {
-    uint64_t offset;  // bytes, where the tensor starts in the file
-    uint64_t count;   // elements
-    uint64_t start;   // index of its first element in the stream
+    uint64_t offset; // bytes, where the tensor starts in the file
+    uint64_t count;  // elements
+    uint64_t start;  // index of its first element in the stream
     float scale, shift;
 } tensor_recipe;
 
 typedef struct {
     FILE *file;
-    const char *name;    // what messages call it
-    uint64_t position;   // bytes written so far
+    const char *name;  // what messages call it
+    uint64_t position; // bytes written so far
 } output;
 
 static void complain(const char *format, ...) {
@@ -56,8 +56,7 @@ static float uniform(uint64_t seed, uint64_t i) {
 static void store(unsigned char *to, float value) {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
-    for (int i = 0; i < 4; i++)
-        to[i] = (unsigned char)(bits >> (8 * i));
+    for (int i = 0; i < 4; i++) to[i] = (unsigned char)(bits >> (8 * i));
 }
 
 static int append(output *out, const void *bytes, size_t size) {
@@ -73,8 +72,7 @@ static int append_zeros(output *out, uint64_t size) {
     static const unsigned char zeros[4096];
     while (size > 0) {
         size_t part = size < sizeof zeros ? (size_t)size : sizeof zeros;
-        if (append(out, zeros, part) < 0)
-            return -1;
+        if (append(out, zeros, part) < 0) return -1;
         size -= part;
     }
     return 0;
@@ -89,8 +87,7 @@ static int append_tensor(output *out, uint64_t seed, const tensor_recipe *t) {
             volatile float product = t->scale * uniform(seed, t->start + done + j);
             store(buffer + 4 * j, t->shift + product);
         }
-        if (append(out, buffer, 4 * part) < 0)
-            return -1;
+        if (append(out, buffer, 4 * part) < 0) return -1;
         done += part;
     }
     return 0;
@@ -116,15 +113,15 @@ static int write_tensors(FILE *recipe, const char *name, output *out) {
             complain("%s:%d: the tensor overlaps the one before it or the end of the file", name, number);
             return -1;
         }
-        if (append_zeros(out, t.offset - out->position) < 0 || append_tensor(out, seed, &t) < 0)
-            return -1;
+        if (append_zeros(out, t.offset - out->position) < 0 || append_tensor(out, seed, &t) < 0) return -1;
     }
     if (ferror(recipe)) {
         complain("%s: %s", name, strerror(errno));
         return -1;
     }
     if (out->position != size) {
-        complain("%s: tensors end at byte %" PRIu64 ", the first line says %" PRIu64, name, out->position, size);
+        complain("%s: tensors end at byte %" PRIu64 ", the first line says %" PRIu64, name, out->position,
+                 size);
         return -1;
     }
     return 0;
@@ -146,8 +143,7 @@ static int build(FILE *recipe, const char *recipe_name, const char *target, cons
         complain("%s: %s", target, strerror(errno));
         status = -1;
     }
-    if (status != 0)
-        remove(temporary);
+    if (status != 0) remove(temporary);
     return status;
 }
 

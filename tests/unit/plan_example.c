@@ -121,9 +121,10 @@ static void add_program(struct plan_writer *w, uint32_t height, uint32_t width, 
                                                         .variant = {{.frames = 1}, {.frames = has_steady}},
                                                         .cache_bytes = history_at + history};
     uint32_t name = plan_writer_string(w, "c0");
-    plan_writer_cache(w, (struct plan_cache){name, name, 1, 1, 1, 5, 0, sizeof(float) * 5});
-    plan_writer_cache(w, (struct plan_cache){name, name, 3, height, width, C, 64, window});
-    plan_writer_cache(w, (struct plan_cache){name, name, 2, height, width, C, history_at, history});
+    plan_writer_cache(w, (struct plan_cache){name, name, 1, 1, 1, 5, PLAN_F32, 0, 0, sizeof(float) * 5});
+    plan_writer_cache(w, (struct plan_cache){name, name, 3, height, width, C, PLAN_F32, 0, 64, window});
+    plan_writer_cache(w,
+                      (struct plan_cache){name, name, 2, height, width, C, PLAN_F32, 0, history_at, history});
     add_variant(w, PLAN_FIRST, weight, gamma);
     if (has_steady) add_variant(w, PLAN_STEADY, weight, gamma);
     uint32_t shape = plan_writer_string(w, height == H ? "1x6xTx4x5" : "1x6xTx2x3");

@@ -50,14 +50,14 @@ static struct ir_module *add_module(struct fixture *f, const char *text) {
 
 static const struct plan *emit(struct fixture *f) {
     struct error err = {0};
-    if (!emit_plan(f->modules, f->count, f->path, &err)) fail_msg("%s", err.message);
+    if (!emit_plan(f->modules, f->count, f->path, NULL, &err)) fail_msg("%s", err.message);
     if (!plan_open(&f->plan, f->path, &err)) fail_msg("%s", err.message);
     return &f->plan;
 }
 
 static void check_refused(struct fixture *f, const char *expected) {
     struct error err = {0};
-    assert_false(emit_plan(f->modules, f->count, f->path, &err));
+    assert_false(emit_plan(f->modules, f->count, f->path, NULL, &err));
     if (strstr(err.message, expected) == NULL) fail_msg("\"%s\" has no \"%s\"", err.message, expected);
 }
 

@@ -28,7 +28,8 @@ static void check(const char *text, const char *expected) {
     if (pass_run_named(&m, "retarget_latents", &options, &err)) {
         ir_type_print(&ir_in(ir_return_of(m->graphs), 0)->type, &found);
     } else strbuf_add(&found, err.message);
-    if (strstr(strbuf_text(&found), expected) == NULL) fail_msg("expected %s, found %s", expected, strbuf_text(&found));
+    if (strstr(strbuf_text(&found), expected) == NULL)
+        fail_msg("expected %s, found %s", expected, strbuf_text(&found));
     strbuf_free(&found);
     ir_module_free(m);
 }

@@ -2,6 +2,7 @@
 #include "frontend/forms.h"
 #include "ir/canonical.h"
 #include "passes/emit.h"
+#include "tools/wanc/prepack.h"
 #include "tools/wanc/wanc.h"
 
 #include <stdio.h>
@@ -31,6 +32,7 @@ struct ir_module *import(const struct wanc_options *o, const struct models *mode
     struct ir_module *m = ir_module_new();
     m->choice = conv_choice_new(&m->arena, &o->choice);
     m->model_name = arena_strdup(&m->arena, file_name(o->files[0]));
+    m->cache_dtype = o->cache_dtype;
     const struct onnx_model *const list[] = {models->open[0], models->open[1]};
     if (import_decoder(m, list, models->count, o->first_as_is, &options, err)) return m;
     ir_module_free(m);
@@ -113,13 +115,21 @@ static bool compile_sizes(struct compilation *c, struct error *err) {
     return true;
 }
 
+static bool write_plan(const struct compilation *c, struct error *err) {
+    struct prepack prepack = {0};
+    const struct emit_completion completion = {prepack_add, &prepack};
+    bool ok = emit_plan(c->modules, c->count, c->o->output, c->o->prepack ? &completion : NULL, err);
+    prepack_free(&prepack);
+    return ok;
+}
+
 bool wanc_compile(const struct wanc_options *o, struct error *err) {
     if (o->output == NULL && o->passes.stop_after == NULL)
         return error_set(err, ERROR_USAGE, "compile: -o PLAN is missing");
     struct compilation c = {.o = o};
     bool ok = open_models(o, &c.models, err) && compile_sizes(&c, err);
     if (ok && o->passes.stop_after != NULL) ok = write_modules(&c, err);
-    else if (ok) ok = emit_plan(c.modules, c.count, o->output, err);
+    else if (ok) ok = write_plan(&c, err);
     if (!ok && !names_the_file(o, err) && err->code != ERROR_USAGE && err->code != ERROR_IO) {
         error_prefix(err, "%s", o->files[0]);
     }

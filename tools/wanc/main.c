@@ -38,6 +38,13 @@ static const char usage[] =
     "      --max-error E          compile: bound the error of a decode, of frames in [-1,1], by E (default "
     "3.5e-4):\n"
     "                             slower, more exact algorithms are taken where that is needed\n"
+    "      --cache-type TYPE      compile: keep the caches in f32 (default), f16 or bf16: half the memory, "
+    "with "
+    "an error\n"
+    "      --prepack              compile: the plan also holds the weights as XNNPACK packs them on this "
+    "CPU: a "
+    "much\n"
+    "                             larger file, which starts at once\n"
     "      --first RULE           compile, of a step alone: reference (default), its first step leaves out "
     "the\n"
     "                             temporal upsamplers; or as-is, it is the step itself on caches of zeros\n"
@@ -70,6 +77,8 @@ enum {
     OPT_CONV,
     OPT_MAX_ERROR,
     OPT_FIRST,
+    OPT_PREPACK,
+    OPT_CACHE_TYPE,
     OPT_CANONICAL,
     OPT_JSON,
     OPT_PRINT_AFTER,
@@ -86,6 +95,8 @@ static const struct option long_options[] = {
     {"latent-size", required_argument, NULL, OPT_LATENT_SIZE},
     {"conv", required_argument, NULL, OPT_CONV},
     {"max-error", required_argument, NULL, OPT_MAX_ERROR},
+    {"cache-type", required_argument, NULL, OPT_CACHE_TYPE},
+    {"prepack", no_argument, NULL, OPT_PREPACK},
     {"canonical", no_argument, NULL, OPT_CANONICAL},
     {"first", required_argument, NULL, OPT_FIRST},
     {"json", no_argument, NULL, OPT_JSON},
@@ -156,6 +167,16 @@ static bool parse_first(const char *text, struct wanc_options *o, struct error *
            error_set(err, ERROR_USAGE, "--first: expected reference or as-is, found '%s'", text);
 }
 
+static bool parse_cache_type(const char *text, struct wanc_options *o, struct error *err) {
+    static const enum ir_dtype types[] = {IR_F32, IR_F16, IR_BF16};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        if (strcmp(text, ir_dtype_name(types[i])) != 0) continue;
+        o->cache_dtype = types[i];
+        return true;
+    }
+    return error_set(err, ERROR_USAGE, "--cache-type: expected f32, f16 or bf16, found '%s'", text);
+}
+
 // 0: go on; 1: done (help, version); -1: error.
 static int parse_options(int argc, char **argv, struct wanc_options *o, struct error *err) {
     for (int c; (c = getopt_long(argc, argv, ":o:qh", long_options, NULL)) != -1;) {
@@ -176,6 +197,10 @@ static int parse_options(int argc, char **argv, struct wanc_options *o, struct e
         case OPT_FIRST:
             if (!parse_first(optarg, o, err)) return -1;
             break;
+        case OPT_CACHE_TYPE:
+            if (!parse_cache_type(optarg, o, err)) return -1;
+            break;
+        case OPT_PREPACK: o->prepack = true; break;
         case OPT_CANONICAL: o->canonical = true; break;
         case OPT_JSON: o->json = true; break;
         case OPT_PRINT_AFTER: o->passes.print_after = optarg; break;

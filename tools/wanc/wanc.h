@@ -27,6 +27,8 @@ struct wanc_options {
     struct conv_choice_options choice; // of `wanc compile`
     bool
         first_as_is; // of `wanc compile`: the first step of a step alone is the step itself, on caches of zeros
+    enum ir_dtype cache_dtype; // of `wanc compile`
+    bool prepack;              // of `wanc compile`: packed weights in the plan
     bool canonical; // of `wanc compile --stop-after`: the IR with names and order that no file chose
     bool quiet;
     bool json; // of `wanc inspect`
