@@ -87,15 +87,6 @@ static uint64_t packed_bytes(const struct plan *p, const struct plan_op *op) {
     return plan_winograd_packed_bytes(&g, c->block_channels);
 }
 
-static void add_direct(const struct plan *p, const struct plan_op *op, struct plan_forecast *f) {}
-
-static void add_winograd(const struct plan *p, const struct plan_op *op, uint32_t threads,
-                         struct plan_forecast *f) {
-    const struct plan_conv *c = &op->params.conv;
-    struct plan_winograd g = plan_winograd(c, &p->views[op->in[0]], &p->views[op->out], threads);
-    f->preparation = max(f->preparation, plan_winograd_transformed_bytes(&g, c->block_channels));
-}
-
 void plan_forecast(const struct plan *plan, const struct plan_program *g, uint32_t threads,
                    struct plan_forecast *f) {
     *f = (struct plan_forecast){.base = BASE_BYTES, .caches = g->cache_bytes};
@@ -103,8 +94,7 @@ void plan_forecast(const struct plan *plan, const struct plan_program *g, uint32
     for (uint32_t i = 0; i < plan_program_ops(g); i++) {
         const struct plan_op *op = &plan->ops[g->variant[PLAN_FIRST].first_op + i];
         if (op->kind == PLAN_OP_CONV) {
-            if (op->params.conv.algorithm == PLAN_CONV_DIRECT) add_direct(plan, op, f);
-            else add_winograd(plan, op, threads, f);
+            if (op->params.conv.algorithm != PLAN_CONV_DIRECT) add_winograd(plan, op, threads, f);
             f->workspace = max(f->workspace, plan_conv_workspace(plan, op, threads));
             if (!is_shared(plan, g, i)) f->weights_packed += packed_bytes(plan, op);
         } else if (op->kind == PLAN_OP_ATTENTION) {
