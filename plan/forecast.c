@@ -87,6 +87,13 @@ static uint64_t packed_bytes(const struct plan *p, const struct plan_op *op) {
     return plan_winograd_packed_bytes(&g, c->block_channels);
 }
 
+static void add_winograd(const struct plan *p, const struct plan_op *op, uint32_t threads,
+                         struct plan_forecast *f) {
+    const struct plan_conv *c = &op->params.conv;
+    struct plan_winograd g = plan_winograd(c, &p->views[op->in[0]], &p->views[op->out], threads);
+    f->preparation = max(f->preparation, plan_winograd_transformed_bytes(&g, c->block_channels));
+}
+
 void plan_forecast(const struct plan *plan, const struct plan_program *g, uint32_t threads,
                    struct plan_forecast *f) {
     *f = (struct plan_forecast){.base = BASE_BYTES, .caches = g->cache_bytes};
