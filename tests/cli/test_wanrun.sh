@@ -369,6 +369,7 @@ fi
 fresh
 run "$plan" "$latents" -o a.npy --stop-after 1 --save-state state
 same "--save-state: behind the first frame" "0 a.npy state" "$status $(ls -A | tr '\n' ' ' | sed 's/ $//')"
+cp state "$work/state1"
 run "$plan" "$latents" -o b.npy --load-state state --stop-after 3 --save-state state --threads 1
 run "$plan" "$latents" -o c.npy --load-state state --timings
 same "--load-state: says how it began" 1 "$(grep -c '^timing: resumed' "$work/stderr")"
@@ -380,7 +381,7 @@ cp state "$work/state"
 refused "--load-state: nothing is left to do" 1 "3 latent frames are decoded, and 3 of .*latents.npy are to be" "$plan" "$latents" -o x.npy --load-state "$work/state" --stop-after 3
 refused "--load-state: no such file" 1 "cannot open" "$plan" "$latents" -o x.npy --load-state "$work/none"
 refused "--load-state: not a state" 1 "not a state" "$plan" "$latents" -o x.npy --load-state "$latents"
-refused "--load-state: of another plan" 1 "state: of another plan" "$work/column.plan" "$data/column/latents.npy" -o x.npy --load-state "$work/state" --stop-after 9
+refused "--load-state: of another plan" 1 "state1: of another plan" "$work/column.plan" "$data/column/latents.npy" -o x.npy --load-state "$work/state1"
 head -c 5000 "$work/state" >"$work/short"
 refused "--load-state: truncated" 1 "short: truncated" "$plan" "$latents" -o x.npy --load-state "$work/short"
 cp "$work/state" "$work/bad"
