@@ -308,6 +308,8 @@ void rt_packed_free(struct rt_packed *p) {
 
 bool rt_packed_is_in_panels(const struct rt_packed *p) { return p->in_panels; }
 
+void rt_packed_forbid_panels(struct rt_packed *p) { p->in_panels = false; }
+
 bool rt_packed_is_foreign(const struct rt_packed *p) { return p->foreign; }
 
 void rt_packed_lock(struct rt_packed *p) { pthread_mutex_lock(&p->creating); }

@@ -18,6 +18,8 @@ void rt_packed_free(struct rt_packed *p);
 bool rt_packed_is_foreign(const struct rt_packed *p);
 // XNNPACK's kernels here take weights in the panels of runtime/kernels/panels.h.
 bool rt_packed_is_in_panels(const struct rt_packed *p);
+// Forbids them, to compare with XNNPACK's own products.
+void rt_packed_forbid_panels(struct rt_packed *p);
 // A number for the layout that XNNPACK's kernels want on this machine: equal numbers, equal layouts.
 bool rt_packed_layout(uint64_t *layout, struct error *err);
 

@@ -60,11 +60,21 @@ ROWS(7)
 static rows_fn *const multiply_some[MOST_ROWS + 1] = {0,          multiply_1, multiply_2, multiply_3,
                                                       multiply_4, multiply_5, multiply_6, multiply_7};
 
+// Part `i` of `all` of the rows that are read next.
+static void fetch_rows(const struct rt_panels *p, size_t i, size_t all) {
+    size_t lines = p->rows * p->x_row * sizeof *p->x / LINE_BYTES;
+    const char *x = (const char *)p->next_x;
+    for (size_t line = lines * i / all; line < lines * (i + 1) / all; line++)
+        __builtin_prefetch(x + line * LINE_BYTES);
+}
+
 // All rows of one panel, in chunks of nearly one size, which share the fetching of the panel behind it.
 static void multiply_panel(const struct rt_panels *p, size_t column, const float *w, const float *next) {
     size_t chunks = (p->rows + MOST_ROWS - 1) / MOST_ROWS, all = p->runs * chunks;
     size_t bytes = rt_panel_floats(p->depth) * sizeof *w, step = RT_PANEL_COLUMNS * sizeof *w / all;
+    size_t panels = p->columns / RT_PANEL_COLUMNS, number = column / RT_PANEL_COLUMNS;
     for (size_t i = 0; i < all; i++) {
+        fetch_rows(p, number * all + i, panels * all);
         size_t run = i / chunks, chunk = i % chunks;
         size_t first = p->rows * chunk / chunks, end = p->rows * (chunk + 1) / chunks;
         multiply_some[end - first](p, p->x + run * p->x_run + first * p->x_row, w,
@@ -78,7 +88,7 @@ void rt_panels_multiply(const struct rt_panels *p) {
     const float *w = p->w;
     for (size_t column = 0; column < p->columns; column += RT_PANEL_COLUMNS, w += panel) {
         bool last = column + RT_PANEL_COLUMNS == p->columns;
-        multiply_panel(p, column, w, last ? p->next : w + panel);
+        multiply_panel(p, column, w, last ? p->next_w : w + panel);
     }
 }
 

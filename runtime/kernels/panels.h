@@ -22,7 +22,8 @@ struct rt_panels {
     float *y;
     size_t runs, rows, depth, columns; // columns: a multiple of 32
     size_t x_run, x_row, y_run, y_row;
-    const float *w, *next; // weights, and those that are needed afterwards
+    const float *w, *next_w; // weights, and those that are needed afterwards
+    const float *next_x;     // likewise
 };
 
 // Whether this CPU has the instructions.

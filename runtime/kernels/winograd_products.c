@@ -41,7 +41,8 @@ enum xnn_status rt_winograd_multiply(const struct rt_winograd_products *w, const
                                            .y_run = g->columns,
                                            .y_row = w->m_row,
                                            .w = w->products[index].packed,
-                                           .next = w->products[next].packed});
+                                           .next_w = w->products[next].packed,
+                                           .next_x = b->v + next / w->blocks * g->v_plane});
     return xnn_status_success;
 }
 
