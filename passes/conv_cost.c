@@ -13,9 +13,9 @@ const char *const conv_work_name[CONV_WORK_KINDS] = {
 // second: a least-squares fit of the relative errors over the shapes of bench/cost_shapes.txt, all algorithms, one
 // thread. `bench/kernels --work` prints counts and times, bench/fit_cost.py fits.
 static const double per_second[CONV_WORK_KINDS] = {
-    [CONV_WORK_PRODUCTS] = 211e9, [CONV_WORK_NARROW] = 26e9,  [CONV_WORK_POINTERS] = 0.97e9,
-    [CONV_WORK_WEIGHTS] = 70e9,   [CONV_WORK_PATCH] = 1.95e9, [CONV_WORK_RESULTS] = 13.6e9,
-    [CONV_WORK_INVERSE] = 85e9,
+    [CONV_WORK_PRODUCTS] = 237e9, [CONV_WORK_NARROW] = 28e9,  [CONV_WORK_POINTERS] = 1.01e9,
+    [CONV_WORK_WEIGHTS] = 97e9,   [CONV_WORK_PATCH] = 2.59e9, [CONV_WORK_RESULTS] = 9.3e9,
+    [CONV_WORK_INVERSE] = 229e9,
 };
 
 enum {

@@ -1,6 +1,7 @@
 #include "runtime/packed.h"
 
 #include "base/size.h"
+#include "runtime/kernels/panels.h"
 #include "runtime/memory.h"
 #include "runtime/session.h"
 
@@ -24,7 +25,7 @@ struct chunk {
 
 struct rt_packed {
     const struct plan *plan;
-    bool foreign;
+    bool foreign, in_panels;
     pthread_mutex_t creating; // one session
     pthread_mutex_t growing;  // the chunks: operators are created in parallel
     struct chunk *chunks;
@@ -188,40 +189,71 @@ bool rt_packed_each(const struct rt_packed *p, rt_packed_fn *fn, void *context, 
 
 enum { CANARY_OUT = 35, CANARY_NARROW = 3, CANARY_IN = 21, CANARY_ROW = 9 * CANARY_IN };
 
-// Adds the packing of some numbers, all different, to a hash.
-static bool hash_packing(XXH3_state_t *hash, size_t out, bool image, const float *numbers,
-                         struct error *err) {
-    struct rt_packed p = {.growing = PTHREAD_MUTEX_INITIALIZER};
-    struct rt_packed_weights w = {.provider = weights_functions, .owner = &p};
-    w.provider.context = &w;
+// Numbers that are all different, as XNNPACK packs them for one of its operators.
+struct canary {
+    struct rt_packed owner;
+    struct rt_packed_weights weights;
+    float numbers[CANARY_OUT * CANARY_ROW]; // the weights; the first ones are also the biases
+};
+
+static bool pack_canary(struct canary *c, size_t out, bool image, struct error *err) {
+    *c = (struct canary){.owner = {.growing = PTHREAD_MUTEX_INITIALIZER},
+                         .weights = {.provider = weights_functions, .owner = &c->owner}};
+    c->weights.provider.context = &c->weights;
+    for (size_t i = 0; i < CANARY_OUT * CANARY_ROW; i++) c->numbers[i] = (float)(i + 1);
     xnn_operator_t op = NULL;
+    const float *n = c->numbers;
     enum xnn_status status =
-        image
-            ? xnn_create_convolution2d_nhwc_f32(1, 1, 1, 1, 3, 3, 1, 1, 1, 1, 1, CANARY_IN, out, CANARY_IN,
-                                                out, numbers, numbers, -INFINITY, INFINITY,
-                                                XNN_FLAG_TRANSIENT_INDIRECTION_BUFFER, NULL, &w.provider, &op)
-            : xnn_create_fully_connected_nc_f32(CANARY_IN, out, CANARY_IN, out, numbers, numbers, -INFINITY,
-                                                INFINITY, 0, NULL, &w.provider, &op);
-    bool ok = rt_xnn(status, "create an operator", err);
-    if (ok) {
-        XXH3_64bits_update(hash, &w.seed, sizeof w.seed);
-        XXH3_64bits_update(hash, w.data, w.bytes);
-    }
+        image ? xnn_create_convolution2d_nhwc_f32(
+                    1, 1, 1, 1, 3, 3, 1, 1, 1, 1, 1, CANARY_IN, out, CANARY_IN, out, n, n, -INFINITY,
+                    INFINITY, XNN_FLAG_TRANSIENT_INDIRECTION_BUFFER, NULL, &c->weights.provider, &op)
+              : xnn_create_fully_connected_nc_f32(CANARY_IN, out, CANARY_IN, out, n, n, -INFINITY, INFINITY,
+                                                  0, NULL, &c->weights.provider, &op);
     if (op != NULL) xnn_delete_operator(op);
-    if (p.chunks != NULL) rt_block_free(&p.chunks->block);
-    free(p.chunks);
+    return rt_xnn(status, "create an operator", err);
+}
+
+static void free_canary(struct canary *c) {
+    if (c->owner.chunks != NULL) rt_block_free(&c->owner.chunks->block);
+    free(c->owner.chunks);
+}
+
+static bool hash_packing(XXH3_state_t *hash, size_t out, bool image, struct error *err) {
+    struct canary c;
+    bool ok = pack_canary(&c, out, image, err);
+    if (ok) {
+        XXH3_64bits_update(hash, &c.weights.seed, sizeof c.weights.seed);
+        XXH3_64bits_update(hash, c.weights.data, c.weights.bytes);
+    }
+    free_canary(&c);
+    return ok;
+}
+
+// Whether float `i` of a matrix product's weights is what panels have there. Columns that there are not hold anything.
+static bool fits_panels(const struct canary *c, size_t i) {
+    size_t panel = rt_panel_floats(CANARY_IN), row = i % panel / RT_PANEL_COLUMNS,
+           column = i / panel * RT_PANEL_COLUMNS + i % RT_PANEL_COLUMNS;
+    if (column >= CANARY_OUT) return true;
+    return ((const float *)c->weights.data)[i] ==
+           c->numbers[row == 0 ? column : column * CANARY_IN + row - 1];
+}
+
+static bool find_panels(bool *found, struct error *err) {
+    enum { PANELS = (CANARY_OUT + RT_PANEL_COLUMNS - 1) / RT_PANEL_COLUMNS };
+    struct canary c;
+    bool ok = pack_canary(&c, CANARY_OUT, false, err);
+    *found = ok && c.weights.bytes == PANELS * rt_panel_floats(CANARY_IN) * sizeof(float);
+    for (size_t i = 0; *found && i < PANELS * rt_panel_floats(CANARY_IN); i++) *found = fits_panels(&c, i);
+    free_canary(&c);
     return ok;
 }
 
 bool rt_packed_layout(uint64_t *layout, struct error *err) {
-    float numbers[CANARY_OUT * CANARY_ROW];
-    for (size_t i = 0; i < CANARY_OUT * CANARY_ROW; i++) numbers[i] = (float)(i + 1);
     XXH3_state_t *hash = XXH3_createState();
     if (hash == NULL) return error_set(err, ERROR_MEMORY, "out of memory");
     XXH3_64bits_reset(hash);
     bool ok = rt_xnn(xnn_initialize(NULL), "xnn_initialize", err);
-    for (int i = 0; i < 4 && ok; i++)
-        ok = hash_packing(hash, i % 2 ? CANARY_OUT : CANARY_NARROW, i / 2, numbers, err);
+    for (int i = 0; i < 4 && ok; i++) ok = hash_packing(hash, i % 2 ? CANARY_OUT : CANARY_NARROW, i / 2, err);
     *layout = XXH3_64bits_digest(hash);
     XXH3_freeState(hash);
     return ok;
@@ -251,7 +283,9 @@ struct rt_packed *rt_packed_new(const struct plan *plan, struct error *err) {
     p->plan = plan;
     pthread_mutex_init(&p->creating, NULL);
     pthread_mutex_init(&p->growing, NULL);
-    if (rt_xnn(xnn_initialize(NULL), "xnn_initialize", err) && take_over(p, err)) return p;
+    if (rt_xnn(xnn_initialize(NULL), "xnn_initialize", err) && take_over(p, err) &&
+        find_panels(&p->in_panels, err))
+        return p;
     rt_packed_free(p);
     return NULL;
 }
@@ -271,6 +305,10 @@ void rt_packed_free(struct rt_packed *p) {
     pthread_mutex_destroy(&p->growing);
     free(p);
 }
+
+bool rt_packed_is_in_panels(const struct rt_packed *p) { return p->in_panels; }
+
+void rt_packed_forbid_panels(struct rt_packed *p) { p->in_panels = false; }
 
 bool rt_packed_is_foreign(const struct rt_packed *p) { return p->foreign; }
 

@@ -4,6 +4,7 @@
 #include "base/cores.h"
 #include "plan/work.h"
 #include "runtime/session.h"
+#include "runtime/state.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -227,6 +228,37 @@ wan_status wan_session_send(struct wan_session *s, const float *latent, struct w
 const float *wan_session_receive(struct wan_session *s) {
     if (s->taken == s->frames) return NULL;
     return (const float *)s->rt.output.data + plan_frame_floats(s->rt.program) * s->taken++;
+}
+
+uint64_t wan_session_steps(const struct wan_session *s) { return s->rt.steps; }
+
+static const char *unfit_to_save(const struct wan_session *s) {
+    if (s->failed) return "an earlier step failed: there is no state to save";
+    if (s->rt.steps == 0) return "no latent was decoded yet: there is no state to save";
+    return s->taken != s->frames ? "frames of the previous latent were not received yet" : NULL;
+}
+
+wan_status wan_session_save(const struct wan_session *s, const char *path, struct wan_error *error) {
+    struct error err = {0};
+    if (unfit_to_save(s) != NULL) return fail(error, WAN_ERROR_STATE, unfit_to_save(s));
+    return rt_state_save(&s->rt, path, &err) ? WAN_OK : report(error, &err);
+}
+
+wan_status wan_session_load(struct wan_session *s, const char *path, struct wan_error *error) {
+    struct error err = {0};
+    if (!rt_state_load(&s->rt, path, &err)) return report(error, &err);
+    s->next = PLAN_STEADY;
+    s->frames = s->taken = 0;
+    s->failed = false;
+    return WAN_OK;
+}
+
+wan_status wan_state_read(const char *path, struct wan_state *state, struct wan_error *error) {
+    struct error err = {0};
+    struct rt_state_header h;
+    if (!rt_state_read_header(path, &h, &err)) return report(error, &err);
+    *state = (struct wan_state){h.latent_height, h.latent_width, h.steps};
+    return WAN_OK;
 }
 
 unsigned wan_session_threads(const struct wan_session *s) {

@@ -123,6 +123,24 @@ int wan_session_operator(const struct wan_session *session, int steady, size_t i
                          struct wan_operator *op);
 unsigned wan_session_threads(const struct wan_session *session);
 
+// ---- stopping and going on later
+
+// Between two steps a session is its caches and a number. wan_session_save writes them to a file (beside its name, then
+// renamed), when all frames of the last send were received; wan_session_load goes on from there, in any session of the
+// same plan and size: what follows has the same bits, on a machine of the same kind. A file of another plan or size, or a
+// damaged one, is refused (WAN_ERROR_INPUT) and leaves the session as it was.
+wan_status wan_session_save(const struct wan_session *session, const char *path, struct wan_error *error);
+wan_status wan_session_load(struct wan_session *session, const char *path, struct wan_error *error);
+// Latent frames sent since the start of the video, those before a load included.
+uint64_t wan_session_steps(const struct wan_session *session);
+
+struct wan_state {
+    uint32_t latent_height, latent_width;
+    uint64_t steps; // wan_session_steps when it was saved
+};
+// What a file says of itself; its caches are not looked at.
+wan_status wan_state_read(const char *path, struct wan_state *state, struct wan_error *error);
+
 // Starts a new video: the next latent is frame 0 again.
 void wan_session_reset(struct wan_session *session);
 

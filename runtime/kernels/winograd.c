@@ -119,11 +119,16 @@ static void gather_or_keep(void *context, size_t index) {
     else rt_patch_keep_row(&b->patch, t->rows.first + index - tiles, t->columns.first, t->columns.end);
 }
 
+// Which product is number `index` on this thread.
+static size_t product_of(const struct task *t, size_t index) {
+    size_t count = t->work->w->products.count;
+    return (t->first_product + (t->backwards ? 2 * count - 1 - index : index)) % count;
+}
+
 static void multiply(void *context, size_t index) {
     const struct task *t = context;
-    const struct rt_winograd_products *p = &t->work->w->products;
-    if (t->backwards) index = p->count - 1 - index;
-    enum xnn_status status = rt_winograd_multiply(p, &t->block, (t->first_product + index) % p->count);
+    enum xnn_status status = rt_winograd_multiply(&t->work->w->products, &t->block, product_of(t, index),
+                                                  product_of(t, index + 1));
     if (status != xnn_status_success) atomic_store(&t->work->status, status);
 }
 

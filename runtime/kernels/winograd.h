@@ -43,9 +43,10 @@ void rt_winograd_transform(const struct rt_winograd_weights *w, size_t column, s
 
 // ---- products (winograd_products.c)
 
-// An operator of XNNPACK, which one thread at a time may use.
+// An operator of XNNPACK, which one thread at a time may use, and its packed weights.
 struct rt_winograd_product {
     xnn_operator_t operator;
+    const float *packed;
     atomic_flag busy;
 };
 
@@ -56,6 +57,8 @@ struct rt_winograd_products {
     size_t runs;                          // of an operator in one block of tiles
     size_t rows;                          // that it computes in one run
     size_t v_row, m_row;                  // floats between them
+    size_t columns;                       // of all operators of an element
+    bool panels;                          // packed for panels.h, which is then used in place of the operators
     struct rt_winograd_product *products; // [element][block]
 };
 
@@ -64,9 +67,9 @@ struct rt_winograd_products {
 bool rt_winograd_products_init(struct rt_winograd_products *w, struct rt_session *s, const struct rt_op *op,
                                const struct plan_winograd *g, struct error *err);
 void rt_winograd_products_free(struct rt_winograd_products *w);
-// Computes product `index` of a block of tiles; waits while another thread has the operator.
+// Computes product `index` of a block of tiles, before `next`; waits while another thread has the operator.
 enum xnn_status rt_winograd_multiply(const struct rt_winograd_products *w, const struct rt_winograd_block *b,
-                                     size_t index);
+                                     size_t index, size_t next);
 
 // ---- the operator (winograd.c)
 

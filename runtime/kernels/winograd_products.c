@@ -3,31 +3,47 @@
 // An operator keeps the pointers that it works on, so that it is one thread's at a time. Threads that work on blocks of
 // their own start with different products and hardly ever meet; packed weights exist once, whatever the number
 // of threads.
+#include "runtime/kernels/panels.h"
 #include "runtime/kernels/winograd.h"
 
 #include <math.h>
 #include <sched.h>
 #include <stdlib.h>
 
-static enum xnn_status run(const struct rt_winograd_products *w, const struct plan_winograd *g,
-                           xnn_operator_t op, const float *v, float *m) {
+static enum xnn_status run_operator(const struct rt_winograd_products *w, const struct plan_winograd *g,
+                                    struct rt_winograd_product *p, const float *v, float *m) {
     enum xnn_status status = xnn_status_success;
+    while (atomic_flag_test_and_set_explicit(&p->busy, memory_order_acquire)) sched_yield();
     for (size_t t = 0; t < w->runs && status == xnn_status_success; t++) {
-        status = xnn_setup_fully_connected_nc_f32(op, v + t * g->inputs, m + t * g->columns);
-        if (status == xnn_status_success) status = xnn_run_operator(op, NULL);
+        status = xnn_setup_fully_connected_nc_f32(p->operator, v + t * g->inputs, m + t * g->columns);
+        if (status == xnn_status_success) status = xnn_run_operator(p->operator, NULL);
     }
+    atomic_flag_clear_explicit(&p->busy, memory_order_release);
     return status;
 }
 
 enum xnn_status rt_winograd_multiply(const struct rt_winograd_products *w, const struct rt_winograd_block *b,
-                                     size_t index) {
-    struct rt_winograd_product *p = &w->products[index];
-    size_t element = index / w->blocks, column = index % w->blocks * w->block_columns;
-    while (atomic_flag_test_and_set_explicit(&p->busy, memory_order_acquire)) sched_yield();
-    enum xnn_status status =
-        run(w, b->g, p->operator, b->v + element * b->g->v_plane, b->m + element * b->g->m_plane + column);
-    atomic_flag_clear_explicit(&p->busy, memory_order_release);
-    return status;
+                                     size_t index, size_t next) {
+    const struct plan_winograd *g = b->g;
+    size_t element = index / w->blocks, column = index % w->blocks * w->block_columns,
+           left = w->columns - column;
+    const float *v = b->v + element * g->v_plane;
+    float *m = b->m + element * g->m_plane + column;
+    if (!w->panels) return run_operator(w, g, &w->products[index], v, m);
+    rt_panels_multiply(&(struct rt_panels){.x = v,
+                                           .y = m,
+                                           .runs = w->runs,
+                                           .rows = w->rows,
+                                           .depth = g->depth,
+                                           .columns = left < w->block_columns ? left : w->block_columns,
+                                           .x_run = g->inputs,
+                                           .x_row = w->v_row,
+                                           .y_run = g->columns,
+                                           .y_row = w->m_row,
+                                           .w = w->products[index].packed,
+                                           .next_w = w->products[next].packed,
+                                           .next_x = b->v + next / w->blocks * g->v_plane});
+    return xnn_status_success;
 }
 
 // ---- preparation
@@ -82,6 +98,7 @@ static void create_operator(void *context, size_t element) {
     enum xnn_status status = create(p, element, &p->packed[element]->provider, op);
     if (status == xnn_status_success) status = xnn_reshape_fully_connected_nc_f32(*op, w->rows, NULL);
     if (status != xnn_status_success) atomic_store(&p->status, status);
+    w->products[element * w->blocks + p->block].packed = p->packed[element]->data;
 }
 
 // Finds the packed weights of a block of columns, and whether some of them are still to be packed.
@@ -91,6 +108,9 @@ static bool find_packed(struct packing *p, bool *missing, struct error *err) {
     rt_packed_probe(&probe);
     create(p, 0, &probe.provider, &none); // all elements are alike
     *missing = false;
+    p->products->panels =
+        p->products->panels &&
+        probe.bytes == p->columns / RT_PANEL_COLUMNS * rt_panel_floats(p->weights.g->depth) * sizeof(float);
     for (size_t e = 0; e < p->weights.g->elements; e++) {
         struct plan_packed_key key = element_key(p, e);
         p->packed[e] = rt_packed_weights(p->s->packed, &key, err);
@@ -139,6 +159,8 @@ bool rt_winograd_products_init(struct rt_winograd_products *w, struct rt_session
     w->blocks = plan_winograd_blocks(g, block_channels);
     w->block_columns = plan_winograd_block_columns(g, block_channels);
     w->count = g->elements * w->blocks;
+    w->columns = g->columns;
+    w->panels = rt_packed_is_in_panels(s->packed) && rt_panels_supported();
     w->products = calloc(w->count, sizeof *w->products);
     if (w->products == NULL) return error_set(err, ERROR_MEMORY, "out of memory for %zu operators", w->count);
     for (size_t i = 0; i < w->count; i++) atomic_flag_clear(&w->products[i].busy);

@@ -364,6 +364,33 @@ if [ -e /dev/full ]; then
     if [ -z "$why" ]; then pass "full standard output"; else fail "full standard output" "$why"; fi
 fi
 
+# ---- stopping and going on
+
+fresh
+run "$plan" "$latents" -o a.npy --stop-after 1 --save-state state
+same "--save-state: behind the first frame" "0 a.npy state" "$status $(ls -A | tr '\n' ' ' | sed 's/ $//')"
+cp state "$work/state1"
+run "$plan" "$latents" -o b.npy --load-state state --stop-after 3 --save-state state --threads 1
+run "$plan" "$latents" -o c.npy --load-state state --timings
+same "--load-state: says how it began" 1 "$(grep -c '^timing: resumed' "$work/stderr")"
+same "--load-state: frames of the parts" "<f4 1,3,1,24,40 <f4 1,3,8,24,40 <f4 1,3,4,24,40" "$(for f in a b c; do "$npy" shape $f.npy; done | tr '\n' ' ' | sed 's/ $//')"
+"$npy" slice "$work/frames.npy" from1.npy 12 1
+"$npy" slice "$work/frames.npy" from9.npy 4 9
+same "--load-state: the bits of one run" same "$("$npy" prefix a.npy "$work/frames.npy" && "$npy" prefix b.npy from1.npy && "$npy" prefix c.npy from9.npy && echo same)"
+cp state "$work/state"
+refused "--load-state: nothing is left to do" 1 "3 latent frames are decoded, and 3 of .*latents.npy are to be" "$plan" "$latents" -o x.npy --load-state "$work/state" --stop-after 3
+refused "--load-state: no such file" 1 "cannot open" "$plan" "$latents" -o x.npy --load-state "$work/none"
+refused "--load-state: not a state" 1 "not a state" "$plan" "$latents" -o x.npy --load-state "$latents"
+refused "--load-state: of another plan" 1 "state1: of another plan" "$work/column.plan" "$data/column/latents.npy" -o x.npy --load-state "$work/state1"
+head -c 5000 "$work/state" >"$work/short"
+refused "--load-state: truncated" 1 "short: truncated" "$plan" "$latents" -o x.npy --load-state "$work/short"
+cp "$work/state" "$work/bad"
+printf '\377' | dd of="$work/bad" bs=1 seek=3000 conv=notrunc 2>/dev/null
+refused "--load-state: damaged caches" 1 "bad: caches: checksum" "$plan" "$latents" -o x.npy --load-state "$work/bad"
+refused "--save-state: over the latents" 2 "it is also an input" "$plan" "$latents" -o x.npy --save-state "$latents"
+refused "--stop-after: not a number" 2 "stop-after: expected a whole number" "$plan" "$latents" -o x.npy --stop-after 0
+refused "--benchmark with a state" 2 "takes no state" "$plan" "$latents" --benchmark --load-state "$work/state"
+
 # ---- a long run: pipes that close, memory, signals
 
 "$npy" make "$work/long.npy" '<f2' 1,16,50000,3,5 3
@@ -387,9 +414,11 @@ else same "memory does not grow with the video" ok "$([ "$grows" -lt 4000000 ] &
 fi
 
 # Runs wanrun until its output has begun and a second longer, however slow the machine is, then sends SIGNAL.
-interrupted() { # SIGNAL OUT
+interrupted() { # SIGNAL OUT OPTION...
+    signalled=$1 out=$2
+    shift 2
     fresh
-    "$wanrun" "$plan" "$work/long.npy" -o "$2" --threads 1 >"$work/stdout" 2>"$work/stderr" & # ignores SIGINT at first
+    "$wanrun" "$plan" "$work/long.npy" -o "$out" "$@" --threads 1 >"$work/stdout" 2>"$work/stderr" & # ignores SIGINT at first
     job=$!
     polls=0
     while [ $polls -lt 600 ] && [ -z "$(find . -name '*.tmp-*' -size +0)" ]; do
@@ -397,7 +426,7 @@ interrupted() { # SIGNAL OUT
         sleep 0.1
     done
     sleep 1
-    kill -"$1" $job
+    kill -"$signalled" $job
     wait $job
     status=$?
     held=$(sed -n 's/.*interrupted: it holds the first \([0-9]*\) of 199997 frames$/\1/p' "$work/stderr")
@@ -408,6 +437,10 @@ for signal in INT TERM HUP; do
 done
 interrupted INT out.y4m
 same "SIGINT: .y4m holds the frames so far" "1 rawvideo 40x24 $held frames out.y4m" "$status $("$probe" out.y4m 2>&1 | cut -d' ' -f1-4) $(ls -A)"
+# What an interrupt leaves is enough to go on.
+interrupted INT out.y4m --save-state state
+run "$plan" "$work/long.npy" -o rest.npy --load-state state --stop-after $((($held + 3) / 4 + 1))
+same "SIGINT: a state is left, and goes on" "0 <f4 1,3,4,24,40" "$status $("$npy" shape rest.npy)"
 interrupted INT out.npy
 why=$(complaint 1 "out.npy: interrupted after [0-9]* of 199997 frames: not written")
 if [ -z "$why" ]; then pass "SIGINT: .npy is not written"; else fail "SIGINT: .npy is not written" "$why"; fi

@@ -177,6 +177,20 @@ static void test_sharing(void **state) {
     plan_close(&plan);
 }
 
+// XNNPACK's own products give the same bits.
+static void test_panels(void **state) {
+    (void)state;
+    struct plan plan;
+    struct result alone = run_file(write_plan(false)), r;
+    assert_true(plan_open(&plan, write_plan(false), NULL));
+    struct rt_packed *packed = rt_packed_new(&plan, NULL);
+    rt_packed_forbid_panels(packed);
+    run_plan(&plan, packed, &r);
+    assert_memory_equal(&r, &alone, sizeof r);
+    rt_packed_free(packed);
+    plan_close(&plan);
+}
+
 // ---- plans that bring them
 
 static void test_brought(void **state) {
@@ -306,7 +320,8 @@ static void test_refused(void **state) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, test_setup, teardown)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {TEST(test_sharing), TEST(test_brought),       TEST(test_other_layout),
-                                       TEST(test_damage),  TEST(test_wrong_entries), TEST(test_refused)};
+    const struct CMUnitTest tests[] = {TEST(test_sharing),      TEST(test_panels), TEST(test_brought),
+                                       TEST(test_other_layout), TEST(test_damage), TEST(test_wrong_entries),
+                                       TEST(test_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

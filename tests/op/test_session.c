@@ -4,6 +4,7 @@
 #include "runtime/wan.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { PIXELS = 6, CHANNELS = 2, LATENT = CHANNELS * PIXELS };
@@ -196,6 +197,86 @@ static void test_sessions_share_a_plan(void **state) {
     wan_session_free(other);
 }
 
+// ---- states
+
+static const char *save_state(void) {
+    struct wan_error error = {0};
+    const char *path = test_path();
+    if (wan_session_save(fixture.session, path, &error) != WAN_OK) fail_msg("%s", error.message);
+    return path;
+}
+
+static void test_state(void **state) {
+    (void)state;
+    const float *a = test_random(LATENT), *b = test_random(LATENT), *c = test_random(LATENT);
+    struct wan_session *other = wan_session_new(fixture.plan, NULL, NULL);
+    struct wan_state read;
+    send(a);
+    expect_frame(a, NULL);
+    send(b);
+    expect_frame(b, NULL);
+    expect_frame(b, a);
+    const char *path = save_state();
+    assert_int_equal(wan_state_read(path, &read, NULL), WAN_OK);
+    assert_int_equal(read.steps, 2);
+    assert_int_equal(read.latent_width, 3);
+    assert_int_equal(wan_session_load(other, path, NULL), WAN_OK);
+    assert_int_equal(wan_session_steps(other), 2);
+    wan_session_free(fixture.session);
+    fixture.session = other;
+    send(c); // as if it had seen a and b
+    expect_frame(c, NULL);
+    expect_frame(c, b);
+    assert_int_equal(wan_session_load(other, path, NULL), WAN_OK); // back in time
+    send(a);
+    expect_frame(a, NULL);
+    expect_frame(a, b);
+    wan_session_reset(other);
+    assert_int_equal(wan_session_steps(other), 0);
+    send(c);
+    expect_frame(c, NULL);
+    assert_null(wan_session_receive(other));
+}
+
+static void test_state_when_there_is_none(void **state) {
+    (void)state;
+    struct wan_error error = {0};
+    const char *path = test_path();
+    assert_int_equal(wan_session_save(fixture.session, path, &error), WAN_ERROR_STATE);
+    assert_non_null(strstr(error.message, "no latent"));
+    send(test_random(LATENT));
+    assert_int_equal(wan_session_save(fixture.session, path, &error), WAN_ERROR_STATE);
+    assert_non_null(strstr(error.message, "not received"));
+    wan_session_receive(fixture.session);
+    assert_int_equal(wan_session_save(fixture.session, "/nonexistent/state", &error), WAN_ERROR_IO);
+}
+
+// Every byte of the file matters, and a refused one leaves the session as it was.
+static void test_damaged_states(void **state) {
+    (void)state;
+    const float *a = test_random(LATENT), *b = test_random(LATENT);
+    send(a);
+    expect_frame(a, NULL);
+    const char *path = save_state();
+    unsigned char bytes[1024];
+    FILE *f = fopen(path, "rb");
+    size_t size = fread(bytes, 1, sizeof bytes, f);
+    fclose(f);
+    for (size_t i = 0; i <= size; i++) { // at last one byte is missing
+        const char *bad = test_path();
+        f = fopen(bad, "wb");
+        if (i < size) bytes[i] ^= 0x20;
+        fwrite(bytes, 1, size - (i == size), f);
+        fclose(f);
+        if (i < size) bytes[i] ^= 0x20;
+        assert_int_not_equal(wan_session_load(fixture.session, bad, NULL), WAN_OK);
+        remove(bad);
+    }
+    send(b);
+    expect_frame(b, NULL);
+    expect_frame(b, a);
+}
+
 // The fixture's plan and session in place of those that were opened.
 static void reopen(const struct options *options, const struct wan_session_params *params) {
     struct wan_error error = {0};
@@ -234,6 +315,19 @@ static void test_sizes(void **state) {
     for (int i = 0; i < 2 * LATENT; i++) assert_true(wide_sum[i] == a[i] + b[i]);
     for (int i = 0; i < LATENT; i++) assert_true(narrow_sum[i] == small[i] + next[i]);
     wan_session_free(narrow);
+}
+
+static void test_state_of_another_size(void **state) {
+    (void)state;
+    struct wan_error error = {0};
+    reopen(&(struct options){.wide = true}, NULL);
+    struct wan_session *wide = wan_session_new(
+        fixture.plan, &(struct wan_session_params){.latent_height = 2, .latent_width = 6}, NULL);
+    send(test_random(LATENT));
+    wan_session_receive(fixture.session);
+    assert_int_equal(wan_session_load(wide, save_state(), &error), WAN_ERROR_INPUT);
+    assert_non_null(strstr(error.message, "of latents of 2x3, expected 2x6"));
+    wan_session_free(wide);
 }
 
 static void test_no_such_size(void **state) {
@@ -298,10 +392,19 @@ static void test_notes(void **state) {
 
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_session, close_session)
-    const struct CMUnitTest tests[] = {
-        TEST(test_stream),       TEST(test_frames_must_be_received), TEST(test_bad_latents),
-        TEST(test_open_errors),  TEST(test_sessions_share_a_plan),   TEST(test_sizes),
-        TEST(test_no_such_size), TEST(test_one_latent_frame),        TEST(test_first_kept),
-        TEST(test_notes)};
+    const struct CMUnitTest tests[] = {TEST(test_stream),
+                                       TEST(test_frames_must_be_received),
+                                       TEST(test_bad_latents),
+                                       TEST(test_open_errors),
+                                       TEST(test_sessions_share_a_plan),
+                                       TEST(test_sizes),
+                                       TEST(test_no_such_size),
+                                       TEST(test_one_latent_frame),
+                                       TEST(test_first_kept),
+                                       TEST(test_notes),
+                                       TEST(test_state),
+                                       TEST(test_state_when_there_is_none),
+                                       TEST(test_damaged_states),
+                                       TEST(test_state_of_another_size)};
     return cmocka_run_group_tests_name("session", tests, NULL, NULL);
 }

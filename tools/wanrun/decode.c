@@ -23,7 +23,8 @@ struct decode {
     struct latents latents;
     float *latent; // one frame
     struct output output;
-    uint64_t frames; // of the whole video
+    uint64_t begin, end; // latent frames to decode
+    uint64_t frames;     // video frames that they give
     struct progress progress;
     struct profile profile; // if it is asked for
 };
@@ -66,14 +67,30 @@ static bool choose_size(struct decode *d, struct error *err) {
     return latents_refuse_shape(l, d->shape.latent_channels, sizes, count, err);
 }
 
+// Where an earlier run stopped, and where this one does.
+static bool choose_steps(struct decode *d, struct error *err) {
+    const struct decode_params *p = d->params;
+    struct wan_error error = {0};
+    struct wan_state state = {0};
+    if (p->load_state != NULL && wan_state_read(p->load_state, &state, &error) != WAN_OK)
+        return wan_failed(p->load_state, &error, err);
+    d->begin = state.steps;
+    d->end = p->stop_after != 0 && p->stop_after < d->latents.frames ? p->stop_after : d->latents.frames;
+    if (d->begin < d->end) return true;
+    return error_set(err, ERROR_INPUT,
+                     "%s: %" PRIu64 " latent frames are decoded, and %" PRIu64 " of %s are to be",
+                     p->load_state, d->begin, d->end, d->latents.path);
+}
+
 static bool count_frames(struct decode *d, struct error *err) {
     const struct wan_plan_params *s = &d->shape;
+    uint64_t steady = d->end - d->begin - (d->begin == 0);
     if (s->steady_frames == 0 && d->latents.frames > 1)
         return error_set(err, ERROR_INPUT, "%s: this plan decodes one latent frame, found %" PRIu64,
                          d->latents.path, d->latents.frames);
-    uint64_t first = d->params->all_frames ? s->first_frames : s->first_kept;
-    if (size_mul(d->latents.frames - 1, s->steady_frames, &d->frames) &&
-        size_add(d->frames, first, &d->frames) && d->frames > 0)
+    uint64_t first = d->begin > 0 ? 0 : d->params->all_frames ? s->first_frames : s->first_kept;
+    if (size_mul(steady, s->steady_frames, &d->frames) && size_add(d->frames, first, &d->frames) &&
+        d->frames > 0)
         return true;
     return error_set(err, ERROR_INPUT,
                      "%s: expected a number of latent frames that gives 1 to 2^64 video frames, "
@@ -83,7 +100,7 @@ static bool count_frames(struct decode *d, struct error *err) {
 
 static bool open_latents(struct decode *d, struct error *err) {
     if (!latents_open(&d->latents, d->params->latents, d->shape.latent_channels, err) ||
-        !choose_size(d, err) || !count_frames(d, err))
+        !choose_size(d, err) || !choose_steps(d, err) || !count_frames(d, err))
         return false;
     const struct wan_plan_params *s = &d->shape;
     d->latent = malloc((size_t)s->latent_channels * s->latent_height * s->latent_width * sizeof *d->latent);
@@ -92,10 +109,17 @@ static bool open_latents(struct decode *d, struct error *err) {
     return latents_check_finite(&d->latents, err);
 }
 
+// A state may be written over the one that was loaded: by then it is read.
+static bool is_input(const struct decode_params *p, const char *path) {
+    return file_is_same(path, p->latents) || file_is_same(path, p->plan);
+}
+
 static bool open_output(struct decode *d, struct error *err) {
     const struct decode_params *p = d->params;
-    if (file_is_same(p->output, p->latents) || file_is_same(p->output, p->plan)) {
-        return error_set(err, ERROR_USAGE, "%s: cannot write: it is also an input", p->output);
+    const char *outputs[] = {p->output, p->save_state};
+    for (size_t i = 0; i < 2; i++) {
+        if (outputs[i] != NULL && is_input(p, outputs[i]))
+            return error_set(err, ERROR_USAGE, "%s: cannot write: it is also an input", outputs[i]);
     }
     struct output_params params = {
         .channels = d->shape.frame_channels,
@@ -124,6 +148,9 @@ static bool open_session(struct decode *d, struct error *err) {
                                         .observer_context = &d->profile};
     d->session = wan_session_new(d->plan, &params, &error);
     if (d->session == NULL) return wan_failed(d->params->plan, &error, err);
+    const char *state = d->params->load_state;
+    if (state != NULL && wan_session_load(d->session, state, &error) != WAN_OK)
+        return wan_failed(state, &error, err);
     return !is_profiled(d->params) || profile_init(&d->profile, d->session, d->params->trace_path != NULL) ||
            error_set(err, ERROR_MEMORY, "%s: out of memory for the profile", d->params->plan);
 }
@@ -147,11 +174,18 @@ static bool step(struct decode *d, uint64_t t, struct error *err) {
     return true;
 }
 
+static bool save_state(struct decode *d, struct error *err) {
+    const char *path = d->params->save_state;
+    struct wan_error error = {0};
+    return path == NULL || wan_session_save(d->session, path, &error) == WAN_OK ||
+           wan_failed(path, &error, err);
+}
+
 // After a signal: a video is finished with the frames so far, anything else is given up.
 static bool cancelled(struct decode *d, struct error *err) {
     const char *name = strcmp(d->output.path, "-") == 0 ? "standard output" : d->output.path;
     bool keep = d->output.format->complete_at_any_frame && d->output.written > 0;
-    if (keep && !output_finish(&d->output, err)) return false;
+    if (keep && !(output_finish(&d->output, err) && save_state(d, err))) return false;
     if (keep) {
         return error_set(err, ERROR_CANCELLED,
                          "%s: interrupted: it holds the first %" PRIu64 " of %" PRIu64 " frames", name,
@@ -174,14 +208,14 @@ static void print_notes(const struct decode *d) {
 }
 
 static bool decode_steps(struct decode *d, struct error *err) {
-    if (!progress_init(&d->progress, d->params->quiet, d->frames, d->latents.frames)) {
+    if (!progress_init(&d->progress, d->params->quiet, d->frames, d->end - d->begin)) {
         return error_set(err, ERROR_MEMORY, "%s: out of memory", d->latents.path);
     }
-    for (uint64_t t = 0; t < d->latents.frames; t++) {
+    for (uint64_t t = d->begin; t < d->end; t++) {
         if (interrupt_requested()) return cancelled(d, err);
         if (!step(d, t, err)) return false;
     }
-    return output_finish(&d->output, err);
+    return output_finish(&d->output, err) && save_state(d, err);
 }
 
 static void report(const struct decode *d) {
@@ -191,7 +225,7 @@ static void report(const struct decode *d) {
                 d->shape.frame_height, d->shape.frame_width, progress_clock() - d->progress.start,
                 strcmp(p->output, "-") == 0 ? "standard output" : p->output);
     }
-    if (p->timings) progress_print_timing(&d->progress);
+    if (p->timings) progress_print_timing(&d->progress, d->begin > 0);
 }
 
 static bool write_profile(const struct decode *d, struct error *err) {

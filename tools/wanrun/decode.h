@@ -11,10 +11,12 @@ struct decode_params {
     unsigned threads; // 0: one per online core
     unsigned fps;
     bool quiet, timings;
-    bool profile;             // print the time of every operator
-    const char *profile_path; // NULL, or where it is written as JSON,
-    const char *trace_path;   // and as a trace
-    bool all_frames;          // of the first step, not only those that belong to the video
+    bool profile;                        // print the time of every operator
+    const char *profile_path;            // NULL, or where it is written as JSON,
+    const char *trace_path;              // and as a trace
+    const char *load_state, *save_state; // NULL, or files: where to go on, and how the next run can
+    unsigned stop_after;                 // so many latent frames, counted from the start of the video; 0: all
+    bool all_frames;                     // of the first step, not only those that belong to the video
 };
 
 // Instead of decoding a video, measures the steps of one: `benchmark`.

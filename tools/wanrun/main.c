@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,9 @@ enum {
     OPTION_FPS = 256,
     OPTION_THREADS,
     OPTION_ALL_FRAMES,
+    OPTION_SAVE_STATE,
+    OPTION_LOAD_STATE,
+    OPTION_STOP_AFTER,
     OPTION_TIMINGS,
     OPTION_PROFILE,
     OPTION_TRACE,
@@ -36,6 +40,9 @@ static const struct option long_options[] = {
     {"threads", required_argument, NULL, OPTION_THREADS},
     {"fps", required_argument, NULL, OPTION_FPS},
     {"all-frames", no_argument, NULL, OPTION_ALL_FRAMES},
+    {"save-state", required_argument, NULL, OPTION_SAVE_STATE},
+    {"load-state", required_argument, NULL, OPTION_LOAD_STATE},
+    {"stop-after", required_argument, NULL, OPTION_STOP_AFTER},
     {"timings", no_argument, NULL, OPTION_TIMINGS},
     {"profile", optional_argument, NULL, OPTION_PROFILE},
     {"trace", required_argument, NULL, OPTION_TRACE},
@@ -66,6 +73,9 @@ static const char help_after_formats[] =
     "      --threads N   threads that decode (default: one per core that it may run on)\n"
     "      --fps N       frames per second of .mp4 and .y4m (default: 16)\n"
     "      --all-frames  write all frames of the first step, where only the last belong to the video\n"
+    "      --save-state FILE  write at the end, or when interrupted, what another run needs to go on\n"
+    "      --load-state FILE  go on with the latent frame behind those that FILE has seen\n"
+    "      --stop-after N  stop when N latent frames of the video are decoded\n"
     "      --timings     print the seconds of each step and the peak memory\n"
     "      --profile[=FILE]  print the time of every operator; or write it to FILE, as JSON\n"
     "      --trace FILE  write the times of all operators as a trace, for chrome://tracing or Perfetto\n"
@@ -168,6 +178,9 @@ static bool parse_option(struct arguments *a, int c, char **argv, int *status, s
     case 'q': p->quiet = true; return true;
     case 'h': *status = print_help(); return true;
     case OPTION_ALL_FRAMES: p->all_frames = true; return true;
+    case OPTION_SAVE_STATE: p->save_state = optarg; return true;
+    case OPTION_LOAD_STATE: p->load_state = optarg; return true;
+    case OPTION_STOP_AFTER: return parse_number("--stop-after", optarg, INT_MAX, &p->stop_after, err);
     case OPTION_TIMINGS: p->timings = true; return true;
     case OPTION_PROFILE:
         if (optarg == NULL) p->profile = true;
@@ -198,6 +211,8 @@ static bool parse_command_line(struct arguments *a, int argc, char **argv, int *
     if (*status >= 0) return true;
     if (!parse_operands(&a->decode, argc - optind, argv + optind, err)) return false;
     a->benchmark.plan = a->decode.plan;
+    if (a->is_benchmark && (a->decode.load_state || a->decode.save_state || a->decode.stop_after))
+        return error_set(err, ERROR_USAGE, "--benchmark: takes no state, and no --stop-after");
     return a->is_benchmark || !a->benchmark.json ||
            error_set(err, ERROR_USAGE, "--json: expected --benchmark beside it, found none");
 }

@@ -86,8 +86,8 @@ static void print_summary(const struct progress *p) {
     free(sorted);
 }
 
-void progress_print_timing(const struct progress *p) {
-    fprintf(stderr, "timing: first %.3f s", p->count > 0 ? p->steps[0] : 0);
+void progress_print_timing(const struct progress *p, bool resumed) {
+    fprintf(stderr, "timing: %s %.3f s", resumed ? "resumed" : "first", p->count > 0 ? p->steps[0] : 0);
     if (p->count - 1 > LISTED_STEPS) print_summary(p);
     else if (p->count > 1) {
         fputs(", steady", stderr);

@@ -28,7 +28,8 @@ void progress_clear(const struct progress *p);
 // The largest resident set of this process so far, in bytes.
 uint64_t progress_peak_rss(void);
 
-// On stderr: "timing: first 0.123 s, steady 0.456 0.450 s; peak RSS 123456789 bytes"
-void progress_print_timing(const struct progress *p);
+// On stderr: "timing: first 0.123 s, steady 0.456 0.450 s; peak RSS 123456789 bytes"; if `resumed`, the first step of the
+// run is a steady one, and called that.
+void progress_print_timing(const struct progress *p, bool resumed);
 
 #endif

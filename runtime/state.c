@@ -1,0 +1,114 @@
+#include "runtime/state.h"
+
+#include "base/file.h"
+
+#include <stddef.h>
+#include <string.h>
+#include <xxhash.h>
+
+typedef unsigned long long ull; // for printf
+
+_Static_assert(sizeof(struct rt_state_header) == 64, "file format");
+
+static uint64_t header_checksum(const struct rt_state_header *h) {
+    return XXH3_64bits(h, offsetof(struct rt_state_header, header));
+}
+
+uint64_t rt_state_plan(const struct plan *plan) {
+    static const uint32_t kinds[] = {PLAN_SECTION_PROGRAMS, PLAN_SECTION_CACHES, PLAN_SECTION_CONSTANTS,
+                                     PLAN_SECTION_BUFFERS,  PLAN_SECTION_VIEWS,  PLAN_SECTION_OPS,
+                                     PLAN_SECTION_WEIGHTS};
+    const struct plan_section *sections = (const struct plan_section *)(plan->header + 1);
+    uint64_t sums[sizeof kinds / sizeof *kinds];
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) sums[i] = sections[kinds[i] - 1].checksum;
+    return XXH3_64bits(sums, sizeof sums);
+}
+
+// ---- saving
+
+static struct rt_state_header header_of(const struct rt_session *s) {
+    struct rt_state_header h = {.magic = STATE_MAGIC,
+                                .version = STATE_VERSION,
+                                .latent_height = s->program->latent_height,
+                                .latent_width = s->program->latent_width,
+                                .plan = rt_state_plan(s->plan),
+                                .steps = s->steps,
+                                .cache_bytes = s->program->cache_bytes};
+    h.caches = XXH3_64bits(s->caches.data, h.cache_bytes);
+    h.header = header_checksum(&h);
+    return h;
+}
+
+bool rt_state_save(const struct rt_session *s, const char *path, struct error *err) {
+    struct rt_state_header h = header_of(s);
+    struct file_out f;
+    if (!file_create(&f, path, err)) return false;
+    if (file_write(&f, &h, sizeof h, err) && file_write(&f, s->caches.data, h.cache_bytes, err))
+        return file_commit(&f, err);
+    file_discard(&f);
+    return false;
+}
+
+// ---- loading
+
+static bool check_header(const struct file_map *m, struct rt_state_header *h, struct error *err) {
+    if (m->size < sizeof *h || memcmp(m->data, STATE_MAGIC, sizeof h->magic) != 0)
+        return error_set(err, ERROR_INPUT, "not a state: the file does not start with %s", STATE_MAGIC);
+    memcpy(h, m->data, sizeof *h);
+    if (h->version != STATE_VERSION)
+        return error_set(err, ERROR_UNSUPPORTED, "state version %u, this program reads version %u",
+                         h->version, STATE_VERSION);
+    if (h->header != header_checksum(h) || h->steps == 0 || h->reserved != 0)
+        return error_set(err, ERROR_INPUT, "header: checksum %016llx, expected %016llx: the file is damaged",
+                         (ull)header_checksum(h), (ull)h->header);
+    if (m->size - sizeof *h == h->cache_bytes) return true;
+    return error_set(err, ERROR_INPUT, "truncated or changed: %llu bytes of caches, the header says %llu",
+                     (ull)(m->size - sizeof *h), (ull)h->cache_bytes);
+}
+
+static bool open_state(const char *path, struct file_map *m, struct rt_state_header *h, struct error *err) {
+    if (!file_map_open(m, path, PLAN_MAX_BYTES, err)) return false;
+    if (check_header(m, h, err)) return true;
+    file_map_close(m);
+    return error_prefix(err, "%s", path);
+}
+
+bool rt_state_read_header(const char *path, struct rt_state_header *h, struct error *err) {
+    struct file_map m;
+    if (!open_state(path, &m, h, err)) return false;
+    file_map_close(&m);
+    return true;
+}
+
+static bool check_session(const struct rt_session *s, const struct rt_state_header *h, struct error *err) {
+    const struct plan_program *g = s->program;
+    if (h->plan != rt_state_plan(s->plan))
+        return error_set(err, ERROR_INPUT, "of another plan: %016llx, expected %016llx", (ull)h->plan,
+                         (ull)rt_state_plan(s->plan));
+    if (h->latent_height == g->latent_height && h->latent_width == g->latent_width &&
+        h->cache_bytes == g->cache_bytes)
+        return true;
+    return error_set(err, ERROR_INPUT, "of latents of %ux%u, expected %ux%u", h->latent_height,
+                     h->latent_width, g->latent_height, g->latent_width);
+}
+
+static bool load(struct rt_session *s, const struct file_map *m, const struct rt_state_header *h,
+                 struct error *err) {
+    const unsigned char *caches = m->data + sizeof *h;
+    if (!check_session(s, h, err)) return false;
+    if (XXH3_64bits(caches, h->cache_bytes) != h->caches)
+        return error_set(err, ERROR_INPUT, "caches: checksum %016llx, expected %016llx: the file is damaged",
+                         (ull)XXH3_64bits(caches, h->cache_bytes), (ull)h->caches);
+    memcpy(s->caches.data, caches, h->cache_bytes);
+    s->steps = h->steps;
+    return true;
+}
+
+bool rt_state_load(struct rt_session *s, const char *path, struct error *err) {
+    struct file_map m;
+    struct rt_state_header h;
+    if (!open_state(path, &m, &h, err)) return false;
+    bool ok = load(s, &m, &h, err) || error_prefix(err, "%s", path);
+    file_map_close(&m);
+    return ok;
+}
