@@ -76,16 +76,15 @@ struct conv_work conv_work(const struct plan_conv_shape *s, uint32_t algorithm, 
     return algorithm == PLAN_CONV_DIRECT ? direct_work(&c, threads) : winograd_work(&c, threads);
 }
 
-// Seconds beside a direct convolution of several taps: it needs its window in memory, with copies of the cache's frames
-// into it and of the last frames back (profile of the full-width decoder: 2.1e9 floats a second and thread).
-static double window_cost(const struct plan_conv_shape *s, uint32_t algorithm) {
+// By profiles of the full-width decoder: 2.1e9 floats a second and thread.
+double conv_window_cost(const struct plan_conv_shape *s, uint32_t algorithm) {
     double floats = 2.0 * (s->taps - 1) * s->height * s->width * s->in;
     return algorithm == PLAN_CONV_DIRECT ? floats / (2.1e9 * CONV_COST_THREADS) : 0;
 }
 
 double conv_cost(const struct plan_conv_shape *s, uint32_t algorithm) {
     struct conv_work w = conv_work(s, algorithm, CONV_COST_THREADS);
-    double seconds = window_cost(s, algorithm);
+    double seconds = conv_window_cost(s, algorithm);
     for (int i = 0; i < CONV_WORK_KINDS; i++) seconds += w.count[i] / per_second[i];
     return seconds;
 }

@@ -25,6 +25,9 @@ struct conv_work {
 enum { CONV_COST_THREADS = 2 }; // of the machine on which the prices were measured
 
 struct conv_work conv_work(const struct plan_conv_shape *s, uint32_t algorithm, uint32_t threads);
+// Seconds beside a direct convolution of several taps: it needs its window in memory, with copies of the cache's frames
+// into it and of the last frames back. 0 for others.
+double conv_window_cost(const struct plan_conv_shape *s, uint32_t algorithm);
 // Seconds on that machine.
 double conv_cost(const struct plan_conv_shape *s, uint32_t algorithm);
 

@@ -100,7 +100,7 @@ within() { awk -v a="$1" -v b="$2" 'BEGIN { print (a > 0 && a <= b ? "within" : 
 fresh
 run compile "$full" $size -o plan
 run report plan
-contains "report: the error bound of a decode" "^error bound of a decode: 1.45e-05 (limit 3.50e-04)" "$work/stdout"
+contains "report: the error bound of a decode" "^error bound of a decode: [1-9].[0-9]*e-05 (limit 3.50e-04)" "$work/stdout"
 run compile "$full" $size --max-error 1.2e-5 -o exact
 same "--max-error: compiles" "0 " "$status $(cat "$work/stderr")"
 same "--max-error: the bound" within "$(within "$(bound exact)" 1.2e-5)"
@@ -142,6 +142,29 @@ refused "a type of caches that there is not" 2 "expected f32, f16 or bf16, found
 run compile "$full" $size --cache-type f16 -o "$work/narrow"
 caches() { "$program" dump "$1" | sed -n 's/^program 0:.*caches \([0-9]*\) bytes$/\1/p'; }
 same "--cache-type: half the bytes" yes "$([ $(($(caches "$work/narrow") * 2)) -lt $(($(caches "$work/plan") + 64 * 64)) ] && echo yes)"
+
+# ---- measured times
+
+fresh
+run compile "$full" $size --tune=0.5 --timing-cache times --threads 2 -o plan
+contains "--tune: says what it did" "^wanc: times of [1-9][0-9]* shapes of convolutions measured in [0-9.]* s, of 0 from" "$work/stderr"
+same "--tune: the plan and the times" "0 plan times" "$status $(ls -A | tr '\n' ' ' | sed 's/ $//')"
+"$wanrun" plan "$data/tiny/latents.npy" -o frames.npy --quiet
+run compile "$full" $size --timing-cache times --threads 2 -o again
+contains "--timing-cache: measures nothing" "^wanc: times of 0 shapes of convolutions measured in 0.0 s, of [1-9]" "$work/stderr"
+chosen() { "$program" dump "$1" | grep -o "clamp.*\(direct\|winograd[0-9a-z_]*\|product[0-9a-z_]*\)"; }
+same "--timing-cache: the same choices" "$(chosen plan)" "$(chosen again)"
+run report plan --ops
+contains "report --ops: measured times" " measured  " "$work/stdout"
+contains "report --ops: why" "times faster than" "$work/stdout"
+contains "report --ops: both steps" "^  steady  .* s: convolutions" "$work/stdout"
+run report "$work/plan" --ops
+contains "report --ops: times of the model" "^times: by the cost model" "$work/stdout"
+echo '{"timing_cache": 1}' >"$work/times"
+refused "a damaged timing cache" 1 "times: not a timing cache of version 1" compile "$full" $size --timing-cache "$work/times" -o plan
+same "it is left alone" '{"timing_cache": 1}' "$(cat "$work/times")"
+refused "--tune: no time" 2 "tune: expected seconds above 0" compile "$full" $size --tune=0 -o plan
+refused "--threads: none" 2 "threads: expected a whole number" compile "$full" $size --tune --threads 0 -o plan
 
 # ---- packed weights in the plan
 

@@ -1,8 +1,11 @@
 // wanc compile, and the opening and importing of ONNX files that it shares with wanc inspect.
+#include "base/cores.h"
 #include "frontend/forms.h"
 #include "ir/canonical.h"
 #include "passes/emit.h"
+#include "tools/measure/conv.h"
 #include "tools/wanc/prepack.h"
+#include "tools/wanc/tune.h"
 #include "tools/wanc/wanc.h"
 
 #include <stdio.h>
@@ -123,7 +126,44 @@ static bool write_plan(const struct compilation *c, struct error *err) {
     return ok;
 }
 
+// ---- measured times
+
+static bool open_tune(const struct wanc_options *o, struct tune *t, struct error *err) {
+    struct timing_key key;
+    *t = (struct tune){.budget = o->tune ? o->tune_seconds : 0,
+                       .threads = o->threads ? o->threads : cores_available(),
+                       .run = tune_run_here,
+                       .clock = measure_now,
+                       .context = t};
+    if (o->timing_cache == NULL) return true;
+    if (!timing_key_here(&key, t->threads, err)) return false;
+    t->cache = timing_cache_open(o->timing_cache, &key, err);
+    return t->cache != NULL;
+}
+
+static bool close_tune(const struct wanc_options *o, struct tune *t, bool ok, struct error *err) {
+    ok = ok && (t->cache == NULL || timing_cache_save(t->cache, err));
+    if (ok && !o->quiet)
+        fprintf(stderr,
+                "wanc: times of %u shapes of convolutions measured in %.1f s, of %u from the timing cache, "
+                "of %u by the model\n",
+                t->measured, t->spent, t->cached, t->modelled);
+    timing_cache_close(t->cache);
+    return ok;
+}
+
+static bool compile(const struct wanc_options *o, struct error *err);
+
 bool wanc_compile(const struct wanc_options *o, struct error *err) {
+    struct wanc_options tuned = *o;
+    struct tune tune;
+    if (!o->tune && o->timing_cache == NULL) return compile(o, err);
+    tuned.choice.measure = tune_measure;
+    tuned.choice.context = &tune;
+    return open_tune(o, &tune, err) && close_tune(o, &tune, compile(&tuned, err), err);
+}
+
+static bool compile(const struct wanc_options *o, struct error *err) {
     if (o->output == NULL && o->passes.stop_after == NULL)
         return error_set(err, ERROR_USAGE, "compile: -o PLAN is missing");
     struct compilation c = {.o = o};

@@ -45,6 +45,13 @@ static const char usage[] =
     "CPU: a "
     "much\n"
     "                             larger file, which starts at once\n"
+    "      --tune[=SECONDS]       compile: measure the algorithms of each convolution on this machine, for "
+    "about so "
+    "long\n"
+    "                             (default 60), instead of expecting times by a model\n"
+    "      --timing-cache FILE    compile: take measured times from FILE, and keep new ones there\n"
+    "      --threads N            compile --tune: with how many threads to measure (default: one per core)\n"
+    "      --ops                  report: how each convolution is computed, why, and in what time\n"
     "      --first RULE           compile, of a step alone: reference (default), its first step leaves out "
     "the\n"
     "                             temporal upsamplers; or as-is, it is the step itself on caches of zeros\n"
@@ -78,6 +85,10 @@ enum {
     OPT_MAX_ERROR,
     OPT_FIRST,
     OPT_PREPACK,
+    OPT_TUNE,
+    OPT_TIMING_CACHE,
+    OPT_THREADS,
+    OPT_OPS,
     OPT_CACHE_TYPE,
     OPT_CANONICAL,
     OPT_JSON,
@@ -96,6 +107,10 @@ static const struct option long_options[] = {
     {"conv", required_argument, NULL, OPT_CONV},
     {"max-error", required_argument, NULL, OPT_MAX_ERROR},
     {"cache-type", required_argument, NULL, OPT_CACHE_TYPE},
+    {"tune", optional_argument, NULL, OPT_TUNE},
+    {"timing-cache", required_argument, NULL, OPT_TIMING_CACHE},
+    {"threads", required_argument, NULL, OPT_THREADS},
+    {"ops", no_argument, NULL, OPT_OPS},
     {"prepack", no_argument, NULL, OPT_PREPACK},
     {"canonical", no_argument, NULL, OPT_CANONICAL},
     {"first", required_argument, NULL, OPT_FIRST},
@@ -177,6 +192,22 @@ static bool parse_cache_type(const char *text, struct wanc_options *o, struct er
     return error_set(err, ERROR_USAGE, "--cache-type: expected f32, f16 or bf16, found '%s'", text);
 }
 
+static bool parse_tune(const char *text, struct wanc_options *o, struct error *err) {
+    char *end = NULL;
+    o->tune = true;
+    o->tune_seconds = text == NULL ? 60 : strtod(text, &end);
+    return text == NULL || (end != text && *end == 0 && o->tune_seconds > 0 && o->tune_seconds <= 86400) ||
+           error_set(err, ERROR_USAGE, "--tune: expected seconds above 0 and up to 86400, found '%s'", text);
+}
+
+static bool parse_threads(const char *text, struct wanc_options *o, struct error *err) {
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+    o->threads = (unsigned)n;
+    return (text[0] >= '0' && text[0] <= '9' && *end == 0 && n >= 1 && n <= 1024) ||
+           error_set(err, ERROR_USAGE, "--threads: expected a whole number from 1 to 1024, found '%s'", text);
+}
+
 // 0: go on; 1: done (help, version); -1: error.
 static int parse_options(int argc, char **argv, struct wanc_options *o, struct error *err) {
     for (int c; (c = getopt_long(argc, argv, ":o:qh", long_options, NULL)) != -1;) {
@@ -200,6 +231,14 @@ static int parse_options(int argc, char **argv, struct wanc_options *o, struct e
         case OPT_CACHE_TYPE:
             if (!parse_cache_type(optarg, o, err)) return -1;
             break;
+        case OPT_TUNE:
+            if (!parse_tune(optarg, o, err)) return -1;
+            break;
+        case OPT_THREADS:
+            if (!parse_threads(optarg, o, err)) return -1;
+            break;
+        case OPT_TIMING_CACHE: o->timing_cache = optarg; break;
+        case OPT_OPS: o->ops = true; break;
         case OPT_PREPACK: o->prepack = true; break;
         case OPT_CANONICAL: o->canonical = true; break;
         case OPT_JSON: o->json = true; break;

@@ -27,7 +27,9 @@ static bool plan_text(const struct wanc_options *o, void (*print)(const struct p
     return ok;
 }
 
-bool wanc_report(const struct wanc_options *o, struct error *err) { return plan_text(o, plan_report, err); }
+bool wanc_report(const struct wanc_options *o, struct error *err) {
+    return plan_text(o, o->ops ? plan_report_ops : plan_report, err);
+}
 bool wanc_dump(const struct wanc_options *o, struct error *err) { return plan_text(o, plan_dump, err); }
 
 bool wanc_passes(const struct wanc_options *o, struct error *err) {

@@ -27,6 +27,11 @@ struct wanc_options {
     struct conv_choice_options choice; // of `wanc compile`
     bool
         first_as_is; // of `wanc compile`: the first step of a step alone is the step itself, on caches of zeros
+    bool tune;       // of `wanc compile`: measure,
+    double tune_seconds;       // so long;
+    unsigned threads;          // with so many, 0: one per core
+    const char *timing_cache;  // NULL: none
+    bool ops;                  // of `wanc report`: the operators alone
     enum ir_dtype cache_dtype; // of `wanc compile`
     bool prepack;              // of `wanc compile`: packed weights in the plan
     bool canonical; // of `wanc compile --stop-after`: the IR with names and order that no file chose
