@@ -13,19 +13,8 @@ packages="gcc libc6-dev meson ninja-build pkg-config protobuf-c-compiler libprot
 protobuf-compiler libonnx-dev libavformat-dev libavcodec-dev libswscale-dev libavutil-dev
 libcmocka-dev libxxhash-dev libjansson-dev libonnx-testdata"
 xnnpack_packages="libxnnpack-dev libpthreadpool-dev"
-apt_dir=/etc/apt
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-
-die() { echo "setup: $*" >&2; exit 1; }
-
-as_root() {
-    if [ "$(id -u)" -eq 0 ]; then "$@"
-    elif command -v sudo >/dev/null 2>&1; then sudo "$@"
-    else die "this needs root: run it as root, or install sudo"
-    fi
-}
-
-installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+me=setup
+. "$(dirname "$0")/apt.sh"
 
 # 2024-11-08 is the first XNNPACK with the operators and the API that the runtime is written for.
 xnnpack_is_current() {
@@ -33,51 +22,20 @@ xnnpack_is_current() {
     [ -n "$v" ] && dpkg --compare-versions "$v" ge '0.0~git20241108'
 }
 
-apt_updated=no
-apt_update() {
-    [ "$apt_updated" = yes ] && return 0
-    as_root apt-get update -qq >/dev/null || die "apt-get update failed: see the lines above"
-    apt_updated=yes
-}
-
-apt_install() {
-    apt_update
-    echo "setup: installing $*"
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" \
-        >/tmp/wanc-setup.$$.log 2>&1 || { tail -20 /tmp/wanc-setup.$$.log >&2; rm -f /tmp/wanc-setup.$$.log
-                                  die "apt-get install $* failed"; }
-    rm -f /tmp/wanc-setup.$$.log
-}
-
-# The mirror that already serves this release: from a .list line or a deb822 stanza that names the suite.
-debian_mirror() {
-    find "$apt_dir/sources.list" "$apt_dir/sources.list.d" -type f 2>/dev/null | while read -r f; do
-        awk -v suite="$1" '
-            /^[ \t]*#/ { next }
-            $1 == "deb" { for (i = 2; i < NF; i++) if ($i ~ /^(https?|file|copy|mirror)/ && $(i+1) == suite) print $i }
-            $1 == "URIs:" { uri = $2 }
-            $1 == "Suites:" { for (i = 2; i <= NF; i++) if ($i == suite) found = 1 }
-            /^[ \t]*$/ { if (found && uri != "") print uri; found = 0; uri = "" }
-            END { if (found && uri != "") print uri }' "$f"
-    done | head -1
-}
-
 add_trixie() {
     [ -f "$apt_dir/sources.list.d/wanc-trixie.sources" ] && return 0
     mirror=$(debian_mirror bookworm)
     [ -n "$mirror" ] || die "no apt source of this machine names the suite bookworm: add XNNPACK of 2024-11-08 or newer by hand"
     echo "setup: adding the suite trixie (pinned at 100) for XNNPACK"
-    printf 'Types: deb\nURIs: %s\nSuites: trixie\nComponents: main\nSigned-By: %s\n' "$mirror" "$keyring" |
+    printf 'Types: deb\nURIs: %s\nSuites: trixie\nComponents: main\nSigned-By: %s\n' "$mirror" "$debian_keyring" |
         as_root tee "$apt_dir/sources.list.d/wanc-trixie.sources" >/dev/null
     printf 'Package: *\nPin: release n=trixie\nPin-Priority: 100\n' |
         as_root tee "$apt_dir/preferences.d/wanc-trixie" >/dev/null
     apt_updated=no
 }
 
-missing=""
-for p in $packages; do installed "$p" || missing="$missing $p"; done
 # shellcheck disable=SC2086 # the list is words on purpose
-[ -z "$missing" ] || apt_install $missing
+install_missing $packages
 
 if ! xnnpack_is_current || ! installed libpthreadpool-dev; then
     codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")

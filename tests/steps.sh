@@ -1,0 +1,36 @@
+# Sourced by tests/run.sh and tests/cross.sh: a build folder configured and built, its tests run and counted.
+# shellcheck shell=sh
+passed=0
+failed=0
+
+configure() { # configure FOLDER OPTIONS...
+    folder=$1
+    shift
+    mkdir -p "$folder"
+    log=$folder/build.log
+    { [ -f "$folder/build.ninja" ] || meson setup "$folder" "$@"; } >"$log" 2>&1 &&
+        meson configure "$folder" -Dwerror=true >>"$log" 2>&1 && ninja -C "$folder" >>"$log" 2>&1 && return
+    tail -60 "$log"
+    echo "$folder does not build"
+    failed=$((failed + 1))
+    closing_line
+}
+
+closing_line() {
+    echo "$passed passed, $failed failed"
+    [ "$failed" -eq 0 ] || exit 1
+    exit 0
+}
+
+count() { grep -c "\"result\": \"$2\"" "$1/meson-logs/testlog.json" || true; }
+
+run() { # run FOLDER OPTIONS...
+    folder=$1
+    shift
+    meson test -C "$folder" --no-rebuild --print-errorlogs "$@" || true
+    ok=$(count "$folder" OK)
+    all=$(grep -c '"result": ' "$folder/meson-logs/testlog.json" || true)
+    passed=$((passed + ok))
+    failed=$((failed + all - ok))
+    [ "$all" -gt 0 ] || failed=$((failed + 1)) # a run of no test is not a pass
+}
