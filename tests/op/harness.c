@@ -182,12 +182,16 @@ void compare(const char *name, const float *got, const struct expected *e) {
     }
 }
 
+// Threads of pthreadpool spin. Where there are more of them than cores, 94 % of a test's time was that: so only every
+// third case runs with 3 threads, which is no divisor of the numbers of shapes, and meets each of them.
 void check_case(const char *name, const struct op_case *c, const float *input, const struct expected *e) {
     struct error err = {0};
     const char *path = write_case(c, input_floats(c), e->count, &err);
     if (path == NULL) fail_msg("%s: %s", name, err.message);
     float *reference = NULL;
-    for (unsigned threads = 1; threads <= 3; threads++) {
+    static unsigned cases;
+    unsigned most = cases++ % 3 == 0 ? 3 : 2;
+    for (unsigned threads = 1; threads <= most; threads++) {
         float *first = test_alloc(e->count, sizeof *first), *steady = test_alloc(e->count, sizeof *steady);
         run_steps(path, input, threads, first, steady, e->count);
         if (reference == NULL) compare(name, reference = first, e);
