@@ -61,7 +61,8 @@ void conv_choice_fix(struct conv_choice *c, const struct plan_conv_shape *s, uin
     c->fixed[v] += pow(conv_error(s, algorithm), 2);
 }
 
-const struct conv_shape_choice *conv_choice_find(const struct conv_choice *c, const struct plan_conv_shape *s) {
+const struct conv_shape_choice *conv_choice_find(const struct conv_choice *c,
+                                                 const struct plan_conv_shape *s) {
     return find_shape(c, s);
 }
 

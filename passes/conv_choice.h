@@ -72,7 +72,8 @@ bool conv_choice_decide(struct conv_choice *c, struct error *err);
 void conv_choice_fix(struct conv_choice *c, const struct plan_conv_shape *s, uint32_t algorithm,
                      enum plan_variant v);
 // NULL: no convolution of this shape was added.
-const struct conv_shape_choice *conv_choice_find(const struct conv_choice *c, const struct plan_conv_shape *s);
+const struct conv_shape_choice *conv_choice_find(const struct conv_choice *c,
+                                                 const struct plan_conv_shape *s);
 // The algorithm that was chosen for a shape that was added.
 uint32_t conv_choice_of(const struct conv_choice *c, const struct plan_conv_shape *s);
 // What these choices make of the error of a decode.

@@ -3,7 +3,6 @@
 
 #include "tools/json/file.h"
 
-
 enum { PROFILE_VERSION = 1 };
 static const char *const variant_names[2] = {"first", "steady"};
 
@@ -62,5 +61,6 @@ bool profile_write_trace(const struct profile *p, const char *path, struct error
         bool last = i + 1 == p->event_count || p->events[i + 1].index == 0;
         if (last) json_array_append_new(events, step_json(p, &p->events[first], &p->events[i]));
     }
-    return json_file_write(json_pack("{s:o, s:s}", "traceEvents", events, "displayTimeUnit", "ms"), path, err);
+    return json_file_write(json_pack("{s:o, s:s}", "traceEvents", events, "displayTimeUnit", "ms"), path,
+                           err);
 }
