@@ -597,14 +597,29 @@ static bool complete(struct emitter *e, const struct emit_completion *c) {
     return ok;
 }
 
+static bool emit_modules(struct emitter *e, struct ir_module *const *modules, int count) {
+    e->w = plan_writer_new(e->scratch);
+    e->constants = (struct emit_constants){.arena = e->scratch, .w = e->w};
+    for (int i = 0; i < count; i++) {
+        if (!emit_module(e, modules[i], i == 0)) return false;
+    }
+    return true;
+}
+
 bool emit_plan(struct ir_module *const *modules, int count, const char *path,
                const struct emit_completion *completion, struct error *err) {
     struct arena scratch = {0};
-    struct emitter e = {.w = plan_writer_new(&scratch), .scratch = &scratch, .err = err};
-    e.constants = (struct emit_constants){.arena = &scratch, .w = e.w};
-    bool ok = true;
-    for (int i = 0; i < count && ok; i++) ok = emit_module(&e, modules[i], i == 0);
-    ok = ok && complete(&e, completion) && plan_writer_save(e.w, path, err);
+    struct emitter e = {.scratch = &scratch, .err = err};
+    bool ok =
+        emit_modules(&e, modules, count) && complete(&e, completion) && plan_writer_save(e.w, path, err);
+    arena_free(&scratch);
+    return ok;
+}
+
+bool emit_plan_open(struct ir_module *const *modules, int count, struct plan *plan, struct error *err) {
+    struct arena scratch = {0};
+    struct emitter e = {.scratch = &scratch, .err = err};
+    bool ok = emit_modules(&e, modules, count) && plan_writer_open(e.w, plan, err);
     arena_free(&scratch);
     return ok;
 }

@@ -16,5 +16,7 @@ struct emit_completion {
 // decodes one latent frame. The error names the node that has no kernel. `completion` may be NULL.
 bool emit_plan(struct ir_module *const *modules, int count, const char *path,
                const struct emit_completion *completion, struct error *err);
+// The same, opened at once, without a file.
+bool emit_plan_open(struct ir_module *const *modules, int count, struct plan *plan, struct error *err);
 
 #endif

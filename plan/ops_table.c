@@ -3,13 +3,20 @@
 // The time of operators that are no convolutions is not measured. Attention is counted by its operations, at the part of
 // the convolutions' rate that it reaches, and the others by the bytes that they must move: so much for each operation
 // that the products of convolutions take in the same time. Profiles of the full-width decoder gave both figures.
+#include "plan/ops_table.h"
+
 #include "plan/check.h"
-#include "plan/report_ops.h"
 #include "plan/work.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+const char *plan_time_source_name(uint32_t source) {
+    static const char *const names[PLAN_TIME_SOURCES] = {
+        [PLAN_TIME_MODEL] = "model", [PLAN_TIME_MEASURED] = "measured", [PLAN_TIME_CACHED] = "timing cache"};
+    return source < PLAN_TIME_SOURCES ? names[source] : "unknown";
+}
 
 // ---- rows
 

@@ -396,11 +396,7 @@ struct plan_forecast {
 void plan_forecast(const struct plan *plan, const struct plan_program *program, uint32_t threads,
                    struct plan_forecast *forecast);
 
-// Text: everything in the plan (`wanc dump`), and the report for people (`wanc report`).
+// Everything in the plan as text (`wanc dump`).
 void plan_dump(const struct plan *plan, struct strbuf *out);
-// The report is for as many threads as there are cores.
-void plan_report(const struct plan *plan, struct strbuf *out);
-// By which algorithms convolutions are computed, why, and the time to expect (`wanc report --ops`).
-void plan_report_ops(const struct plan *plan, struct strbuf *out);
 
 #endif

@@ -6,6 +6,7 @@
 #include "tests/unit/plan_example.h"
 
 #include "runtime/wan.h"
+#include "tools/report/report.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -32,6 +33,15 @@ static unsigned char *bytes_of(struct plan_writer *w, size_t *size) {
     memcpy(data, map.data, *size = map.size);
     file_map_close(&map);
     return data;
+}
+
+// All of the report, by every writer of text.
+static void add_report(const struct plan *p, struct strbuf *out) {
+    struct report r;
+    assert_true(report_gather(&r, p, 2));
+    report_text(&r, REPORT_ALL, out);
+    assert_true(report_json(&r, REPORT_ALL, out));
+    report_free(&r);
 }
 
 static int setup(void **state) {
@@ -95,7 +105,7 @@ static void test_texts(void **state) {
                "note warning: another note", "program 0: latent 6x4x5, frame 6x4x5",
                "program 1: latent 6x2x3, frame 6x2x3");
     strbuf_free(&text);
-    plan_report(&p, &text);
+    add_report(&p, &text);
     CHECK_TEXT(strbuf_text(&text), "1x6xTx4x5", "1x6xTx2x3", "peak memory to expect", "Sizes: 2", "  4x5  ",
                "---- 2x3", "\n  warning: a note\n", "1 in every later one");
     strbuf_free(&text);
@@ -111,7 +121,7 @@ static void test_one_program(void **state) {
     assert_true(plan_check(&p, data, size, NULL));
     assert_int_equal(p.program_count, 1);
     assert_int_equal(plan_first_kept(&p), 1);
-    plan_report(&p, &text);
+    add_report(&p, &text);
     CHECK_TEXT(strbuf_text(&text), "latent 6x4x5 -> 1 frame in the first step, 1 in every later one");
     assert_null(strstr(strbuf_text(&text), "Sizes"));
     assert_null(strstr(strbuf_text(&text), "----"));
@@ -129,7 +139,7 @@ static void test_first_only(void **state) {
     assert_true(plan_check(&p, data, size, NULL));
     assert_false(plan_has_steady(&p.programs[0]) || plan_has_steady(&p.programs[1]));
     assert_int_equal(plan_program_ops(&p.programs[1]), OPS);
-    plan_report(&p, &text);
+    add_report(&p, &text);
     CHECK_TEXT(strbuf_text(&text), "1 frame of 6x2x3; this plan decodes one latent frame");
     assert_null(strstr(strbuf_text(&text), "\n  steady "));
     strbuf_free(&text);
@@ -253,7 +263,7 @@ static void test_every_hostile_word(void **state) {
             if (!plan_check(&p, data, good_size, &err)) continue;
             struct strbuf text = {0};
             plan_dump(&p, &text);
-            plan_report(&p, &text);
+            add_report(&p, &text);
             strbuf_free(&text);
             run_accepted(data);
             test_teardown(NULL); // removes the file

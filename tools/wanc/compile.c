@@ -163,6 +163,17 @@ bool wanc_compile(const struct wanc_options *o, struct error *err) {
     return open_tune(o, &tune, err) && close_tune(o, &tune, compile(&tuned, err), err);
 }
 
+// Frees all of it; the error says of which file it is.
+static bool finish(struct compilation *c, bool ok, struct error *err) {
+    const struct wanc_options *o = c->o;
+    if (!ok && !names_the_file(o, err) && err->code != ERROR_USAGE && err->code != ERROR_IO) {
+        error_prefix(err, "%s", o->files[0]);
+    }
+    for (int i = 0; i < c->count; i++) ir_module_free(c->modules[i]);
+    close_models(&c->models);
+    return ok;
+}
+
 static bool compile(const struct wanc_options *o, struct error *err) {
     if (o->output == NULL && o->passes.stop_after == NULL)
         return error_set(err, ERROR_USAGE, "compile: -o PLAN is missing");
@@ -170,10 +181,12 @@ static bool compile(const struct wanc_options *o, struct error *err) {
     bool ok = open_models(o, &c.models, err) && compile_sizes(&c, err);
     if (ok && o->passes.stop_after != NULL) ok = write_modules(&c, err);
     else if (ok) ok = write_plan(&c, err);
-    if (!ok && !names_the_file(o, err) && err->code != ERROR_USAGE && err->code != ERROR_IO) {
-        error_prefix(err, "%s", o->files[0]);
-    }
-    for (int i = 0; i < c.count; i++) ir_module_free(c.modules[i]);
-    close_models(&c.models);
-    return ok;
+    return finish(&c, ok, err);
+}
+
+bool compile_in_memory(const struct wanc_options *o, struct plan *plan, struct error *err) {
+    struct compilation c = {.o = o};
+    bool ok = open_models(o, &c.models, err) && compile_sizes(&c, err) &&
+              emit_plan_open(c.modules, c.count, plan, err);
+    return finish(&c, ok, err);
 }

@@ -2,6 +2,7 @@
 #include "tools/wanc/wanc.h"
 
 #include "base/file.h"
+#include "tools/report/report.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -20,7 +21,10 @@ static const char usage[] =
     "  inspect MODEL.onnx [STEADY.onnx]           what the file holds, which form it has, and the proof; or "
     "what is in "
     "the way\n"
-    "  report PLAN                                shapes, caches, memory\n"
+    "  report PLAN|MODEL.onnx                     shapes, caches, memory, operators and the graph of a plan, "
+    "or of "
+    "what\n"
+    "                                             a model is compiled to\n"
     "  dump PLAN                                  everything in a plan, as text\n"
     "  passes                                     the compiler's passes, in order\n"
     "  opt FILE.ir --passes A,B,..                run passes on textual IR (- reads standard input)\n"
@@ -50,8 +54,16 @@ static const char usage[] =
     "long\n"
     "                             (default 60), instead of expecting times by a model\n"
     "      --timing-cache FILE    compile: take measured times from FILE, and keep new ones there\n"
-    "      --threads N            compile --tune: with how many threads to measure (default: one per core)\n"
+    "      --threads N            compile --tune: with how many threads to measure; report: of a run with so "
+    "many\n"
+    "                             (default: one per core)\n"
+    "      --shapes               report: shapes in both variants, and the paddings in time (without a "
+    "section: all)\n"
+    "      --caches               report: the caches, where they lie, and what they take at other sizes\n"
+    "      --memory               report: the scratch arena over time, its peak, and the memory of a run\n"
     "      --ops                  report: how each convolution is computed, why, and in what time\n"
+    "      --graph                report: the network in stages, and what each pass of the compiler left\n"
+    "      --format FORMAT        report: text (default), json, csv, html, svg, dot or trace\n"
     "      --first RULE           compile, of a step alone: reference (default), its first step leaves out "
     "the\n"
     "                             temporal upsamplers; or as-is, it is the step itself on caches of zeros\n"
@@ -88,7 +100,12 @@ enum {
     OPT_TUNE,
     OPT_TIMING_CACHE,
     OPT_THREADS,
+    OPT_SHAPES,
+    OPT_CACHES,
+    OPT_MEMORY,
     OPT_OPS,
+    OPT_GRAPH,
+    OPT_FORMAT,
     OPT_CACHE_TYPE,
     OPT_CANONICAL,
     OPT_JSON,
@@ -110,7 +127,12 @@ static const struct option long_options[] = {
     {"tune", optional_argument, NULL, OPT_TUNE},
     {"timing-cache", required_argument, NULL, OPT_TIMING_CACHE},
     {"threads", required_argument, NULL, OPT_THREADS},
+    {"shapes", no_argument, NULL, OPT_SHAPES},
+    {"caches", no_argument, NULL, OPT_CACHES},
+    {"memory", no_argument, NULL, OPT_MEMORY},
     {"ops", no_argument, NULL, OPT_OPS},
+    {"graph", no_argument, NULL, OPT_GRAPH},
+    {"format", required_argument, NULL, OPT_FORMAT},
     {"prepack", no_argument, NULL, OPT_PREPACK},
     {"canonical", no_argument, NULL, OPT_CANONICAL},
     {"first", required_argument, NULL, OPT_FIRST},
@@ -238,7 +260,12 @@ static int parse_options(int argc, char **argv, struct wanc_options *o, struct e
             if (!parse_threads(optarg, o, err)) return -1;
             break;
         case OPT_TIMING_CACHE: o->timing_cache = optarg; break;
-        case OPT_OPS: o->ops = true; break;
+        case OPT_SHAPES: o->sections |= REPORT_SHAPES; break;
+        case OPT_CACHES: o->sections |= REPORT_CACHES; break;
+        case OPT_MEMORY: o->sections |= REPORT_MEMORY; break;
+        case OPT_OPS: o->sections |= REPORT_OPS; break;
+        case OPT_GRAPH: o->sections |= REPORT_GRAPH; break;
+        case OPT_FORMAT: o->format = optarg; break;
         case OPT_PREPACK: o->prepack = true; break;
         case OPT_CANONICAL: o->canonical = true; break;
         case OPT_JSON: o->json = true; break;

@@ -1,4 +1,4 @@
-// wanc report, dump, passes and opt: text out.
+// wanc dump, passes and opt: text out.
 #include "plan/plan.h"
 #include "tools/wanc/wanc.h"
 
@@ -15,22 +15,16 @@ bool write_text(const struct wanc_options *o, const char *text, struct error *er
     return false;
 }
 
-static bool plan_text(const struct wanc_options *o, void (*print)(const struct plan *, struct strbuf *),
-                      struct error *err) {
+bool wanc_dump(const struct wanc_options *o, struct error *err) {
     struct plan plan;
     struct strbuf text = {0};
     if (!plan_open(&plan, o->files[0], err)) return false;
-    print(&plan, &text);
+    plan_dump(&plan, &text);
     bool ok = write_text(o, strbuf_text(&text), err);
     strbuf_free(&text);
     plan_close(&plan);
     return ok;
 }
-
-bool wanc_report(const struct wanc_options *o, struct error *err) {
-    return plan_text(o, o->ops ? plan_report_ops : plan_report, err);
-}
-bool wanc_dump(const struct wanc_options *o, struct error *err) { return plan_text(o, plan_dump, err); }
 
 bool wanc_passes(const struct wanc_options *o, struct error *err) {
     struct strbuf text = {0};

@@ -31,7 +31,8 @@ struct wanc_options {
     double tune_seconds;       // so long;
     unsigned threads;          // with so many, 0: one per core
     const char *timing_cache;  // NULL: none
-    bool ops;                  // of `wanc report`: the operators alone
+    unsigned sections;         // of `wanc report`: a set of enum report_section; 0: all that the format shows
+    const char *format;        // of `wanc report`; NULL: text
     enum ir_dtype cache_dtype; // of `wanc compile`
     bool prepack;              // of `wanc compile`: packed weights in the plan
     bool canonical; // of `wanc compile --stop-after`: the IR with names and order that no file chose
@@ -56,6 +57,9 @@ void close_models(struct models *models);
 // Imports them as one decoder. Its float constants stay in the models.
 struct ir_module *import(const struct wanc_options *o, const struct models *models, struct latent_size size,
                          struct error *err);
+
+// Compiles the files to a plan without a file of its own, with the default options.
+bool compile_in_memory(const struct wanc_options *o, struct plan *plan, struct error *err);
 
 wanc_command wanc_compile, wanc_inspect, wanc_report, wanc_dump, wanc_passes, wanc_opt;
 

@@ -1,6 +1,6 @@
 // How the convolutions of a plan are computed, and what was expected of their alternatives: the rows that reports print.
-#ifndef WANC_PLAN_REPORT_OPS_H
-#define WANC_PLAN_REPORT_OPS_H
+#ifndef WANC_PLAN_OPS_TABLE_H
+#define WANC_PLAN_OPS_TABLE_H
 
 #include "plan/conv_shape.h"
 
@@ -24,7 +24,7 @@ struct plan_ops_table {
     struct plan_ops_row *rows; // by descending time in a steady step, or in the first where that is absent
     uint32_t count;
     double conv_seconds[PLAN_VARIANTS];  // of all rows
-    double other_seconds[PLAN_VARIANTS]; // of the other operators: see the essay in report_ops.c
+    double other_seconds[PLAN_VARIANTS]; // of the other operators: see the essay in ops_table.c
 };
 
 // False: out of memory. `threads` decide about the workspaces.

@@ -1,6 +1,6 @@
 // Tables in the text of reports: a pass over all rows finds the widths, another prints them.
-#ifndef WANC_PLAN_TABLE_H
-#define WANC_PLAN_TABLE_H
+#ifndef WANC_REPORT_TABLE_H
+#define WANC_REPORT_TABLE_H
 
 #include "base/strbuf.h"
 

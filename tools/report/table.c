@@ -1,4 +1,4 @@
-#include "plan/table.h"
+#include "tools/report/table.h"
 
 #include <string.h>
 

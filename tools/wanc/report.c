@@ -1,0 +1,101 @@
+// wanc report: what is in a plan, or in the plan that a model compiles to, in one of several formats.
+#include "tools/report/report.h"
+
+#include "base/cores.h"
+#include "tools/wanc/wanc.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct format {
+    const char *name;
+    unsigned allowed,
+        otherwise; // sections: those that it can show, and those it shows where none is asked for
+    bool one;      // exactly one of them
+    bool (*write)(const struct report *r, unsigned sections, struct strbuf *out); // false: out of memory
+};
+
+static bool write_as_text(const struct report *r, unsigned sections, struct strbuf *out) {
+    report_text(r, sections, out);
+    return true;
+}
+
+static const struct format formats[] = {
+    {"text", REPORT_ALL, REPORT_ALL, false, write_as_text},
+    {"json", REPORT_ALL, REPORT_ALL, false, report_json},
+};
+enum { FORMATS = sizeof formats / sizeof *formats };
+
+static const struct format *find_format(const char *name, struct error *err) {
+    struct strbuf names = {0};
+    for (int i = 0; i < FORMATS; i++) {
+        if (name == NULL || strcmp(name, formats[i].name) == 0) return &formats[i];
+    }
+    for (int i = 0; i < FORMATS; i++)
+        strbuf_printf(&names, "%s%s", i ? i + 1 < FORMATS ? ", " : " or " : "", formats[i].name);
+    error_set(err, ERROR_USAGE, "--format: expected %s, found '%s'", strbuf_text(&names), name);
+    strbuf_free(&names);
+    return NULL;
+}
+
+static bool one_bit(unsigned set) { return set != 0 && (set & (set - 1)) == 0; }
+
+static bool choose_sections(const struct format *f, unsigned asked, unsigned *sections, struct error *err) {
+    *sections = asked ? asked : f->otherwise;
+    if (*sections & ~f->allowed)
+        return error_set(err, ERROR_USAGE, "report: the format %s does not show that section; it shows %s",
+                         f->name,
+                         f->allowed == REPORT_GRAPH    ? "--graph"
+                         : f->allowed == REPORT_MEMORY ? "--memory"
+                                                       : "--memory or --graph");
+    return !f->one || one_bit(*sections) ||
+           error_set(err, ERROR_USAGE, "report: the format %s shows one section: give one of %s", f->name,
+                     f->allowed == REPORT_ALL ? "--shapes, --caches, --memory, --ops, --graph"
+                                              : "--memory, --graph");
+}
+
+// A plan starts with its magic; anything else is taken for a model.
+static bool is_plan(const char *path, bool *yes, struct error *err) {
+    struct file_map map;
+    if (!file_map_open(&map, path, 0, err)) return false;
+    *yes = map.size >= sizeof PLAN_MAGIC - 1 && memcmp(map.data, PLAN_MAGIC, sizeof PLAN_MAGIC - 1) == 0;
+    file_map_close(&map);
+    return true;
+}
+
+static bool open_plan(const struct wanc_options *o, struct plan *plan, struct error *err) {
+    bool yes;
+    if (!is_plan(o->files[0], &yes, err)) return false;
+    if (!yes) return compile_in_memory(o, plan, err);
+    if (o->size_count > 0)
+        return error_set(err, ERROR_USAGE,
+                         "report: --latent-size is for a model; %s is a plan, with sizes of its own",
+                         o->files[0]);
+    return plan_open(plan, o->files[0], err);
+}
+
+static bool write_report(const struct wanc_options *o, const struct plan *plan, const struct format *f,
+                         unsigned sections, struct error *err) {
+    struct report report;
+    struct strbuf text = {0};
+    bool ok = report_gather(&report, plan, o->threads ? o->threads : cores_available());
+    if (ok) {
+        ok = f->write(&report, sections, &text);
+        report_free(&report);
+    }
+    if (!ok) error_set(err, ERROR_MEMORY, "%s: out of memory", o->files[0]);
+    ok = ok && write_text(o, strbuf_text(&text), err);
+    strbuf_free(&text);
+    return ok;
+}
+
+bool wanc_report(const struct wanc_options *o, struct error *err) {
+    struct plan plan;
+    unsigned sections;
+    const struct format *f = find_format(o->format, err);
+    if (f == NULL || !choose_sections(f, o->sections, &sections, err) || !open_plan(o, &plan, err))
+        return false;
+    bool ok = write_report(o, &plan, f, sections, err);
+    plan_close(&plan);
+    return ok;
+}
