@@ -132,7 +132,7 @@ static void set_target(struct graph *g, const struct plan_op *op, uint32_t index
 static const char *conv_detail(struct report *r, const struct plan_conv *c) {
     struct strbuf text = {0};
     strbuf_printf(&text, "kernel %ux%ux%u", c->kernel_t, c->kernel_h, c->kernel_w);
-    if (c->taps != c->kernel_t) strbuf_printf(&text, ", last %u of its taps", c->taps);
+    if (c->taps != c->kernel_t) strbuf_printf(&text, ", taps %u", c->taps);
     if (c->stride_h != 1 || c->stride_w != 1)
         strbuf_printf(&text, ", stride %ux%u", c->stride_h, c->stride_w);
     if (c->upsample > 1) strbuf_printf(&text, ", upsample %u", c->upsample);

@@ -168,6 +168,12 @@ void report_free(struct report *r);
 void report_text(const struct report *r, unsigned sections, struct strbuf *out);
 bool report_json(const struct report *r, unsigned sections, struct strbuf *out); // false: out of memory
 
+void report_csv(const struct report *r, unsigned section, struct strbuf *out); // of one section
+void report_dot(const struct report *r, struct strbuf *out);
+bool report_trace(const struct report *r, struct strbuf *out);
+void report_svg(const struct report *r, unsigned section,
+                struct strbuf *out); // REPORT_MEMORY or REPORT_GRAPH
+
 // Parts of report_text. (report_text_graph.c)
 void report_text_ops(const struct report *r, const struct report_program *g, struct strbuf *out);
 void report_text_graph(const struct report_program *g, struct strbuf *out);

@@ -20,9 +20,34 @@ static bool write_as_text(const struct report *r, unsigned sections, struct strb
     return true;
 }
 
+static bool write_csv(const struct report *r, unsigned section, struct strbuf *out) {
+    report_csv(r, section, out);
+    return true;
+}
+
+static bool write_svg(const struct report *r, unsigned section, struct strbuf *out) {
+    report_svg(r, section, out);
+    return true;
+}
+
+static bool write_dot(const struct report *r, unsigned section, struct strbuf *out) {
+    (void)section;
+    report_dot(r, out);
+    return true;
+}
+
+static bool write_trace(const struct report *r, unsigned section, struct strbuf *out) {
+    (void)section;
+    return report_trace(r, out);
+}
+
 static const struct format formats[] = {
     {"text", REPORT_ALL, REPORT_ALL, false, write_as_text},
     {"json", REPORT_ALL, REPORT_ALL, false, report_json},
+    {"csv", REPORT_ALL, 0, true, write_csv},
+    {"svg", REPORT_MEMORY | REPORT_GRAPH, REPORT_MEMORY, true, write_svg},
+    {"dot", REPORT_GRAPH, REPORT_GRAPH, true, write_dot},
+    {"trace", REPORT_MEMORY, REPORT_MEMORY, true, write_trace},
 };
 enum { FORMATS = sizeof formats / sizeof *formats };
 

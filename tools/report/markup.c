@@ -1,0 +1,51 @@
+#include "tools/report/markup.h"
+
+#include <string.h>
+
+static void add_character(struct strbuf *out, const char *c, int length) {
+    switch (*c) {
+    case '&': strbuf_add(out, "&amp;"); break;
+    case '<': strbuf_add(out, "&lt;"); break;
+    case '>': strbuf_add(out, "&gt;"); break;
+    case '"': strbuf_add(out, "&quot;"); break;
+    case '\'': strbuf_add(out, "&#39;"); break;
+    default: strbuf_printf(out, "%.*s", length, c);
+    }
+}
+
+// The bytes of a character; the text is valid UTF-8 (names.c).
+static int length_of(const char *c) {
+    int n = 1;
+    while ((c[n] & 0xc0) == 0x80) n++;
+    return n;
+}
+
+void markup_text(struct strbuf *out, const char *text) {
+    for (int n; *text != 0; text += n) {
+        n = length_of(text);
+        add_character(out, text, n);
+    }
+}
+
+void markup_short(struct strbuf *out, const char *text, uint32_t most) {
+    uint32_t count = 0;
+    for (const char *c = text; *c != 0; c += length_of(c)) count++;
+    bool cut = count > most;
+    if (cut && most < 4) return;
+    for (uint32_t i = 0; i < (cut ? most - 1 : count); i++) {
+        int n = length_of(text);
+        add_character(out, text, n);
+        text += n;
+    }
+    if (cut) strbuf_add(out, "\xe2\x80\xa6");
+}
+
+void markup_begin_svg(struct strbuf *out, struct svg_size size, const char *label) {
+    strbuf_printf(
+        out,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %u %u\" width=\"%u\" height=\"%u\" "
+        "font-family=\"system-ui, sans-serif\" font-size=\"11\" fill=\"#1f2933\" role=\"img\" aria-label=\"",
+        size.width, size.height, size.width, size.height);
+    markup_text(out, label);
+    strbuf_add(out, "\">\n");
+}

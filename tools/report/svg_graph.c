@@ -1,0 +1,202 @@
+// A picture of operators: boxes below each other in the order in which they run. An edge to the next operator is a line
+// between the boxes; one that skips operators bends round them on the right; what comes from operators or goes to
+// operators outside of the picture ends in their number. Caches stand on the left.
+#include "tools/report/markup.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    BOX_LEFT = 190,
+    BOX_WIDTH = 350,
+    BOX_HEIGHT = 44,
+    PITCH = 74,
+    TOP = 34,
+    LANE = 16,
+    MOST_LANES = 24,
+    EDGE_RIGHT = 150
+};
+
+struct picture {
+    const struct report_program *g;
+    const struct report_variant *v;
+    uint32_t first, end;
+    uint32_t *free_from; // of each lane: the first operator at which it is free
+    struct strbuf *out;
+};
+
+static double y_of(const struct picture *p, uint32_t op) { return TOP + (double)(op - p->first) * PITCH; }
+
+static void label(struct strbuf *out, double x, double y, const char *more, const char *text) {
+    strbuf_printf(out, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"10\" fill=\"#52606d\" %s>", x, y, more);
+    markup_text(out, text);
+    strbuf_add(out, "</text>\n");
+}
+
+static void path(struct strbuf *out, const char *d, bool dashed) {
+    strbuf_printf(out,
+                  "<path d=\"%s\" fill=\"none\" stroke=\"#7b8794\" stroke-width=\"1.2\"%s "
+                  "marker-end=\"url(#arrow)\"/>\n",
+                  d, dashed ? " stroke-dasharray=\"4 3\"" : "");
+}
+
+// ---- edges
+
+static uint32_t take_lane(struct picture *p, uint32_t from, uint32_t to) {
+    uint32_t lane = 0;
+    while (lane + 1 < MOST_LANES && p->free_from[lane] > from) lane++;
+    p->free_from[lane] = to;
+    return lane;
+}
+
+static void draw_edge(struct picture *p, const struct report_edge *e, uint32_t to, uint32_t slot) {
+    char d[160], text[32];
+    double x = BOX_LEFT + BOX_WIDTH / 2.0, y = y_of(p, to);
+    if (e->index < p->first) {
+        double at = BOX_LEFT + BOX_WIDTH - 40.0 - 90 * slot;
+        snprintf(d, sizeof d, "M%.1f,%.1f V%.1f", at, y - 18, y - 1);
+        path(p->out, d, false);
+        snprintf(text, sizeof text, "from %u", e->index);
+        label(p->out, at + 4, y - 16, "", text);
+        label(p->out, at + 4, y - 5, "", e->shape);
+    } else if (e->index + 1 == to) {
+        snprintf(d, sizeof d, "M%.1f,%.1f V%.1f", x, y - PITCH + BOX_HEIGHT, y - 1);
+        path(p->out, d, false);
+        label(p->out, x + 6, y - 12, "", e->shape);
+    } else {
+        double right = BOX_LEFT + BOX_WIDTH, lane = right + 14 + LANE * take_lane(p, e->index, to);
+        snprintf(d, sizeof d, "M%.1f,%.1f H%.1f V%.1f H%.1f", right, y_of(p, e->index) + BOX_HEIGHT - 8.0,
+                 lane, y + 10 + 8 * slot, right + 1);
+        path(p->out, d, false);
+        label(p->out, lane + 4, y + 6 + 8 * slot, "", e->shape);
+    }
+}
+
+static void draw_edges(struct picture *p, uint32_t i) {
+    const struct report_op *op = &p->v->ops[i];
+    for (uint32_t k = 0, slot = 0; k < op->edge_count; k++) {
+        if (op->edges[k].from == REPORT_FROM_OP) draw_edge(p, &op->edges[k], i, slot++);
+    }
+}
+
+// Of an operator outside of the picture that reads one inside.
+static void note_reader(struct picture *p, uint32_t reader, uint32_t *written) {
+    const struct report_op *op = &p->v->ops[reader];
+    for (uint32_t k = 0; k < op->edge_count; k++) {
+        const struct report_edge *e = &op->edges[k];
+        if (e->from != REPORT_FROM_OP || e->index < p->first || e->index >= p->end) continue;
+        uint32_t at = e->index - p->first;
+        char text[32];
+        if (written[at] < 3) {
+            snprintf(text, sizeof text, written[at] == 2 ? "\xe2\x80\xa6" : "to %u", reader);
+            label(p->out, BOX_LEFT + BOX_WIDTH - 46.0 * (written[at] + 1),
+                  y_of(p, e->index) + BOX_HEIGHT + 12, "", text);
+        }
+        written[at]++;
+    }
+}
+
+// ---- caches, latent and frames
+
+// Something beside an operator: what it reads comes in at the left, what it writes goes out there.
+static void draw_beside(struct picture *p, uint32_t i, uint32_t row, const char *name, const char *shape,
+                        bool in, bool out) {
+    double y = y_of(p, i) + 2 + 22 * row;
+    char d[96];
+    strbuf_printf(p->out,
+                  "<rect x=\"8\" y=\"%.1f\" width=\"140\" height=\"20\" rx=\"9\" fill=\"#fff3d6\" "
+                  "stroke=\"#b7791f\"/>\n",
+                  y);
+    strbuf_printf(p->out, "<text x=\"14\" y=\"%.1f\" font-size=\"10\">", y + 14);
+    markup_short(p->out, name, 8);
+    strbuf_add(p->out, "</text>\n");
+    label(p->out, 144, y + 14, "text-anchor=\"end\"", shape);
+    snprintf(d, sizeof d, "M148,%.1f H%d", y + (in && out ? 6 : 10), BOX_LEFT - 1);
+    if (in) path(p->out, d, false);
+    snprintf(d, sizeof d, "M%d,%.1f H149", BOX_LEFT, y + (in && out ? 14 : 10));
+    if (out) path(p->out, d, true);
+}
+
+static void draw_memory(struct picture *p, uint32_t i) {
+    const struct report_op *op = &p->v->ops[i];
+    uint32_t row = 0;
+    for (uint32_t k = 0; k < op->edge_count; k++) {
+        const struct report_edge *e = &op->edges[k];
+        if (e->from == REPORT_FROM_INPUT) draw_beside(p, i, row++, "latent", e->shape, true, false);
+        if (e->from == REPORT_FROM_CACHE)
+            draw_beside(p, i, row++, p->g->caches[e->index].name, e->shape, true, op->history == e->index);
+    }
+    if (op->to == REPORT_TO_CACHE)
+        draw_beside(p, i, row++, p->g->caches[op->to_index].name, op->out_shape, false, true);
+    if (op->to == REPORT_TO_OUTPUT) draw_beside(p, i, row++, "frames", op->out_shape, false, true);
+}
+
+// ---- boxes
+
+static const char *fill_of(const char *kind) {
+    return strcmp(kind, "conv") == 0        ? "#dbe9f9"
+           : strcmp(kind, "attention") == 0 ? "#e6dcf4"
+           : strcmp(kind, "copy") == 0      ? "#f3f4f6"
+           : strcmp(kind, "norm") == 0      ? "#e0f2e1"
+                                            : "#fbe9dc";
+}
+
+static void draw_box(struct picture *p, uint32_t i) {
+    const struct report_op *op = &p->v->ops[i];
+    double y = y_of(p, i);
+    strbuf_printf(p->out, "<g class=\"op\" data-operator=\"%u\"><title>%u %s ", i, i, op->kind);
+    markup_text(p->out, op->name);
+    strbuf_printf(p->out, ": %s to %s; %s; %.4g MFLOP</title>\n", op->in_shape, op->out_shape, op->detail,
+                  op->flops * 1e-6);
+    strbuf_printf(
+        p->out,
+        "<rect x=\"%d\" y=\"%.1f\" width=\"%d\" height=\"%d\" rx=\"6\" fill=\"%s\" stroke=\"#52606d\"/>\n",
+        BOX_LEFT, y, BOX_WIDTH, BOX_HEIGHT, fill_of(op->kind));
+    strbuf_printf(p->out, "<text x=\"%d\" y=\"%.1f\"><tspan font-weight=\"600\">%u %s</tspan> ", BOX_LEFT + 8,
+                  y + 17, i, op->kind);
+    markup_short(p->out, op->name, 38);
+    strbuf_printf(p->out, "</text>\n<text x=\"%d\" y=\"%.1f\" font-size=\"10\" fill=\"#52606d\">",
+                  BOX_LEFT + 8, y + 33);
+    markup_short(p->out, op->detail, 64);
+    strbuf_add(p->out, "</text></g>\n");
+}
+
+static void draw_stage_heads(struct picture *p) {
+    for (uint32_t s = 0; s < p->v->stage_count; s++) {
+        const struct report_run *stage = &p->v->stages[s];
+        if (stage->first_op < p->first || stage->first_op >= p->end) continue;
+        double y = y_of(p, stage->first_op) - 28;
+        strbuf_printf(p->out,
+                      "<line x1=\"0\" x2=\"100%%\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#9aa5b1\" "
+                      "stroke-dasharray=\"2 4\"/>\n",
+                      y, y);
+        strbuf_printf(p->out, "<text x=\"4\" y=\"%.1f\" font-weight=\"600\">stage %u</text>\n", y + 14, s);
+    }
+}
+
+const char svg_graph_marker[] =
+    "<defs><marker id=\"arrow\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" "
+    "markerHeight=\"7\" "
+    "orient=\"auto\"><path d=\"M0,0 L8,4 L0,8 z\" fill=\"#7b8794\"/></marker></defs>\n";
+
+struct svg_size svg_graph_size(uint32_t count) {
+    return (struct svg_size){BOX_LEFT + BOX_WIDTH + EDGE_RIGHT + 40, TOP + count * PITCH};
+}
+
+void svg_graph(const struct report_program *g, const struct report_variant *v, uint32_t first, uint32_t count,
+               struct strbuf *out) {
+    uint32_t *written = calloc((size_t)count + 1, sizeof *written), lanes[MOST_LANES] = {0};
+    struct picture p = {g, v, first, first + count, lanes, out};
+    char text[128];
+    if (written == NULL) return;
+    snprintf(text, sizeof text, "Operators %u to %u of the %s step", first, first + count - 1, v->name);
+    markup_begin_svg(out, svg_graph_size(count), text);
+    draw_stage_heads(&p);
+    for (uint32_t i = first; i < p.end; i++) draw_edges(&p, i);
+    for (uint32_t i = first; i < p.end; i++) draw_box(&p, i);
+    for (uint32_t i = first; i < p.end; i++) draw_memory(&p, i);
+    for (uint32_t i = p.end; i < v->op_count; i++) note_reader(&p, i, written);
+    strbuf_add(out, "</svg>\n");
+    free(written);
+}
