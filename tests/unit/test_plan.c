@@ -40,7 +40,7 @@ static void add_report(const struct plan *p, struct strbuf *out) {
     struct report r;
     assert_true(report_gather(&r, p, 2));
     report_text(&r, REPORT_ALL, out);
-    assert_true(report_json(&r, REPORT_ALL, out) && report_trace(&r, out));
+    assert_true(report_json(&r, REPORT_ALL, out) && report_trace(&r, out) && report_html(&r, out));
     for (unsigned section = 1; section & REPORT_ALL; section *= 2) report_csv(&r, section, out);
     report_dot(&r, out);
     report_svg(&r, REPORT_MEMORY, out);

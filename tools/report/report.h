@@ -171,6 +171,7 @@ bool report_json(const struct report *r, unsigned sections, struct strbuf *out);
 void report_csv(const struct report *r, unsigned section, struct strbuf *out); // of one section
 void report_dot(const struct report *r, struct strbuf *out);
 bool report_trace(const struct report *r, struct strbuf *out);
+bool report_html(const struct report *r, struct strbuf *out); // all sections; false: out of memory
 void report_svg(const struct report *r, unsigned section,
                 struct strbuf *out); // REPORT_MEMORY or REPORT_GRAPH
 

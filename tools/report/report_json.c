@@ -200,7 +200,8 @@ static json_t *passes_json(const struct report_program *g) {
     json_t *array = json_array();
     for (uint32_t i = 0; i < g->pass_count; i++) {
         const struct report_pass *s = &g->passes[i];
-        json_t *pass = json_pack("{s:s, s:b}", "name", s->name, "changed", s->changed);
+        json_t *pass =
+            json_pack("{s:o, s:s, s:b}", "index", number(i), "name", s->name, "changed", s->changed);
         for (int v = 0; v < PLAN_VARIANTS; v++) {
             if (!g->variant[v].present) continue;
             json_object_set_new(pass, g->variant[v].name,

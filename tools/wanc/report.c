@@ -41,10 +41,16 @@ static bool write_trace(const struct report *r, unsigned section, struct strbuf 
     return report_trace(r, out);
 }
 
+static bool write_html(const struct report *r, unsigned section, struct strbuf *out) {
+    (void)section;
+    return report_html(r, out);
+}
+
 static const struct format formats[] = {
     {"text", REPORT_ALL, REPORT_ALL, false, write_as_text},
     {"json", REPORT_ALL, REPORT_ALL, false, report_json},
     {"csv", REPORT_ALL, 0, true, write_csv},
+    {"html", REPORT_ALL, REPORT_ALL, false, write_html},
     {"svg", REPORT_MEMORY | REPORT_GRAPH, REPORT_MEMORY, true, write_svg},
     {"dot", REPORT_GRAPH, REPORT_GRAPH, true, write_dot},
     {"trace", REPORT_MEMORY, REPORT_MEMORY, true, write_trace},
