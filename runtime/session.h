@@ -20,6 +20,21 @@ struct rt_tensor {
     uint16_t *narrow;                                              // of 16 bits; else NULL
 };
 
+// A view's shape and strides. `base` is where its buffer begins, `type` what is there.
+static inline struct rt_tensor rt_tensor_of(const struct plan_view *v, void *base, uint32_t type) {
+    return (struct rt_tensor){.data = type == PLAN_F32 ? (float *)base + v->offset : NULL,
+                              .narrow = type == PLAN_F32 ? NULL : (uint16_t *)base + v->offset,
+                              .type = type,
+                              .frames = v->frames,
+                              .height = v->height,
+                              .width = v->width,
+                              .channels = v->channels,
+                              .frame_stride = v->frame_stride,
+                              .row_stride = v->row_stride,
+                              .pixel_stride = v->pixel_stride,
+                              .channel_stride = v->channel_stride};
+}
+
 // A constant of the plan, in the mapped file.
 struct rt_constant {
     const float *data; // NULL where the operator has none
@@ -51,6 +66,10 @@ struct rt_session {
     uint64_t steps;              // run since the last reset: the position of histories depends on it
     struct rt_op *ops;           // of the program: FIRST, then STEADY
 };
+
+static inline struct rt_op *rt_variant_ops(const struct rt_session *s, enum plan_variant variant) {
+    return s->ops + (variant == PLAN_FIRST ? 0 : s->program->variant[PLAN_FIRST].op_count);
+}
 
 // One row per plan_op_kind. `prepare` (may be NULL) makes op->state; `run` does one step's work; `destroy`
 // (may be NULL) frees the state, complete or not, and is called for every operator whose prepare was called.
