@@ -367,6 +367,15 @@ static inline uint32_t plan_first_kept(const struct plan *p) {
 static inline bool plan_has_steady(const struct plan_program *g) {
     return g->variant[PLAN_STEADY].op_count > 0;
 }
+// The program for latents of this size; NULL: the plan has none.
+static inline const struct plan_program *plan_find_program(const struct plan *p, uint64_t latent_height,
+                                                           uint64_t latent_width) {
+    for (uint32_t i = 0; i < p->program_count; i++) {
+        const struct plan_program *g = &p->programs[i];
+        if (g->latent_height == latent_height && g->latent_width == latent_width) return g;
+    }
+    return NULL;
+}
 // The operators of both variants, which lie behind each other from variant[PLAN_FIRST].first_op on.
 static inline uint32_t plan_program_ops(const struct plan_program *g) {
     return g->variant[PLAN_FIRST].op_count + g->variant[PLAN_STEADY].op_count;
