@@ -2,6 +2,7 @@
 #include "passes/conv_choice.h"
 #include "passes/conv_error.h"
 #include "passes/pass.h"
+#include "tests/support/same_conv.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -14,22 +15,7 @@
 // ---- fixtures
 
 static struct plan_conv_shape shape(uint32_t channels, uint32_t taps) {
-    return (struct plan_conv_shape){.frames = 4,
-                                    .height = 8,
-                                    .width = 8,
-                                    .in = channels,
-                                    .out = channels,
-                                    .kernel_h = 3,
-                                    .kernel_w = 3,
-                                    .taps = taps,
-                                    .stride_h = 1,
-                                    .stride_w = 1,
-                                    .pad_top = 1,
-                                    .pad_left = 1,
-                                    .pad_bottom = 1,
-                                    .pad_right = 1,
-                                    .interleave = 1,
-                                    .upsample = 1};
+    return same_conv_shape(8, channels, taps);
 }
 
 // Seconds of each algorithm: the rougher, the faster; of a shape, in proportion to its input channels.
