@@ -574,7 +574,8 @@ static bool emit_info(struct emitter *e, bool is_first) {
     info->first_kept = kept;
     info->error_bound = fmaxf(info->error_bound, (float)conv_error_of_module(e->m));
     info->error_limit = (float)conv_choice_limit(e->m->choice);
-    info->time_threads = e->m->choice ? e->m->choice->time_threads : 0;
+    if (e->m->choice != NULL && e->m->choice->time_threads > 0)
+        info->time_threads = e->m->choice->time_threads;
     if (!is_first) return true;
     info->model_name = plan_writer_string(e->w, e->m->model_name);
     info->form = plan_writer_string(e->w, e->m->form);

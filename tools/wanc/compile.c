@@ -126,6 +126,21 @@ static bool write_plan(const struct compilation *c, struct error *err) {
     return ok;
 }
 
+static bool compile(const struct wanc_options *o, struct error *err) {
+    if (o->output == NULL && o->passes.stop_after == NULL)
+        return error_set(err, ERROR_USAGE, "compile: -o PLAN is missing");
+    struct compilation c = {.o = o};
+    bool ok = open_models(o, &c.models, err) && compile_sizes(&c, err);
+    if (ok && o->passes.stop_after != NULL) ok = write_modules(&c, err);
+    else if (ok) ok = write_plan(&c, err);
+    if (!ok && !names_the_file(o, err) && err->code != ERROR_USAGE && err->code != ERROR_IO) {
+        error_prefix(err, "%s", o->files[0]);
+    }
+    for (int i = 0; i < c.count; i++) ir_module_free(c.modules[i]);
+    close_models(&c.models);
+    return ok;
+}
+
 // ---- measured times
 
 static bool open_tune(const struct wanc_options *o, struct tune *t, struct error *err) {
@@ -152,8 +167,6 @@ static bool close_tune(const struct wanc_options *o, struct tune *t, bool ok, st
     return ok;
 }
 
-static bool compile(const struct wanc_options *o, struct error *err);
-
 bool wanc_compile(const struct wanc_options *o, struct error *err) {
     struct wanc_options tuned = *o;
     struct tune tune;
@@ -161,19 +174,4 @@ bool wanc_compile(const struct wanc_options *o, struct error *err) {
     tuned.choice.measure = tune_measure;
     tuned.choice.context = &tune;
     return open_tune(o, &tune, err) && close_tune(o, &tune, compile(&tuned, err), err);
-}
-
-static bool compile(const struct wanc_options *o, struct error *err) {
-    if (o->output == NULL && o->passes.stop_after == NULL)
-        return error_set(err, ERROR_USAGE, "compile: -o PLAN is missing");
-    struct compilation c = {.o = o};
-    bool ok = open_models(o, &c.models, err) && compile_sizes(&c, err);
-    if (ok && o->passes.stop_after != NULL) ok = write_modules(&c, err);
-    else if (ok) ok = write_plan(&c, err);
-    if (!ok && !names_the_file(o, err) && err->code != ERROR_USAGE && err->code != ERROR_IO) {
-        error_prefix(err, "%s", o->files[0]);
-    }
-    for (int i = 0; i < c.count; i++) ir_module_free(c.modules[i]);
-    close_models(&c.models);
-    return ok;
 }
