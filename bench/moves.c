@@ -9,11 +9,11 @@
 #include "passes/emit_rearrange.h"
 #include "passes/storage.h"
 #include "runtime/session.h"
+#include "tools/measure/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { REPEATS = 9 };
 
@@ -22,12 +22,6 @@ struct bench {
     struct emit_copies copies;
     float *from, *to;
 };
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void run(struct bench *b) {
     struct plan_view none = {0}, x = emit_copies_view(&b->copies, &none, true),
@@ -49,9 +43,9 @@ static double median(struct bench *b) {
     double times[REPEATS];
     run(b); // touches the memory
     for (int i = 0; i < REPEATS; i++) {
-        double start = now();
+        double start = measure_now();
         run(b);
-        times[i] = now() - start;
+        times[i] = measure_now() - start;
     }
     qsort(times, REPEATS, sizeof *times, compare);
     return times[REPEATS / 2];

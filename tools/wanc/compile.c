@@ -3,6 +3,7 @@
 #include "frontend/forms.h"
 #include "ir/canonical.h"
 #include "passes/emit.h"
+#include "tools/measure/clock.h"
 #include "tools/measure/conv.h"
 #include "tools/wanc/prepack.h"
 #include "tools/wanc/tune.h"

@@ -1,6 +1,7 @@
 #include "tools/wanc/tune.h"
 
 #include "passes/conv_cost.h"
+#include "tools/measure/clock.h"
 #include "tools/measure/conv.h"
 
 #include <math.h>
