@@ -3,6 +3,7 @@
 #include "plan/check.h"
 
 #include "base/size.h"
+#include "plan/bands.h"
 #include "plan/winograd.h"
 
 enum {
@@ -34,13 +35,15 @@ static uint64_t direct_workspace(const struct plan *p, const struct plan_op *op)
     return sizeof(void *) * c->kernel_h * c->kernel_w * (uint64_t)out->height * out->width;
 }
 
-static struct plan_winograd geometry(const struct plan *p, const struct plan_op *op, uint32_t threads) {
-    return plan_winograd(&op->params.conv, &p->views[op->in[0]], &p->views[op->out], threads);
+static struct plan_winograd geometry(const struct plan *p, const struct plan_op *op, uint32_t rows,
+                                     uint32_t threads) {
+    return plan_winograd(&op->params.conv, &p->views[op->in[0]], &p->views[op->out], rows, threads);
 }
 
-uint64_t plan_conv_workspace(const struct plan *p, const struct plan_op *op, uint32_t threads) {
+uint64_t plan_conv_workspace(const struct plan *p, const struct plan_op *op, uint32_t rows,
+                             uint32_t threads) {
     if (op->params.conv.algorithm == PLAN_CONV_DIRECT) return direct_workspace(p, op);
-    struct plan_winograd g = geometry(p, op, threads);
+    struct plan_winograd g = geometry(p, op, rows, threads);
     return plan_winograd_workspace_bytes(&g);
 }
 
@@ -56,7 +59,7 @@ static uint64_t attention_workspace(const struct plan *p, const struct plan_op *
 static bool have_last_tap(const struct plan *p, const struct plan_op *a, const struct plan_op *b) {
     const struct plan_conv *x = &a->params.conv, *y = &b->params.conv;
     if (x->algorithm == PLAN_CONV_DIRECT || y->algorithm == PLAN_CONV_DIRECT || x->taps != 1) return false;
-    struct plan_winograd g = geometry(p, a, 1), h = geometry(p, b, 1);
+    struct plan_winograd g = geometry(p, a, 1, 1), h = geometry(p, b, 1, 1);
     return g.time.elements == 1 && h.time.elements > 1 && g.space.elements == h.space.elements;
 }
 
@@ -79,15 +82,15 @@ static bool is_shared(const struct plan *p, const struct plan_program *g, uint32
 
 // ---- operators
 
-static void add_conv(const struct plan *p, const struct plan_op *op, uint32_t threads, bool shared,
-                     struct plan_forecast *f) {
+static void add_conv(const struct plan *p, const struct plan_op *op, uint32_t rows, uint32_t threads,
+                     bool shared, struct plan_forecast *f) {
     const struct plan_conv *c = &op->params.conv;
     if (c->algorithm == PLAN_CONV_DIRECT) {
         f->workspace = max(f->workspace, direct_workspace(p, op));
         f->weights_packed += shared ? 0 : packed_conv(p, op);
         return;
     }
-    struct plan_winograd g = geometry(p, op, threads);
+    struct plan_winograd g = geometry(p, op, rows, threads);
     f->workspace = max(f->workspace, plan_winograd_workspace_bytes(&g));
     f->preparation = max(f->preparation, plan_winograd_transformed_bytes(&g, c->block_channels));
     f->weights_packed += shared ? 0 : plan_winograd_packed_bytes(&g, c->block_channels);
@@ -99,8 +102,11 @@ void plan_forecast(const struct plan *plan, const struct plan_program *g, uint32
     uint64_t attention = 0;
     for (uint32_t i = 0; i < plan_program_ops(g); i++) {
         const struct plan_op *op = &plan->ops[g->variant[PLAN_FIRST].first_op + i];
+        uint32_t first = g->variant[PLAN_FIRST].op_count;
         if (op->kind == PLAN_OP_CONV) {
-            add_conv(plan, op, threads, is_shared(plan, g, i), f);
+            uint32_t rows = i < first ? plan_rows_at_once(plan, g, PLAN_FIRST, i)
+                                      : plan_rows_at_once(plan, g, PLAN_STEADY, i - first);
+            add_conv(plan, op, rows, threads, is_shared(plan, g, i), f);
         } else if (op->kind == PLAN_OP_ATTENTION) {
             attention = max(attention, attention_workspace(plan, op));
         }

@@ -20,7 +20,7 @@
 
 #define PLAN_MAGIC "WANCPLAN"
 enum {
-    PLAN_VERSION = 4,
+    PLAN_VERSION = 5,
     PLAN_ALIGNMENT = 64,        // of sections, constants, buffers and caches
     PLAN_NONE = 0xffffffffu,    // no view, no constant
     PLAN_MAX_PROGRAMS = 64,     // their sizes are compared pair by pair
@@ -88,9 +88,10 @@ struct plan_variant_info {
     uint32_t frames; // video frames that one step emits
     uint32_t first_op, op_count;
     uint32_t first_buffer, buffer_count;
-    uint32_t reserved;
-    uint64_t arena_bytes;       // what the planner needs
-    uint64_t lower_bound_bytes; // the largest sum of sizes alive at once: no planner can need less
+    uint32_t band_rows; // of the run below: rows by which its first operator advances (plan/bands.h), or 0
+    uint32_t band_first, band_count; // operators of the variant that run in bands of the image; none: 0, 0
+    uint64_t arena_bytes;            // what the planner needs
+    uint64_t lower_bound_bytes;      // the largest sum of sizes alive at once: no planner can need less
 };
 
 // One latent size. Programs have different sizes; channels and numbers of frames are the same in all.
@@ -151,7 +152,7 @@ struct plan_packed {
 struct plan_buffer {
     uint32_t name;              // string: the value that it holds first
     uint32_t first_op, last_op; // within the variant
-    uint32_t reserved;
+    uint32_t rows;              // 0: images are whole; else it holds so many rows of them (plan/bands.h)
     uint64_t offset, bytes;
 };
 

@@ -67,6 +67,12 @@ static struct plan_winograd_axis upsampled(uint32_t pixels) {
 
 static uint64_t divide_up(uint64_t a, uint64_t b) { return (a + b - 1) / b; }
 
+static struct plan_winograd_axis space_axis(const struct plan_conv *p) {
+    return p->upsample == 2 ? upsampled(algorithms[p->algorithm].tile) : axis(algorithms[p->algorithm].tile);
+}
+
+uint32_t plan_winograd_tile_rows(const struct plan_conv *p) { return space_axis(p).outputs; }
+
 // ---- blocks
 
 static uint64_t larger(uint64_t a, uint64_t b) { return a > b ? a : b; }
@@ -106,7 +112,7 @@ static uint64_t patch_extent(const struct plan_winograd_axis *a, uint64_t tiles)
 // patch, and some for reading all weights again. Threads that have blocks of their own have equally many, or wait.
 static uint64_t block_cost(const struct plan_winograd *g, uint64_t high, uint64_t wide, uint64_t most) {
     enum { PIXELS = 128 };
-    uint64_t blocks = divide_up(g->tiles_high, high) * divide_up(g->tiles_wide, wide);
+    uint64_t blocks = divide_up(g->band_high, high) * divide_up(g->tiles_wide, wide);
     uint64_t rows = size_align(high * wide * g->rows_out, GEMM_ROWS) / g->rows_out;
     uint64_t pixels = patch_extent(&g->space, high) * patch_extent(&g->space, wide);
     return size_align(blocks, g->workspaces) * (PIXELS * rows + pixels + PIXELS * most / 8);
@@ -117,13 +123,13 @@ static void choose_block(struct plan_winograd *g, uint32_t threads) {
     struct demand d = {.tile =
                            g->elements * (g->rows_in * g->inputs + g->rows_out * g->columns) * sizeof(float),
                        .weights = g->elements * g->depth * g->columns * sizeof(float),
-                       .tiles = g->tiles_high * g->tiles_wide,
+                       .tiles = g->band_high * g->tiles_wide,
                        .threads = threads};
     uint64_t most = choose_sharing(g, &d), least = UINT64_MAX;
     for (uint64_t parts = 1; parts <= g->tiles_wide; parts++) {
         uint64_t wide = divide_up(g->tiles_wide, parts);
         if (wide > most) continue;
-        for (uint64_t high = smaller(most / wide, g->tiles_high); 2 * high * wide >= most || high == 1;
+        for (uint64_t high = smaller(most / wide, g->band_high); 2 * high * wide >= most || high == 1;
              high--) {
             uint64_t cost = block_cost(g, high, wide, most);
             if (cost < least) {
@@ -138,10 +144,9 @@ static void choose_block(struct plan_winograd *g, uint32_t threads) {
 }
 
 struct plan_winograd plan_winograd(const struct plan_conv *p, const struct plan_view *in,
-                                   const struct plan_view *out, uint32_t threads) {
+                                   const struct plan_view *out, uint32_t rows, uint32_t threads) {
     uint64_t frames = out->frames / p->interleave;
-    struct plan_winograd g = {.space = p->upsample == 2 ? upsampled(algorithms[p->algorithm].tile)
-                                                        : axis(algorithms[p->algorithm].tile),
+    struct plan_winograd g = {.space = space_axis(p),
                               .time = axis(algorithms[p->algorithm].time),
                               .inputs = size_align(in->channels, PLAN_WINOGRAD_LANES),
                               .outputs = size_align(out->channels, PLAN_WINOGRAD_COLUMNS)};
@@ -149,6 +154,7 @@ struct plan_winograd plan_winograd(const struct plan_conv *p, const struct plan_
     g.elements = (uint64_t)g.space.elements * g.space.elements * g.time.elements;
     g.tiles_wide = divide_up(out->width, g.space.outputs);
     g.tiles_high = divide_up(out->height, g.space.outputs);
+    g.band_high = divide_up(rows, g.space.outputs);
     g.rows_out = divide_up(frames, g.time.outputs);
     g.patch_frames = folded ? frames + p->taps - 1 : patch_extent(&g.time, g.rows_out);
     g.rows_in = folded ? g.patch_frames : g.rows_out;

@@ -32,6 +32,7 @@ struct plan_winograd {
     struct plan_winograd_axis space, time; // time: {1, 1, 1, 1} where the taps are folded
     uint64_t elements;                     // space x space x time
     uint64_t tiles_high, tiles_wide;       // of an image
+    uint64_t band_high;                    // of the rows that are computed at a time: tiles
     uint64_t block_high, block_wide;       // tiles that are in the workspace at a time
     uint64_t block;                        // block_high * block_wide
     bool shared;                           // all threads work on one block; or each has its own
@@ -47,9 +48,12 @@ struct plan_winograd {
 
 // Whether an algorithm other than DIRECT computes this convolution.
 bool plan_winograd_applies(const struct plan_conv *p, uint32_t algorithm);
-// `threads` share the work: the more there are, the larger a block is.
+// `threads` share the work: the more there are, the larger a block is. `rows` of the result are computed at a time, at
+// most all of them.
 struct plan_winograd plan_winograd(const struct plan_conv *p, const struct plan_view *in,
-                                   const struct plan_view *out, uint32_t threads);
+                                   const struct plan_view *out, uint32_t rows, uint32_t threads);
+// Rows of the result that are computed together.
+uint32_t plan_winograd_tile_rows(const struct plan_conv *p);
 // Columns that one operator of XNNPACK computes, and how many operators an element takes.
 uint64_t plan_winograd_block_columns(const struct plan_winograd *g, uint32_t block_channels);
 uint64_t plan_winograd_blocks(const struct plan_winograd *g, uint32_t block_channels);

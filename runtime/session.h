@@ -2,7 +2,7 @@
 #ifndef WANC_RUNTIME_SESSION_H
 #define WANC_RUNTIME_SESSION_H
 
-#include "plan/plan.h"
+#include "plan/bands.h"
 #include "runtime/memory.h"
 #include "runtime/packed.h"
 
@@ -47,6 +47,8 @@ struct rt_op {
     const char *name; // the ONNX node
     struct rt_tensor in[3], out, scratch;
     struct rt_constant constant[3];
+    struct plan_rows
+        rows;    // of the result, that a call computes; when prepared, as many as it computes at most
     void *state; // the kernel's, made by prepare
 };
 
@@ -86,6 +88,11 @@ bool rt_session_open(struct rt_session *s, const struct plan *plan, const struct
 void rt_session_close(struct rt_session *s);
 // Runs all operators of a variant, which must not be absent: FIRST after a reset, then STEADY.
 bool rt_session_run(struct rt_session *s, enum plan_variant variant, struct error *err);
+// One operator, number `index` of the variant, as `op` says; with its name in front of an error. (session.c)
+bool rt_session_run_op(struct rt_session *s, enum plan_variant variant, uint32_t index, struct rt_op *op,
+                       struct error *err);
+// The run of a variant that works in bands (plan/bands.h). (bands.c)
+bool rt_bands_run(struct rt_session *s, enum plan_variant variant, struct error *err);
 
 // Around matrix products, when somebody observes: rt_products_end(s, rt_products_begin(s), threads) adds the time
 // between, of one of `threads` that multiply at different times.

@@ -41,6 +41,10 @@ static const char usage[] =
     "      --cache-type TYPE      compile: keep the caches in f32 (default), f16 or bf16: half the memory, "
     "with "
     "an error\n"
+    "      --max-memory SIZE      compile: the fastest plan that takes at most so much memory: 5GiB, 800MiB\n"
+    "      --bands RULE           compile: auto (default), work on bands of large images where that costs no "
+    "time;\n"
+    "                             none, on whole images; or least, wherever it takes less memory\n"
     "      --prepack              compile: the plan also holds the weights as XNNPACK packs them on this "
     "CPU: a "
     "much\n"
@@ -50,7 +54,7 @@ static const char usage[] =
     "long\n"
     "                             (default 60), instead of expecting times by a model\n"
     "      --timing-cache FILE    compile: take measured times from FILE, and keep new ones there\n"
-    "      --threads N            compile --tune: with how many threads to measure (default: one per core)\n"
+    "      --threads N            compile --tune, --max-memory: threads of a run (default: one per core)\n"
     "      --ops                  report: how each convolution is computed, why, and in what time\n"
     "      --first RULE           compile, of a step alone: reference (default), its first step leaves out "
     "the\n"
@@ -90,6 +94,8 @@ enum {
     OPT_THREADS,
     OPT_OPS,
     OPT_CACHE_TYPE,
+    OPT_BANDS,
+    OPT_MAX_MEMORY,
     OPT_CANONICAL,
     OPT_JSON,
     OPT_PRINT_AFTER,
@@ -107,6 +113,8 @@ static const struct option long_options[] = {
     {"conv", required_argument, NULL, OPT_CONV},
     {"max-error", required_argument, NULL, OPT_MAX_ERROR},
     {"cache-type", required_argument, NULL, OPT_CACHE_TYPE},
+    {"bands", required_argument, NULL, OPT_BANDS},
+    {"max-memory", required_argument, NULL, OPT_MAX_MEMORY},
     {"tune", optional_argument, NULL, OPT_TUNE},
     {"timing-cache", required_argument, NULL, OPT_TIMING_CACHE},
     {"threads", required_argument, NULL, OPT_THREADS},
@@ -192,6 +200,31 @@ static bool parse_cache_type(const char *text, struct wanc_options *o, struct er
     return error_set(err, ERROR_USAGE, "--cache-type: expected f32, f16 or bf16, found '%s'", text);
 }
 
+static bool parse_bands(const char *text, struct wanc_options *o, struct error *err) {
+    static const char *const names[] = {
+        [IR_BANDS_AUTO] = "auto", [IR_BANDS_NONE] = "none", [IR_BANDS_LEAST] = "least"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(text, names[i]) != 0) continue;
+        o->bands = (enum ir_bands)i;
+        return true;
+    }
+    return error_set(err, ERROR_USAGE, "--bands: expected auto, none or least, found '%s'", text);
+}
+
+static bool parse_max_memory(const char *text, struct wanc_options *o, struct error *err) {
+    static const char *const units[] = {"", "KiB", "MiB", "GiB"};
+    char *end;
+    double number = strtod(text, &end);
+    for (size_t i = 0; i < sizeof units / sizeof *units && text[0] >= '0' && text[0] <= '9'; i++) {
+        double bytes = ldexp(number, 10 * (int)i);
+        if (strcmp(end, units[i]) != 0 || !(bytes >= 1 && bytes <= PLAN_MAX_BYTES)) continue;
+        o->max_memory = (uint64_t)bytes;
+        return true;
+    }
+    return error_set(err, ERROR_USAGE,
+                     "--max-memory: expected a size such as 5GiB, 800MiB or 5000000000, found '%s'", text);
+}
+
 static bool parse_tune(const char *text, struct wanc_options *o, struct error *err) {
     char *end = NULL;
     o->tune = true;
@@ -230,6 +263,12 @@ static int parse_options(int argc, char **argv, struct wanc_options *o, struct e
             break;
         case OPT_CACHE_TYPE:
             if (!parse_cache_type(optarg, o, err)) return -1;
+            break;
+        case OPT_BANDS:
+            if (!parse_bands(optarg, o, err)) return -1;
+            break;
+        case OPT_MAX_MEMORY:
+            if (!parse_max_memory(optarg, o, err)) return -1;
             break;
         case OPT_TUNE:
             if (!parse_tune(optarg, o, err)) return -1;
