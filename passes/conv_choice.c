@@ -8,26 +8,31 @@
 
 // ---- what may be taken
 
-const char *const conv_choice_names[] = {"auto", "direct", "winograd2", "winograd4", NULL};
+const char *const conv_choice_names[] = {"auto", "direct", "im2col", "winograd2", "winograd4", NULL};
 
-// The algorithms of each name, as bits; where none of them applies, a convolution is direct.
-static const uint32_t allowed[] = {
-    (1u << PLAN_CONV_ALGORITHMS) - 1,
-    1u << PLAN_CONV_DIRECT,
-    1u << PLAN_CONV_WINOGRAD2 | 1u << PLAN_CONV_WINOGRAD2_TIME2 | 1u << PLAN_CONV_PRODUCT_TIME2,
-    1u << PLAN_CONV_WINOGRAD4 | 1u << PLAN_CONV_WINOGRAD4_TIME2 | 1u << PLAN_CONV_WINOGRAD4_TIME4 |
-        1u << PLAN_CONV_PRODUCT_TIME2 | 1u << PLAN_CONV_PRODUCT_TIME4,
+// The algorithms of each name, as bits, and those for what none of them computes; what remains is direct.
+static const uint32_t allowed[][2] = {
+    {(1u << PLAN_CONV_ALGORITHMS) - 1},
+    {1u << PLAN_CONV_DIRECT},
+    {1u << PLAN_CONV_IM2COL | 1u << PLAN_CONV_PRODUCT, 1u << PLAN_CONV_WINOGRAD2},
+    {1u << PLAN_CONV_WINOGRAD2 | 1u << PLAN_CONV_WINOGRAD2_TIME2 | 1u << PLAN_CONV_PRODUCT_TIME2},
+    {1u << PLAN_CONV_WINOGRAD4 | 1u << PLAN_CONV_WINOGRAD4_TIME2 | 1u << PLAN_CONV_WINOGRAD4_TIME4 |
+     1u << PLAN_CONV_PRODUCT_TIME2 | 1u << PLAN_CONV_PRODUCT_TIME4},
 };
 
 static uint32_t allowed_algorithms(const char *conv, const struct plan_conv_shape *s) {
-    uint32_t wanted = allowed[0], possible = 0;
+    const uint32_t *wanted = allowed[0];
+    uint32_t possible = 0;
     for (int i = 0; conv != NULL && conv_choice_names[i] != NULL; i++) {
         if (strcmp(conv_choice_names[i], conv) == 0) wanted = allowed[i];
     }
     for (uint32_t a = 0; a < PLAN_CONV_ALGORITHMS; a++) {
         if (plan_conv_shape_allows(s, a)) possible |= 1u << a;
     }
-    return wanted & possible ? wanted & possible : 1u << PLAN_CONV_DIRECT;
+    for (int i = 0; i < 2; i++) {
+        if (wanted[i] & possible) return wanted[i] & possible;
+    }
+    return 1u << PLAN_CONV_DIRECT;
 }
 
 // ---- the shapes

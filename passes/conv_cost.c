@@ -58,6 +58,8 @@ static struct conv_work block_work(const struct plan_winograd *g) {
     w.count[CONV_WORK_PATCH] = (double)g->patch;
     w.count[CONV_WORK_RESULTS] = elements * results;
     w.count[CONV_WORK_INVERSE] = elements * results * g->space.elements;
+    if (g->space.elements < g->space.inputs) // im2col: pixels are copied
+        w.count[CONV_WORK_RESULTS] += (double)(g->block * g->rows_in * g->row);
     return w;
 }
 
@@ -93,7 +95,8 @@ double conv_bytes(const struct plan_conv_shape *s, uint32_t algorithm) {
     struct plan_conv_case c = plan_conv_case(s, algorithm);
     if (algorithm == PLAN_CONV_DIRECT) {
         double weights = (double)s->kernel_h * s->kernel_w * s->taps * s->in * s->out * s->interleave,
-               window = s->kernel_h == 1 ? 0 : (double)c.in.frames * s->height * s->width * s->in;
+               window =
+                   s->kernel_h == 1 && s->taps == 1 ? 0 : (double)c.in.frames * s->height * s->width * s->in;
         return sizeof(float) * (weights + window);
     }
     struct plan_winograd g = plan_winograd(&c.params, &c.in, &c.out, c.out.height, CONV_COST_THREADS);

@@ -219,6 +219,7 @@ enum plan_conv_algorithm {
     PLAN_CONV_PRODUCT,         // 1x1 without pads: a matrix product of pixels
     PLAN_CONV_PRODUCT_TIME2,   // F(2,3) over frames: `taps` is 3
     PLAN_CONV_PRODUCT_TIME4,   // F(4,3)
+    PLAN_CONV_IM2COL,          // 3x3: a matrix product of the pixels under each kernel; `upsample` is 1
     PLAN_CONV_ALGORITHMS,
 };
 const char *plan_conv_algorithm_name(uint32_t algorithm);

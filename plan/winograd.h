@@ -10,7 +10,8 @@
 //
 // of the transformed image v and the transformed weights u. Time is a third axis; or each tile keeps its
 // frames apart, and the temporal taps of a frame, which lie side by side in v, are `folded` into the sum. A kernel of
-// one pixel has tiles of one pixel and nothing to transform in space: the same machinery, for time alone.
+// one pixel has tiles of one pixel and nothing to transform in space: the same machinery, for time alone. im2col has tiles
+// of one pixel under a kernel of 3x3: v gets the pixels under the kernel, side by side, instead of a transform.
 #ifndef WANC_PLAN_WINOGRAD_H
 #define WANC_PLAN_WINOGRAD_H
 
@@ -39,6 +40,7 @@ struct plan_winograd {
     uint64_t workspaces;                   // 1 or as many as threads
     uint64_t inputs, outputs;              // channels, padded to whole vectors and columns
     uint64_t rows_in, rows_out;            // of one tile in v and in m: frames, or groups of frames
+    uint64_t row;                          // floats of one row of a tile in v
     uint64_t depth, columns;            // of the matrix product: folded taps * inputs; interleave * outputs
     uint64_t patch_height, patch_width; // pixels of a block's patch
     uint64_t patch_frames;              // of the window, rounded up to whole groups

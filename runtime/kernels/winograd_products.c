@@ -155,7 +155,7 @@ static void divide_rows(struct rt_winograd_products *w, const struct plan_winogr
     bool overlap = g->rows_in != g->rows_out;
     w->runs = overlap ? g->rows_out : 1;
     w->rows = overlap ? g->block : g->block * g->rows_out;
-    w->v_row = overlap ? g->rows_in * g->inputs : g->inputs;
+    w->v_row = overlap ? g->rows_in * g->inputs : g->row;
     w->m_row = overlap ? g->rows_out * g->columns : g->columns;
 }
 

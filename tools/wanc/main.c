@@ -33,8 +33,8 @@ static const char usage[] =
     "      --json                 inspect: as JSON\n"
     "      --conv ALGORITHM       compile: how convolutions are computed: auto (default), the fastest; "
     "direct, "
-    "the least\n"
-    "                             memory; winograd2 or winograd4\n"
+    "by 2D\n"
+    "                             convolutions; im2col, in the least memory; winograd2 or winograd4\n"
     "      --max-error E          compile: bound the error of a decode, of frames in [-1,1], by E (default "
     "3.5e-4):\n"
     "                             slower, more exact algorithms are taken where that is needed\n"
@@ -173,8 +173,8 @@ static bool parse_conv(const char *text, struct wanc_options *o, struct error *e
         if (strcmp(text, conv_choice_names[i]) == 0) o->choice.conv = conv_choice_names[i];
     }
     return o->choice.conv != NULL ||
-           error_set(err, ERROR_USAGE, "--conv: expected direct, winograd2, winograd4 or auto, found '%s'",
-                     text);
+           error_set(err, ERROR_USAGE,
+                     "--conv: expected direct, im2col, winograd2, winograd4 or auto, found '%s'", text);
 }
 
 static bool parse_max_error(const char *text, struct wanc_options *o, struct error *err) {
