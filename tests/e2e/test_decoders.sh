@@ -175,17 +175,18 @@ random)
     decoder column 5x1 4
     decoder shallow 7x3 2
     decoder half 2x4 4
-    for algorithm in auto im2col winograd2 winograd4; do
+    for algorithm in auto winograd2 winograd4; do
         decoder_algorithm tiny 3x5 4 $algorithm
         decoder_algorithm row 1x7 4 $algorithm
         decoder_algorithm column 5x1 4 $algorithm
         decoder_algorithm shallow 7x3 2 $algorithm
     done
+    decoder_algorithm tiny 3x5 4 im2col
     decoder_bands tiny 17x3 winograd2 16
     decoder_bands tiny 13x4 winograd4 16
-    decoder_bands tiny 31x1 winograd4 16
+    sanitized || decoder_bands tiny 31x1 winograd4 16
     decoder_bands shallow 19x2 winograd2 8
-    decoder_bands tiny 15x2 im2col 16
+    sanitized || decoder_bands tiny 15x2 im2col 16
     caches=f16
     decoder_bands tiny 14x3 winograd4 16
     decoder_caches tiny 3x5 direct f16 2e-3
