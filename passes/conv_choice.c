@@ -129,8 +129,10 @@ static void consider(const struct conv_choice *c, struct conv_shape_choice *s, s
     const struct conv_candidate *now = &s->candidates[s->chosen];
     for (uint32_t i = 0; i < s->candidate_count; i++) {
         const struct conv_candidate *k = &s->candidates[i];
+        // Not by the difference of squares: where a compiler fuses it, that of one number with itself is not zero.
+        if (k->error >= now->error) continue;
         double removed = pow(now->error, 2) - pow(k->error, 2), price = (cost(c, k) - cost(c, now)) / removed;
-        if (removed <= 0 || (best->shape != NULL && price >= best->price)) continue;
+        if (best->shape != NULL && price >= best->price) continue;
         *best = (struct exchange){.shape = s, .candidate = i, .price = price};
     }
 }
