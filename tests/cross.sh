@@ -85,7 +85,7 @@ if [ "${1:-}" = --build ]; then
     passed=1
     closing_line
 fi
-run $folder --suite unit --suite ir --suite pass --suite frontend --suite op --timeout-multiplier 4
+run $folder --suite unit --suite ir --suite pass --suite frontend --suite op --timeout-multiplier 12
 . tests/e2e/cases.sh # $work and limit
 data=tests/data/tiny
 decode direct "$(limit $data/reference.txt)"
