@@ -132,3 +132,11 @@ void file_discard(struct file_out *f) {
     free(f->path);
     *f = (struct file_out){.fd = -1};
 }
+
+bool file_save(const char *path, const void *data, size_t size, struct error *err) {
+    struct file_out f;
+    if (!file_create(&f, path, err)) return false;
+    if (file_write(&f, data, size, err)) return file_commit(&f, err);
+    file_discard(&f);
+    return false;
+}

@@ -35,6 +35,8 @@ bool file_write_at(struct file_out *f, uint64_t offset, const void *data, size_t
 // Flushes to the disk, renames, and closes. After a failure the temporary file is gone.
 bool file_commit(struct file_out *f, struct error *err);
 void file_discard(struct file_out *f);
+// A whole file: created, written and committed.
+bool file_save(const char *path, const void *data, size_t size, struct error *err);
 // For signal handlers: removes the temporary of the file that is being written, if there is one.
 void file_abandon(void);
 

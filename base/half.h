@@ -11,6 +11,12 @@ static inline float float_from_bits(uint32_t bits) {
     return f;
 }
 
+static inline uint32_t float_bits(float f) {
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    return bits;
+}
+
 static inline float half_to_float(uint16_t h) {
     uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = (h >> 10) & 31, mantissa = h & 0x3ff;
     if (exponent == 31) return float_from_bits(sign | 0x7f800000 | mantissa << 13);

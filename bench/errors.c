@@ -145,8 +145,7 @@ static void measure_conv(struct bench *b, const struct rt_op *op) {
 static void observe(void *context, enum plan_variant variant, size_t index, uint64_t begin_ns,
                     uint64_t end_ns, uint64_t product_ns) {
     struct bench *b = context;
-    const struct rt_op *op =
-        &b->session.ops[index + (variant == PLAN_STEADY ? b->session.program->variant[0].op_count : 0)];
+    const struct rt_op *op = &rt_variant_ops(&b->session, variant)[index];
     (void)begin_ns, (void)end_ns, (void)product_ns;
     if (op->plan->kind != PLAN_OP_CONV) return;
     struct error err = {0};
@@ -204,10 +203,8 @@ static struct options parse_options(int argc, char **argv) {
 static const struct plan_program *program_of(const struct plan *p, const struct latents *l,
                                              const char *path) {
     struct error err = {0};
-    for (uint32_t i = 0; i < p->program_count; i++) {
-        const struct plan_program *g = &p->programs[i];
-        if (g->latent_height == l->height && g->latent_width == l->width) return g;
-    }
+    const struct plan_program *g = plan_find_program(p, l->height, l->width);
+    if (g != NULL) return g;
     error_set(&err, ERROR_INPUT, "%s: latents of %zux%zu, the plan is not for that size", path,
               (size_t)l->height, (size_t)l->width);
     die(&err);

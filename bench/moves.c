@@ -9,11 +9,11 @@
 #include "passes/emit_rearrange.h"
 #include "passes/storage.h"
 #include "runtime/session.h"
+#include "tools/measure/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { REPEATS = 9 };
 
@@ -23,30 +23,13 @@ struct bench {
     float *from, *to;
 };
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static struct rt_tensor tensor_of(const struct plan_view *v, float *data) {
-    return (struct rt_tensor){.data = data + v->offset,
-                              .frames = v->frames,
-                              .height = v->height,
-                              .width = v->width,
-                              .channels = v->channels,
-                              .frame_stride = v->frame_stride,
-                              .row_stride = v->row_stride,
-                              .pixel_stride = v->pixel_stride,
-                              .channel_stride = v->channel_stride};
-}
-
 static void run(struct bench *b) {
     struct plan_view none = {0}, x = emit_copies_view(&b->copies, &none, true),
                      y = emit_copies_view(&b->copies, &none, false);
     for (uint64_t i = 0; i < b->copies.count; i++) {
         emit_copies_at(&b->copies, i, &x.offset, &y.offset);
-        struct rt_op op = {.in = {tensor_of(&x, b->from)}, .out = tensor_of(&y, b->to)};
+        struct rt_op op = {.in = {rt_tensor_of(&x, b->from, PLAN_F32)},
+                           .out = rt_tensor_of(&y, b->to, PLAN_F32)};
         rt_kernels[PLAN_OP_COPY].run(&b->session, &op, NULL);
     }
 }
@@ -60,9 +43,9 @@ static double median(struct bench *b) {
     double times[REPEATS];
     run(b); // touches the memory
     for (int i = 0; i < REPEATS; i++) {
-        double start = now();
+        double start = measure_now();
         run(b);
-        times[i] = now() - start;
+        times[i] = measure_now() - start;
     }
     qsort(times, REPEATS, sizeof *times, compare);
     return times[REPEATS / 2];

@@ -168,6 +168,7 @@ struct ir_node {
 struct ir_buffer { // a block of the arena, see plan_memory
     uint64_t offset, bytes;
     int first_node, last_node; // positions in the block
+    uint32_t rows;             // 0: images are whole; else it holds so many rows of them (plan/bands.h)
     const char *name;
 };
 
@@ -190,6 +191,10 @@ struct ir_symbol {
     struct ir_symbol *next;
 };
 
+// Whether operators take turns on bands of the image (passes/choose_bands.c): where that costs no time, never, or wherever
+// it makes the scratch arena smaller.
+enum ir_bands { IR_BANDS_AUTO, IR_BANDS_NONE, IR_BANDS_LEAST };
+
 struct ir_module {
     struct arena arena;
     struct ir_graph *graphs;
@@ -198,6 +203,7 @@ struct ir_module {
     int cache_count;
     enum ir_dtype cache_dtype; // IR_F16 or IR_BF16: plan_caches keeps them so
     uint64_t cache_bytes;
+    enum ir_bands bands;
     int first_kept; // of the frames that the first step gives, how many (the last ones) are video; 0: all
     struct ir_symbol *symbols;
     const char *model_name, *form;

@@ -497,6 +497,7 @@ static void take_buffers(struct parser *p, struct ir_graph *g) {
         expect(p, "nodes");
         b->first_node = (int)take_int(p);
         b->last_node = (int)take_int(p);
+        if (accept(p, "rows")) b->rows = (uint32_t)take_int(p);
         b->name = take_text(p, TOKEN_STRING, "a name");
     }
 }

@@ -149,6 +149,7 @@ static void print_graph(const struct ir_graph *g, struct strbuf *out) {
         const struct ir_buffer *b = &g->buffers[i];
         strbuf_printf(out, "  buffer b%d %" PRIu64 " at %" PRIu64 " nodes %d %d ", i, b->bytes, b->offset,
                       b->first_node, b->last_node);
+        if (b->rows > 0) strbuf_printf(out, "rows %" PRIu32 " ", b->rows);
         print_string(b->name, out);
         strbuf_add(out, "\n");
     }

@@ -1,142 +1,192 @@
 // Static memory planning as data: intervals in, offsets out.
 //
-// Placement is first fit: each item in turn takes the lowest gap, among the already placed items alive at the
-// same time, that holds it. The result depends on the order only. Several orders are tried (large first,
-// large and long first, by time); then, while the result is above the lower bound, the item that reaches the
-// highest address is moved to an earlier place in the best order and the placement repeated, a bounded number
-// of times.
+// Live ranges become parts that no range joins (passes/arena_parts.c). The size to reach is the largest lower
+// bound of all parts: a part that is below it need not become smaller. In each part:
+//
+//     First fit    each block in turn takes the lowest gap, among the placed ones alive with it, that holds it.
+//                  Several orders are tried (large first, large and long first, long first, by time). In the graphs of
+//                  decoders this reaches the bound.
+//     Search       where it does not, the lower bound is tried as a capacity (passes/arena_search.c), then the sizes
+//                  between what is known to be impossible and what was found, by halving. A size that the search gives
+//                  up on counts as impossible from there on, but not as shown to be so.
 #include "passes/arena_plan.h"
 
-#include "base/arena.h"
-#include "base/size.h"
+#include "passes/arena_parts.h"
+#include "passes/arena_search.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { IMPROVEMENTS = 3000 };
+enum {
+    NODES_PER_BLOCK = 8, // for one size in the first round; four times as many in each later one
+    MOST_SIZES = 6       // tried in one round
+};
+#define DEFAULT_EFFORT 20000000ull
+#define MOST_UNITS (1ull << 62) // the search adds two sizes
 
-struct planner {
-    struct arena_item *items;
-    int count;
-    uint64_t alignment;
-    int *order, *best_order, *placed; // placed: items by ascending offset
-    uint64_t *best_offset;
-    uint64_t best;
+struct fitting {
+    struct arena_part *part;
+    int *order, *placed; // placed: blocks by ascending offset
+    uint64_t *best_offset, best;
 };
 
-static uint64_t rounded(const struct planner *p, int i) {
-    return size_align(p->items[i].bytes, p->alignment);
-}
-
-static bool overlap(const struct arena_item *a, const struct arena_item *b) {
+static bool overlap(const struct arena_block *a, const struct arena_block *b) {
     return a->first <= b->last && b->first <= a->last;
 }
 
-uint64_t arena_lower_bound(const struct arena_item *items, int count, uint64_t alignment) {
+// ---- first fit
+
+// Places block `i` into the lowest gap; `placed` stays sorted by offset. Returns its end, at most UINT64_MAX.
+static uint64_t place(struct fitting *f, int i, int placed_count) {
+    struct arena_block *blocks = f->part->blocks;
+    uint64_t at = 0, top;
+    for (int k = 0; k < placed_count; k++) {
+        const struct arena_block *other = &blocks[f->placed[k]];
+        if (!overlap(&blocks[i], other)) continue;
+        if (other->offset >= at && other->offset - at >= blocks[i].size) break;
+        if (other->offset + other->size > at) at = other->offset + other->size;
+    }
+    blocks[i].offset = at;
+    int k = placed_count;
+    for (; k > 0 && blocks[f->placed[k - 1]].offset > at; k--) f->placed[k] = f->placed[k - 1];
+    f->placed[k] = i;
+    return __builtin_add_overflow(at, blocks[i].size, &top) ? UINT64_MAX : top;
+}
+
+static void place_all(struct fitting *f) {
+    uint64_t top = 0;
+    for (int k = 0; k < f->part->count && top < f->best; k++) {
+        uint64_t end = place(f, f->order[k], k);
+        if (end > top) top = end;
+    }
+    if (top >= f->best) return;
+    f->best = top;
+    for (int i = 0; i < f->part->count; i++) f->best_offset[i] = f->part->blocks[i].offset;
+}
+
+static const struct arena_block *sorting; // qsort has no context argument
+
+static int by_key(uint64_t a, uint64_t b, int x, int y) { return a > b ? -1 : a < b ? 1 : x - y; }
+static uint64_t length_of(int i) { return (uint64_t)(sorting[i].last - sorting[i].first) + 1; }
+static uint64_t area_of(int i) {
+    uint64_t area;
+    return __builtin_mul_overflow(sorting[i].size, length_of(i), &area) ? UINT64_MAX : area;
+}
+static int by_size(const void *a, const void *b) {
+    int x = *(const int *)a, y = *(const int *)b;
+    return by_key(sorting[x].size, sorting[y].size, x, y);
+}
+static int by_area(const void *a, const void *b) {
+    int x = *(const int *)a, y = *(const int *)b;
+    return by_key(area_of(x), area_of(y), x, y);
+}
+static int by_length(const void *a, const void *b) {
+    int x = *(const int *)a, y = *(const int *)b;
+    return by_key(length_of(x), length_of(y), x, y);
+}
+static int by_start(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
+
+static void fit_first(struct fitting *f, uint64_t goal) {
+    static int (*const compare[])(const void *, const void *) = {by_size, by_area, by_length, by_start};
+    for (size_t k = 0; k < sizeof compare / sizeof *compare && f->best > goal; k++) {
+        for (int i = 0; i < f->part->count; i++) f->order[i] = i;
+        sorting = f->part->blocks;
+        qsort(f->order, (size_t)f->part->count, sizeof *f->order, compare[k]);
+        place_all(f);
+    }
+}
+
+// ---- search
+
+static enum arena_answer try_size(struct fitting *f, uint64_t size, uint64_t nodes,
+                                  struct arena_effort *effort) {
+    enum arena_answer answer = arena_search(f->part, size, nodes, effort);
+    if (answer != ARENA_FITS) return answer;
+    f->best = 0;
+    for (int i = 0; i < f->part->count; i++) {
+        const struct arena_block *b = &f->part->blocks[i];
+        f->best_offset[i] = b->offset;
+        if (b->offset + b->size > f->best) f->best = b->offset + b->size;
+    }
+    return answer;
+}
+
+// Tries sizes from *bound on, first *bound itself, then by halving. Raises *bound above what is shown to be impossible;
+// what is given up on counts as impossible for the rest of the round.
+static void search_round(struct fitting *f, uint64_t *bound, uint64_t nodes, struct arena_effort *effort) {
+    uint64_t low = *bound;
+    for (int i = 0; i < MOST_SIZES && low < f->best && effort->steps > 0; i++) {
+        uint64_t size = i == 0 ? low : low + (f->best - low) / 2;
+        enum arena_answer answer = try_size(f, size, i == 0 ? 2 * nodes : nodes, effort);
+        if (answer == ARENA_CANNOT_FIT) *bound = size + 1;
+        if (answer != ARENA_FITS) low = size + 1;
+    }
+}
+
+// Looks for sizes down to `goal`. Returns the size below which all have been shown to be impossible, or 0.
+static uint64_t search(struct fitting *f, uint64_t goal, struct arena_effort *effort) {
+    uint64_t low = goal, nodes = NODES_PER_BLOCK * (uint64_t)f->part->count;
+    for (; f->best > low && f->best < MOST_UNITS && effort->steps > 0; nodes *= 4)
+        search_round(f, &low, nodes, effort);
+    return low > goal ? low : 0;
+}
+
+// ---- parts
+
+static struct fitting fitting_of(struct arena_part *part, struct arena *memory) {
+    size_t n = (size_t)part->count;
+    struct fitting f = {.part = part, .best = UINT64_MAX};
+    f.order = arena_array(memory, n, sizeof *f.order);
+    f.placed = arena_array(memory, n, sizeof *f.placed);
+    f.best_offset = arena_array(memory, n, sizeof *f.best_offset);
+    return f;
+}
+
+static uint64_t largest(uint64_t a, uint64_t b) { return a > b ? a : b; }
+
+static uint64_t bound_of(const struct arena_parts *all) {
     uint64_t most = 0;
-    for (int i = 0; i < count; i++) { // the maximum is reached where some item begins
-        uint64_t sum = 0;
-        for (int k = 0; k < count; k++) {
-            if (items[k].first <= items[i].first && items[i].first <= items[k].last)
-                sum += size_align(items[k].bytes, alignment);
-        }
-        if (sum > most) most = sum;
+    for (int i = 0; i < all->count; i++) {
+        if (all->parts[i].bound > most) most = all->parts[i].bound;
     }
     return most;
 }
 
-// Places item `i` into the lowest gap; `placed` stays sorted by offset.
-static uint64_t place(struct planner *p, int i, int placed_count) {
-    struct arena_item *item = &p->items[i];
-    uint64_t at = 0, bytes = rounded(p, i);
-    for (int k = 0; k < placed_count; k++) {
-        const struct arena_item *other = &p->items[p->placed[k]];
-        if (!overlap(item, other)) continue;
-        if (other->offset >= at + bytes) break;
-        uint64_t end = other->offset + rounded(p, p->placed[k]);
-        if (end > at) at = end;
-    }
-    item->offset = at;
-    int k = placed_count;
-    for (; k > 0 && p->items[p->placed[k - 1]].offset > at; k--) p->placed[k] = p->placed[k - 1];
-    p->placed[k] = i;
-    return at + bytes;
+static uint64_t bytes_of(uint64_t units, uint64_t alignment) {
+    uint64_t bytes;
+    return __builtin_mul_overflow(units, alignment, &bytes) ? UINT64_MAX : bytes;
 }
 
-static uint64_t place_all(struct planner *p) {
-    uint64_t top = 0;
-    for (int k = 0; k < p->count; k++) {
-        uint64_t end = place(p, p->order[k], k);
-        if (end > top) top = end;
+uint64_t arena_plan_within(struct arena_item *items, int count, uint64_t alignment,
+                           struct arena_limits limits, struct arena_statistics *statistics) {
+    struct arena memory = {0};
+    struct arena_parts all = arena_parts_of(items, count, alignment, &memory);
+    struct arena_effort left = {.steps = limits.effort};
+    uint64_t size = 0, bound = bound_of(&all), enough = limits.enough / alignment;
+    for (int i = 0; i < count; i++) items[i].offset = 0;
+    for (int i = 0; i < all.count; i++) {
+        struct fitting f = fitting_of(&all.parts[i], &memory);
+        uint64_t goal = largest(largest(bound, size), enough); // nothing is gained by making a part smaller
+        fit_first(&f, goal);
+        bound = largest(bound, search(&f, goal, &left));
+        size = largest(size, f.best);
+        for (int k = 0; k < f.part->count; k++)
+            items[f.part->blocks[k].item].offset = f.best_offset[k] * alignment;
     }
-    if (top < p->best) {
-        p->best = top;
-        for (int i = 0; i < p->count; i++) p->best_offset[i] = p->items[i].offset;
-        memcpy(p->best_order, p->order, (size_t)p->count * sizeof *p->order);
-    }
-    return top;
-}
-
-static const struct arena_item *sorting; // qsort has no context argument
-
-static int by_key(uint64_t a, uint64_t b, int x, int y) { return a > b ? -1 : a < b ? 1 : x - y; }
-static int by_size(const void *a, const void *b) {
-    int x = *(const int *)a, y = *(const int *)b;
-    return by_key(sorting[x].bytes, sorting[y].bytes, x, y);
-}
-static int by_area(const void *a, const void *b) {
-    int x = *(const int *)a, y = *(const int *)b;
-    return by_key(sorting[x].bytes * (uint64_t)(sorting[x].last - sorting[x].first + 1),
-                  sorting[y].bytes * (uint64_t)(sorting[y].last - sorting[y].first + 1), x, y);
-}
-static int by_length(const void *a, const void *b) {
-    int x = *(const int *)a, y = *(const int *)b;
-    return by_key((uint64_t)(sorting[x].last - sorting[x].first),
-                  (uint64_t)(sorting[y].last - sorting[y].first), x, y);
-}
-static int by_start(const void *a, const void *b) {
-    int x = *(const int *)a, y = *(const int *)b;
-    return by_key((uint64_t)sorting[y].first, (uint64_t)sorting[x].first, x, y);
-}
-
-static void try_orders(struct planner *p) {
-    static int (*const compare[])(const void *, const void *) = {by_size, by_area, by_length, by_start};
-    for (size_t k = 0; k < sizeof compare / sizeof *compare; k++) {
-        for (int i = 0; i < p->count; i++) p->order[i] = i;
-        sorting = p->items;
-        qsort(p->order, (size_t)p->count, sizeof *p->order, compare[k]);
-        place_all(p);
-    }
-}
-
-// Moves the item that sets the peak to a random earlier place of the best order.
-static void improve(struct planner *p, uint64_t bound) {
-    uint32_t random = 12345;
-    for (int round = 0; round < IMPROVEMENTS && p->best > bound; round++) {
-        memcpy(p->order, p->best_order, (size_t)p->count * sizeof *p->order);
-        int at = p->count - 1;
-        while (at > 0 && p->best_offset[p->order[at]] + rounded(p, p->order[at]) != p->best) at--;
-        random = random * 1664525u + 1013904223u;
-        if (round % 4 == 3) at = (int)(random >> 8) % p->count; // sometimes any item
-        random = random * 1664525u + 1013904223u;
-        int to = at > 0 ? (int)(random >> 8) % at : 0, item = p->order[at];
-        memmove(p->order + to + 1, p->order + to, (size_t)(at - to) * sizeof *p->order);
-        p->order[to] = item;
-        place_all(p);
-    }
+    if (statistics != NULL)
+        *statistics = (struct arena_statistics){left.nodes, bytes_of(bound, alignment), size == bound};
+    arena_free(&memory);
+    return bytes_of(size, alignment);
 }
 
 uint64_t arena_plan(struct arena_item *items, int count, uint64_t alignment) {
-    if (count == 0) return 0;
-    size_t n = (size_t)count;
-    struct arena scratch = {0};
-    int *orders = arena_array(&scratch, 3 * n, sizeof *orders);
-    uint64_t *offsets = arena_array(&scratch, n, sizeof *offsets);
-    struct planner p = {items, count, alignment, orders, orders + n, orders + 2 * n, offsets, UINT64_MAX};
-    try_orders(&p);
-    improve(&p, arena_lower_bound(items, count, alignment));
-    for (int i = 0; i < count; i++) items[i].offset = offsets[i];
-    arena_free(&scratch);
-    return p.best;
+    return arena_plan_within(items, count, alignment, (struct arena_limits){.effort = DEFAULT_EFFORT}, NULL);
+}
+
+uint64_t arena_lower_bound(const struct arena_item *items, int count, uint64_t alignment) {
+    struct arena memory = {0};
+    struct arena_parts all = arena_parts_of(items, count, alignment, &memory);
+    uint64_t bound = bound_of(&all);
+    arena_free(&memory);
+    return bytes_of(bound, alignment);
 }

@@ -8,26 +8,31 @@
 
 // ---- what may be taken
 
-const char *const conv_choice_names[] = {"auto", "direct", "winograd2", "winograd4", NULL};
+const char *const conv_choice_names[] = {"auto", "direct", "im2col", "winograd2", "winograd4", NULL};
 
-// The algorithms of each name, as bits; where none of them applies, a convolution is direct.
-static const uint32_t allowed[] = {
-    (1u << PLAN_CONV_ALGORITHMS) - 1,
-    1u << PLAN_CONV_DIRECT,
-    1u << PLAN_CONV_WINOGRAD2 | 1u << PLAN_CONV_WINOGRAD2_TIME2 | 1u << PLAN_CONV_PRODUCT_TIME2,
-    1u << PLAN_CONV_WINOGRAD4 | 1u << PLAN_CONV_WINOGRAD4_TIME2 | 1u << PLAN_CONV_WINOGRAD4_TIME4 |
-        1u << PLAN_CONV_PRODUCT_TIME2 | 1u << PLAN_CONV_PRODUCT_TIME4,
+// The algorithms of each name, as bits, and those for what none of them computes; what remains is direct.
+static const uint32_t allowed[][2] = {
+    {(1u << PLAN_CONV_ALGORITHMS) - 1},
+    {1u << PLAN_CONV_DIRECT},
+    {1u << PLAN_CONV_IM2COL | 1u << PLAN_CONV_PRODUCT, 1u << PLAN_CONV_WINOGRAD2},
+    {1u << PLAN_CONV_WINOGRAD2 | 1u << PLAN_CONV_WINOGRAD2_TIME2 | 1u << PLAN_CONV_PRODUCT_TIME2},
+    {1u << PLAN_CONV_WINOGRAD4 | 1u << PLAN_CONV_WINOGRAD4_TIME2 | 1u << PLAN_CONV_WINOGRAD4_TIME4 |
+     1u << PLAN_CONV_PRODUCT_TIME2 | 1u << PLAN_CONV_PRODUCT_TIME4},
 };
 
 static uint32_t allowed_algorithms(const char *conv, const struct plan_conv_shape *s) {
-    uint32_t wanted = allowed[0], possible = 0;
+    const uint32_t *wanted = allowed[0];
+    uint32_t possible = 0;
     for (int i = 0; conv != NULL && conv_choice_names[i] != NULL; i++) {
         if (strcmp(conv_choice_names[i], conv) == 0) wanted = allowed[i];
     }
     for (uint32_t a = 0; a < PLAN_CONV_ALGORITHMS; a++) {
         if (plan_conv_shape_allows(s, a)) possible |= 1u << a;
     }
-    return wanted & possible ? wanted & possible : 1u << PLAN_CONV_DIRECT;
+    for (int i = 0; i < 2; i++) {
+        if (wanted[i] & possible) return wanted[i] & possible;
+    }
+    return 1u << PLAN_CONV_DIRECT;
 }
 
 // ---- the shapes
@@ -77,17 +82,23 @@ static bool price(const struct conv_choice_options *o, struct conv_shape_choice 
     for (uint32_t a = 0; a < PLAN_CONV_ALGORITHMS; a++) {
         if (!(algorithms & 1u << a)) continue;
         struct conv_candidate *k = &s->candidates[s->candidate_count++];
-        *k = (struct conv_candidate){.algorithm = a, .error = conv_error(&s->shape, a)};
+        *k = (struct conv_candidate){
+            .algorithm = a, .error = conv_error(&s->shape, a), .bytes = conv_bytes(&s->shape, a)};
         if (o->seconds == NULL) k->seconds = conv_cost(&s->shape, a);
         else if (!o->seconds(o->context, &s->shape, a, &k->seconds, err)) return false;
     }
     return true;
 }
 
-static void take_fastest(struct conv_shape_choice *s) {
+// Seconds, and what its memory is worth.
+static double cost(const struct conv_choice *c, const struct conv_candidate *k) {
+    return k->seconds + c->options.byte_price * k->bytes;
+}
+
+static void take_cheapest(const struct conv_choice *c, struct conv_shape_choice *s) {
     s->chosen = 0;
     for (uint32_t i = 1; i < s->candidate_count; i++) {
-        if (s->candidates[i].seconds < s->candidates[s->chosen].seconds) s->chosen = i;
+        if (cost(c, &s->candidates[i]) < cost(c, &s->candidates[s->chosen])) s->chosen = i;
     }
 }
 
@@ -109,17 +120,19 @@ double conv_choice_error(const struct conv_choice *c, enum plan_variant v) {
 struct exchange {
     struct conv_shape_choice *shape;
     uint32_t candidate;
-    double price; // seconds for each unit of squared error that it removes
+    double price; // cost for each unit of squared error that it removes
 };
 
 // The cheapest candidate that makes a shape more exact. Seconds and errors count once for each convolution of the
 // shape, and their ratio is that of one.
-static void consider(struct conv_shape_choice *s, struct exchange *best) {
+static void consider(const struct conv_choice *c, struct conv_shape_choice *s, struct exchange *best) {
     const struct conv_candidate *now = &s->candidates[s->chosen];
     for (uint32_t i = 0; i < s->candidate_count; i++) {
         const struct conv_candidate *k = &s->candidates[i];
-        double removed = pow(now->error, 2) - pow(k->error, 2), price = (k->seconds - now->seconds) / removed;
-        if (removed <= 0 || (best->shape != NULL && price >= best->price)) continue;
+        // Not by the difference of squares: where a compiler fuses it, that of one number with itself is not zero.
+        if (k->error >= now->error) continue;
+        double removed = pow(now->error, 2) - pow(k->error, 2), price = (cost(c, k) - cost(c, now)) / removed;
+        if (best->shape != NULL && price >= best->price) continue;
         *best = (struct exchange){.shape = s, .candidate = i, .price = price};
     }
 }
@@ -129,7 +142,7 @@ static void keep_limit(struct conv_choice *c, enum plan_variant v) {
     while (conv_choice_error(c, v) > conv_choice_limit(c)) {
         struct exchange best = {0};
         for (size_t i = 0; i < c->shape_count; i++) {
-            if (c->shapes[i].uses[v] > 0) consider(&c->shapes[i], &best);
+            if (c->shapes[i].uses[v] > 0) consider(c, &c->shapes[i], &best);
         }
         if (best.shape == NULL) return;
         best.shape->chosen = best.candidate;
@@ -162,7 +175,7 @@ bool conv_choice_decide(struct conv_choice *c, struct error *err) {
         if (!price(&c->options, &c->shapes[i], err)) return false;
     }
     if (c->options.measure != NULL && !c->options.measure(c->options.context, c, err)) return false;
-    for (size_t i = 0; i < c->shape_count; i++) take_fastest(&c->shapes[i]);
+    for (size_t i = 0; i < c->shape_count; i++) take_cheapest(c, &c->shapes[i]);
     double error = 0;
     for (enum plan_variant v = PLAN_FIRST; v < PLAN_VARIANTS; v++) keep_limit(c, v);
     for (enum plan_variant v = PLAN_FIRST; v < PLAN_VARIANTS; v++)

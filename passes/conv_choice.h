@@ -21,6 +21,7 @@ typedef bool conv_measure(void *context, struct conv_choice *c, struct error *er
 struct conv_choice_options {
     const char *conv;      // a name of conv_choice_names; NULL: auto, all algorithms
     double max_error;      // of a decode's frames in [-1, 1], absolute; 0: CONV_MAX_ERROR
+    double byte_price;     // seconds that a byte of memory is worth; 0: as fast as can be
     conv_seconds *seconds; // NULL: the cost model (conv_cost.h)
     conv_measure *measure; // NULL: it stays with `seconds`
     void *context;         // of both
@@ -30,12 +31,13 @@ extern const char *const conv_choice_names[]; // ended by NULL
 enum conv_verdict {
     CONV_CHOSEN,
     CONV_SLOWER,    // than what is chosen
-    CONV_TOO_ROUGH, // as fast or faster, but the decode would be above its limit
+    CONV_TOO_ROUGH, // as fast or faster, but the decode would be above its limit, or its memory
 };
 
 struct conv_candidate { // one algorithm that computes a shape, and that the user allows
     uint32_t algorithm; // enum plan_conv_algorithm
     double seconds;     // of one convolution
+    double bytes;       // that it keeps in memory (conv_bytes)
     double error;       // conv_error
     enum plan_time_source source;
     enum conv_verdict verdict;

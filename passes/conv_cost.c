@@ -58,11 +58,13 @@ static struct conv_work block_work(const struct plan_winograd *g) {
     w.count[CONV_WORK_PATCH] = (double)g->patch;
     w.count[CONV_WORK_RESULTS] = elements * results;
     w.count[CONV_WORK_INVERSE] = elements * results * g->space.elements;
+    if (g->space.elements < g->space.inputs) // im2col: pixels are copied
+        w.count[CONV_WORK_RESULTS] += (double)(g->block * g->rows_in * g->row);
     return w;
 }
 
 static struct conv_work winograd_work(const struct plan_conv_case *c, uint32_t threads) {
-    struct plan_winograd g = plan_winograd(&c->params, &c->in, &c->out, threads);
+    struct plan_winograd g = plan_winograd(&c->params, &c->in, &c->out, c->out.height, threads);
     double blocks = divide_up(g.tiles_high, g.block_high) * divide_up(g.tiles_wide, g.block_wide);
     // Threads share a block, or the last ones wait for those that have one more.
     double most = g.shared ? blocks / threads : divide_up((uint64_t)blocks, threads);
@@ -87,4 +89,16 @@ double conv_cost(const struct plan_conv_shape *s, uint32_t algorithm) {
     double seconds = conv_window_cost(s, algorithm);
     for (int i = 0; i < CONV_WORK_KINDS; i++) seconds += w.count[i] / per_second[i];
     return seconds;
+}
+
+double conv_bytes(const struct plan_conv_shape *s, uint32_t algorithm) {
+    struct plan_conv_case c = plan_conv_case(s, algorithm);
+    if (algorithm == PLAN_CONV_DIRECT) {
+        double weights = (double)s->kernel_h * s->kernel_w * s->taps * s->in * s->out * s->interleave,
+               window =
+                   s->kernel_h == 1 && s->taps == 1 ? 0 : (double)c.in.frames * s->height * s->width * s->in;
+        return sizeof(float) * (weights + window);
+    }
+    struct plan_winograd g = plan_winograd(&c.params, &c.in, &c.out, c.out.height, CONV_COST_THREADS);
+    return (double)plan_winograd_packed_bytes(&g, c.params.block_channels);
 }

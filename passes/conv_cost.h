@@ -30,5 +30,7 @@ struct conv_work conv_work(const struct plan_conv_shape *s, uint32_t algorithm, 
 double conv_window_cost(const struct plan_conv_shape *s, uint32_t algorithm);
 // Seconds on that machine.
 double conv_cost(const struct plan_conv_shape *s, uint32_t algorithm);
+// Memory that a convolution keeps or needs, in bytes: its packed weights, and the window that a direct one reads.
+double conv_bytes(const struct plan_conv_shape *s, uint32_t algorithm);
 
 #endif

@@ -12,7 +12,8 @@
 static const double factor[PLAN_CONV_ALGORITHMS] = {
     [PLAN_CONV_DIRECT] = 0.42,          [PLAN_CONV_WINOGRAD2] = 0.32,       [PLAN_CONV_WINOGRAD4] = 0.9,
     [PLAN_CONV_WINOGRAD2_TIME2] = 0.25, [PLAN_CONV_WINOGRAD4_TIME2] = 0.75, [PLAN_CONV_WINOGRAD4_TIME4] = 1.3,
-    [PLAN_CONV_PRODUCT] = 0.42,         [PLAN_CONV_PRODUCT_TIME2] = 0.35,   [PLAN_CONV_PRODUCT_TIME4] = 0.85,
+    [PLAN_CONV_IM2COL] = 0.42,          [PLAN_CONV_PRODUCT] = 0.42,         [PLAN_CONV_PRODUCT_TIME2] = 0.35,
+    [PLAN_CONV_PRODUCT_TIME4] = 0.85,
 };
 
 // The largest error of a decode over the root of the sum of squares: up to 3.8 in decodes by these decoders, by direct

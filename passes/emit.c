@@ -456,6 +456,30 @@ static bool emit_node(struct emitter *e, const struct ir_node *n) {
 
 // ---- graphs and the module
 
+// Counts the operator that a node of a run in bands has become.
+static bool emit_band(struct emitter *e, const struct ir_node *n) {
+    struct plan_variant_info *info = &plan_writer_program(e->w)->variant[e->variant];
+    if (ir_attr_find(n, IR_KEY_BAND) == NULL) return true;
+    if (info->band_count++ == 0) {
+        info->band_rows = (uint32_t)ir_attr_int(n, IR_KEY_BAND, 0);
+        info->band_first = e->op_index - 1;
+    }
+    return info->band_first + info->band_count == e->op_index ||
+           refuse(e, n, "a node of a run in bands is not one operator behind the one before it");
+}
+
+// Operators of a run take turns: what one of them touches is alive as long as all of them.
+static void extend_to_run(struct emitter *e) {
+    const struct plan_variant_info *info = &plan_writer_program(e->w)->variant[e->variant];
+    uint32_t first = info->band_first, last = first + info->band_count - 1;
+    for (int i = 0; i < e->g->buffer_count && info->band_count > 0; i++) {
+        struct plan_buffer *b = &e->buffers[i];
+        if (b->first_op == UINT32_MAX || b->first_op > last || b->last_op < first) continue;
+        if (b->first_op > first) b->first_op = first;
+        if (b->last_op < last) b->last_op = last;
+    }
+}
+
 static bool emit_graph(struct emitter *e, const char *name, enum plan_variant variant) {
     struct ir_graph *g = ir_graph_find(e->m, name);
     if (g == NULL || g->buffer_count == 0)
@@ -468,12 +492,14 @@ static bool emit_graph(struct emitter *e, const char *name, enum plan_variant va
         const struct ir_buffer *b = &g->buffers[i];
         e->buffers[i] = (struct plan_buffer){.name = plan_writer_string(e->w, b->name),
                                              .first_op = UINT32_MAX,
+                                             .rows = b->rows,
                                              .offset = b->offset,
                                              .bytes = b->bytes};
     }
     for (const struct ir_node *n = g->body.head; n != NULL; n = n->next) {
-        if (!emit_node(e, n)) return false;
+        if (!emit_node(e, n) || !emit_band(e, n)) return false;
     }
+    extend_to_run(e);
     for (int i = 0; i < g->buffer_count; i++) {
         if (e->buffers[i].first_op == UINT32_MAX) e->buffers[i].first_op = 0; // nothing touches it
         plan_writer_buffer(e->w, variant, e->buffers[i]);
@@ -574,7 +600,8 @@ static bool emit_info(struct emitter *e, bool is_first) {
     info->first_kept = kept;
     info->error_bound = fmaxf(info->error_bound, (float)conv_error_of_module(e->m));
     info->error_limit = (float)conv_choice_limit(e->m->choice);
-    info->time_threads = e->m->choice ? e->m->choice->time_threads : 0;
+    if (e->m->choice != NULL && e->m->choice->time_threads > 0)
+        info->time_threads = e->m->choice->time_threads;
     if (!is_first) return true;
     info->model_name = plan_writer_string(e->w, e->m->model_name);
     info->form = plan_writer_string(e->w, e->m->form);

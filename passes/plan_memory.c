@@ -15,7 +15,9 @@
 #include "base/size.h"
 #include "ir/rearrange.h"
 #include "passes/arena_plan.h"
+#include "passes/bands.h"
 #include "passes/match.h"
+#include "passes/memory.h"
 #include "passes/pass.h"
 #include "passes/storage.h"
 #include "passes/stream.h"
@@ -150,6 +152,60 @@ static bool check_frames(struct memory *m, const struct ir_node *n) {
     return true;
 }
 
+// ---- bands
+
+// Whether all values in a buffer are whole dense images of one shape: then it can hold some of their rows.
+static bool holds_images(const struct bands_run *run, uint32_t buffer) {
+    const struct ir_value *image = NULL;
+    const struct ir_node *n = run->first;
+    for (uint32_t k = 0; k < run->bands.count; k++, n = n->next) {
+        for (int i = 0; i <= n->input_count; i++) {
+            const struct ir_value *v = i < n->input_count ? ir_in(n, i) : ir_out(n);
+            if (v == NULL || v->storage.place != IR_IN_BUFFER || v->storage.buffer != buffer) continue;
+            if (image == NULL) image = v;
+            if (!ir_type_equal(&v->type, &image->type) || !storage_is_dense(&v->storage, &v->type) ||
+                v->storage.offset != 0)
+                return false;
+        }
+    }
+    return image != NULL;
+}
+
+// The buffer holds `rows` rows of each frame from now on.
+static void shrink(const struct bands_run *run, uint32_t buffer, struct ir_buffer *b, uint32_t rows,
+                   uint32_t height) {
+    const struct ir_node *n = run->first;
+    b->bytes = b->bytes / height * rows;
+    b->rows = rows;
+    for (uint32_t k = 0; k < run->bands.count; k++, n = n->next) {
+        struct ir_storage *s = &ir_out(n)->storage;
+        if (s->place == IR_IN_BUFFER && s->buffer == buffer) s->frame_stride = rows * s->row_stride;
+    }
+}
+
+// What a run touches is alive as long as the run is: its operators take turns. Buffers that nothing else touches hold
+// the rows that are under way.
+static void apply_bands(struct memory *m) {
+    struct bands_run run;
+    bands_find(m->g, &run);
+    if (run.first == NULL) return;
+    int last = run.position + (int)run.bands.count - 1;
+    for (uint32_t k = 0; k < run.bands.count; k++) {
+        const struct plan_band_op *op = &run.bands.ops[k];
+        for (uint32_t i = 0; i <= op->in_count; i++) {
+            uint32_t buffer = i < op->in_count ? op->in[i].buffer : op->out;
+            if (buffer == PLAN_NONE) continue;
+            struct ir_buffer *b = &m->buffers[buffer];
+            bool inside = b->first_node >= run.position && b->last_node <= last;
+            if (b->first_node > run.position) b->first_node = run.position;
+            if (b->last_node < last) b->last_node = last;
+            if (!inside || b->rows > 0 || op->out != buffer || !holds_images(&run, buffer)) continue;
+            uint32_t rows = plan_bands_capacity(&run.bands, buffer);
+            if (rows < op->height) shrink(&run, buffer, b, rows, op->height);
+        }
+    }
+}
+
 // ---- live ranges and placement
 
 static void touch(struct memory *m, const struct ir_value *v, int node) {
@@ -188,8 +244,26 @@ static bool plan_graph(struct ir_graph *g, struct error *err) {
         for (int i = 0; i < n->input_count; i++) touch(&m, ir_in(n, i), node);
         for (int i = 0; i < n->output_count; i++) touch(&m, n->outputs[i], node);
     }
+    apply_bands(&m);
     place_buffers(&m);
     return true;
+}
+
+static void forget_places(struct ir_graph *g) {
+    for (int i = 0; i < g->input_count; i++) g->inputs[i]->storage = (struct ir_storage){0};
+    for (struct ir_node *n = g->body.head; n != NULL; n = n->next) {
+        for (int i = 0; i < n->output_count; i++) n->outputs[i]->storage = (struct ir_storage){0};
+        ir_attr_remove(n, IR_KEY_SCRATCH);
+    }
+    g->buffers = NULL;
+    g->buffer_count = 0;
+}
+
+uint64_t memory_needed(struct ir_graph *g) {
+    struct error err = {0};
+    uint64_t bytes = plan_graph(g, &err) ? g->lower_bound_bytes : UINT64_MAX;
+    forget_places(g);
+    return bytes;
 }
 
 bool pass_plan_memory(struct ir_module *m, bool *progress, struct error *err) {

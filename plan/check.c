@@ -12,7 +12,7 @@
 _Static_assert(sizeof(struct plan_header) == 128, "file format");
 _Static_assert(sizeof(struct plan_section) == 32, "file format");
 _Static_assert(sizeof(struct plan_info) == 40, "file format");
-_Static_assert(sizeof(struct plan_program) == 128, "file format");
+_Static_assert(sizeof(struct plan_program) == 144, "file format");
 _Static_assert(sizeof(struct plan_cache) == 48, "file format");
 _Static_assert(sizeof(struct plan_constant) == 24, "file format");
 _Static_assert(sizeof(struct plan_buffer) == 32, "file format");

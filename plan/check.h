@@ -12,6 +12,10 @@ bool plan_check_division(const struct plan *plan, struct error *err);
 bool plan_check_program(const struct plan *plan, uint32_t index, struct error *err);
 // Verifies the operators of a program; all tables are verified already.
 bool plan_check_ops(const struct plan *plan, const struct plan_program *program, struct error *err);
+// Runs in bands, whose operators are verified already but for the room of buffers that hold some rows only.
+// (check_bands.c)
+bool plan_check_bands(const struct plan *plan, const struct plan_program *program, enum plan_variant v,
+                      struct error *err);
 // The parameters and constants of one operator, whose views are verified already. (check_params.c)
 bool plan_check_params(const struct plan *plan, const struct plan_op *op, struct error *err);
 
@@ -29,8 +33,9 @@ struct plan_op_rule {
 };
 const struct plan_op_rule *plan_op_rule(uint32_t kind);
 
-// Bytes of blocks of tiles or of indirection buffers, of a convolution. (forecast.c)
-uint64_t plan_conv_workspace(const struct plan *plan, const struct plan_op *op, uint32_t threads);
+// Bytes of blocks of tiles or of indirection buffers, of a convolution that computes so many rows at a time. (forecast.c)
+uint64_t plan_conv_workspace(const struct plan *plan, const struct plan_op *op, uint32_t rows,
+                             uint32_t threads);
 
 static inline const struct plan_view *plan_get_view(const struct plan *p, uint32_t index) {
     return index == PLAN_NONE ? NULL : &p->views[index];

@@ -49,11 +49,26 @@ static bool bad_use(const struct use *u, struct error *err, const char *what, ul
     return error_set(err, ERROR_INPUT, "%s: %s (%llu, limit %llu)", u->role, what, found, limit);
 }
 
+// The buffer that a view is on, if it holds some rows of images only; or NULL.
+static const struct plan_buffer *window_of(const struct use *u) {
+    const struct plan_variant_info *variant = &u->program->variant[u->variant];
+    if (u->view->space != PLAN_ARENA || u->view->index >= variant->buffer_count) return NULL;
+    const struct plan_buffer *b = &u->plan->buffers[variant->first_buffer + u->view->index];
+    return b->rows > 0 ? b : NULL;
+}
+
+// Of a view on some rows of images, only these count.
+static uint32_t rows_of(const struct use *u) {
+    const struct plan_buffer *window = window_of(u);
+    return window != NULL && window->rows < u->view->height ? window->rows : u->view->height;
+}
+
 static bool check_extents(const struct use *u, uint64_t *floats, struct error *err) {
     const struct plan_view *v = u->view;
-    const uint32_t dims[4] = {v->frames, v->height, v->width, v->channels};
+    const uint32_t dims[4] = {v->frames, rows_of(u), v->width, v->channels};
     const uint64_t strides[4] = {v->frame_stride, v->row_stride, v->pixel_stride, v->channel_stride};
     uint64_t end = 1, step;
+    if (v->height > PLAN_MAX_DIM) return bad_use(u, err, "extent", v->height, PLAN_MAX_DIM);
     bool ok = size_add(end, v->offset, &end);
     for (int i = 0; i < 4; i++) {
         if (dims[i] == 0 || dims[i] > PLAN_MAX_DIM) return bad_use(u, err, "extent", dims[i], PLAN_MAX_DIM);
@@ -108,7 +123,7 @@ static bool check_writable(const struct use *u, struct error *err) {
     struct {
         uint64_t dim, stride;
     } d[4] = {{v->frames, v->frame_stride},
-              {v->height, v->row_stride},
+              {rows_of(u), v->row_stride},
               {v->width, v->pixel_stride},
               {v->channels, v->channel_stride}};
     if (v->space == PLAN_INPUT) return error_set(err, ERROR_INPUT, "%s: writes to the input", u->role);

@@ -19,7 +19,7 @@ static bool float_bytes(uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint64_t
 
 static bool is_absent(const struct plan_variant_info *i) {
     return i->op_count == 0 && i->frames == 0 && i->buffer_count == 0 && i->arena_bytes == 0 &&
-           i->lower_bound_bytes == 0 && i->reserved == 0;
+           i->lower_bound_bytes == 0 && i->band_rows == 0 && i->band_first == 0 && i->band_count == 0;
 }
 
 static bool check_variant(const struct plan_program *g, enum plan_variant v, struct error *err) {
@@ -34,7 +34,7 @@ static bool check_variant(const struct plan_program *g, enum plan_variant v, str
         return error_set(err, ERROR_INPUT, "variant %d: %u operators and %u buffers, at most %d and %d", v,
                          i->op_count, i->buffer_count, PLAN_MAX_OPS, PLAN_MAX_BUFFERS);
     }
-    if (i->arena_bytes > PLAN_MAX_BYTES || i->lower_bound_bytes > i->arena_bytes || i->reserved != 0) {
+    if (i->arena_bytes > PLAN_MAX_BYTES || i->lower_bound_bytes > i->arena_bytes) {
         return error_set(err, ERROR_INPUT, "variant %d: arena of %llu bytes, lower bound %llu", v,
                          (ull)i->arena_bytes, (ull)i->lower_bound_bytes);
     }
@@ -148,7 +148,7 @@ static bool check_buffer(const struct plan *p, const struct plan_program *g, enu
     const struct plan_variant_info *info = &g->variant[v];
     const struct plan_buffer *b = &p->buffers[info->first_buffer + i];
     if (!plan_check_string(p, b->name, "buffer", i, err)) return false;
-    if (b->first_op > b->last_op || b->last_op >= info->op_count || b->reserved != 0) {
+    if (b->first_op > b->last_op || b->last_op >= info->op_count) {
         return error_set(err, ERROR_INPUT, "variant %d: buffer %u: alive from operator %u to %u of %u", v, i,
                          b->first_op, b->last_op, info->op_count);
     }
@@ -200,5 +200,6 @@ static bool check_shapes(const struct plan *p, const struct plan_program *g, str
 bool plan_check_program(const struct plan *p, uint32_t index, struct error *err) {
     const struct plan_program *g = &p->programs[index];
     return check_caches(p, g, err) && check_buffers(p, g, PLAN_FIRST, err) &&
-           check_buffers(p, g, PLAN_STEADY, err) && check_shapes(p, g, err) && plan_check_ops(p, g, err);
+           check_buffers(p, g, PLAN_STEADY, err) && check_shapes(p, g, err) && plan_check_ops(p, g, err) &&
+           plan_check_bands(p, g, PLAN_FIRST, err) && plan_check_bands(p, g, PLAN_STEADY, err);
 }

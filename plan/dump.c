@@ -134,9 +134,14 @@ static void dump_variant(const struct plan *p, const struct plan_program *g, enu
     strbuf_printf(out, " buffers: %u\n", i->buffer_count);
     for (uint32_t k = 0; k < i->buffer_count; k++) {
         const struct plan_buffer *b = &p->buffers[i->first_buffer + k];
-        strbuf_printf(out, "  %u: %llu bytes at %llu, operators %u to %u, %s\n", k, (ull)b->bytes,
+        strbuf_printf(out, "  %u: %llu bytes at %llu, operators %u to %u, %s", k, (ull)b->bytes,
                       (ull)b->offset, b->first_op, b->last_op, plan_string(p, b->name));
+        if (b->rows > 0) strbuf_printf(out, ", %u rows", b->rows);
+        strbuf_add(out, "\n");
     }
+    if (i->band_rows > 0)
+        strbuf_printf(out, " bands: operators %u to %u, %u rows\n", i->band_first,
+                      i->band_first + i->band_count - 1, i->band_rows);
     strbuf_printf(out, " operators: %u\n", i->op_count);
     for (uint32_t k = 0; k < i->op_count; k++) dump_op(p, k, &p->ops[i->first_op + k], out);
 }

@@ -3,6 +3,7 @@
 #include "plan/check.h"
 
 #include "base/size.h"
+#include "plan/bands.h"
 #include "plan/winograd.h"
 
 enum {
@@ -34,10 +35,15 @@ static uint64_t direct_workspace(const struct plan *p, const struct plan_op *op)
     return sizeof(void *) * c->kernel_h * c->kernel_w * (uint64_t)out->height * out->width;
 }
 
-uint64_t plan_conv_workspace(const struct plan *p, const struct plan_op *op, uint32_t threads) {
-    const struct plan_conv *c = &op->params.conv;
-    if (c->algorithm == PLAN_CONV_DIRECT) return direct_workspace(p, op);
-    struct plan_winograd g = plan_winograd(c, &p->views[op->in[0]], &p->views[op->out], threads);
+static struct plan_winograd geometry(const struct plan *p, const struct plan_op *op, uint32_t rows,
+                                     uint32_t threads) {
+    return plan_winograd(&op->params.conv, &p->views[op->in[0]], &p->views[op->out], rows, threads);
+}
+
+uint64_t plan_conv_workspace(const struct plan *p, const struct plan_op *op, uint32_t rows,
+                             uint32_t threads) {
+    if (op->params.conv.algorithm == PLAN_CONV_DIRECT) return direct_workspace(p, op);
+    struct plan_winograd g = geometry(p, op, rows, threads);
     return plan_winograd_workspace_bytes(&g);
 }
 
@@ -50,14 +56,10 @@ static uint64_t attention_workspace(const struct plan *p, const struct plan_op *
 
 // ---- weights that operators share, see struct plan_packed_key
 
-static struct plan_winograd geometry(const struct plan *p, const struct plan_op *op) {
-    return plan_winograd(&op->params.conv, &p->views[op->in[0]], &p->views[op->out], 1);
-}
-
 static bool have_last_tap(const struct plan *p, const struct plan_op *a, const struct plan_op *b) {
     const struct plan_conv *x = &a->params.conv, *y = &b->params.conv;
     if (x->algorithm == PLAN_CONV_DIRECT || y->algorithm == PLAN_CONV_DIRECT || x->taps != 1) return false;
-    struct plan_winograd g = geometry(p, a), h = geometry(p, b);
+    struct plan_winograd g = geometry(p, a, 1, 1), h = geometry(p, b, 1, 1);
     return g.time.elements == 1 && h.time.elements > 1 && g.space.elements == h.space.elements;
 }
 
@@ -80,18 +82,18 @@ static bool is_shared(const struct plan *p, const struct plan_program *g, uint32
 
 // ---- operators
 
-static uint64_t packed_bytes(const struct plan *p, const struct plan_op *op) {
+static void add_conv(const struct plan *p, const struct plan_op *op, uint32_t rows, uint32_t threads,
+                     bool shared, struct plan_forecast *f) {
     const struct plan_conv *c = &op->params.conv;
-    if (c->algorithm == PLAN_CONV_DIRECT) return packed_conv(p, op);
-    struct plan_winograd g = geometry(p, op);
-    return plan_winograd_packed_bytes(&g, c->block_channels);
-}
-
-static void add_winograd(const struct plan *p, const struct plan_op *op, uint32_t threads,
-                         struct plan_forecast *f) {
-    const struct plan_conv *c = &op->params.conv;
-    struct plan_winograd g = plan_winograd(c, &p->views[op->in[0]], &p->views[op->out], threads);
+    if (c->algorithm == PLAN_CONV_DIRECT) {
+        f->workspace = max(f->workspace, direct_workspace(p, op));
+        f->weights_packed += shared ? 0 : packed_conv(p, op);
+        return;
+    }
+    struct plan_winograd g = geometry(p, op, rows, threads);
+    f->workspace = max(f->workspace, plan_winograd_workspace_bytes(&g));
     f->preparation = max(f->preparation, plan_winograd_transformed_bytes(&g, c->block_channels));
+    f->weights_packed += shared ? 0 : plan_winograd_packed_bytes(&g, c->block_channels);
 }
 
 void plan_forecast(const struct plan *plan, const struct plan_program *g, uint32_t threads,
@@ -100,10 +102,11 @@ void plan_forecast(const struct plan *plan, const struct plan_program *g, uint32
     uint64_t attention = 0;
     for (uint32_t i = 0; i < plan_program_ops(g); i++) {
         const struct plan_op *op = &plan->ops[g->variant[PLAN_FIRST].first_op + i];
+        uint32_t first = g->variant[PLAN_FIRST].op_count;
         if (op->kind == PLAN_OP_CONV) {
-            if (op->params.conv.algorithm != PLAN_CONV_DIRECT) add_winograd(plan, op, threads, f);
-            f->workspace = max(f->workspace, plan_conv_workspace(plan, op, threads));
-            if (!is_shared(plan, g, i)) f->weights_packed += packed_bytes(plan, op);
+            uint32_t rows = i < first ? plan_rows_at_once(plan, g, PLAN_FIRST, i)
+                                      : plan_rows_at_once(plan, g, PLAN_STEADY, i - first);
+            add_conv(plan, op, rows, threads, is_shared(plan, g, i), f);
         } else if (op->kind == PLAN_OP_ATTENTION) {
             attention = max(attention, attention_workspace(plan, op));
         }

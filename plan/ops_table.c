@@ -5,6 +5,7 @@
 // that the products of convolutions take in the same time. Profiles of the full-width decoder gave both figures.
 #include "plan/ops_table.h"
 
+#include "plan/bands.h"
 #include "plan/check.h"
 #include "plan/work.h"
 
@@ -53,8 +54,8 @@ static void compare_candidates(struct plan_ops_row *r) {
     }
 }
 
-static void add_conv(const struct plan *p, uint32_t op, enum plan_variant v, uint32_t threads,
-                     struct plan_ops_table *t) {
+static void add_conv(const struct plan *p, const struct plan_program *g, uint32_t op, enum plan_variant v,
+                     uint32_t threads, struct plan_ops_table *t) {
     const struct plan_op *o = &p->ops[op];
     const struct plan_conv *params = &o->params.conv;
     struct plan_conv_shape s = plan_conv_shape(params, &p->views[o->in[0]], &p->views[o->out]);
@@ -64,7 +65,8 @@ static void add_conv(const struct plan *p, uint32_t op, enum plan_variant v, uin
         *r = (struct plan_ops_row){.shape = s, .algorithm = params->algorithm};
         find_candidates(p, op, r);
         compare_candidates(r);
-        r->workspace = plan_conv_workspace(p, o, threads);
+        r->workspace =
+            plan_conv_workspace(p, o, plan_rows_at_once(p, g, v, op - g->variant[v].first_op), threads);
     }
     r->uses[v]++;
     if (r->chosen != NULL) t->conv_seconds[v] += (double)r->chosen->seconds;
@@ -99,7 +101,7 @@ static void explain(struct plan_ops_row *r) {
     } else if (possible == 1) {
         explain_only(r);
     } else if (r->too_rough != NULL) {
-        snprintf(r->why, sizeof r->why, "limited by --max-error: %s is %.2f times faster",
+        snprintf(r->why, sizeof r->why, "limited by --max-error or --max-memory: %s is %.2f times faster",
                  plan_conv_algorithm_name(r->too_rough->algorithm), times(r->chosen, r->too_rough));
     } else if (r->runner_up != NULL) {
         snprintf(r->why, sizeof r->why, "%s%s%.2f times faster than %s", asked, asked[0] ? "; " : "",
@@ -155,7 +157,7 @@ bool plan_ops_table(const struct plan *p, const struct plan_program *g, uint32_t
     for (enum plan_variant v = PLAN_FIRST; v < PLAN_VARIANTS; v++) {
         for (uint32_t i = 0; i < g->variant[v].op_count; i++) {
             uint32_t op = g->variant[v].first_op + i;
-            if (p->ops[op].kind == PLAN_OP_CONV) add_conv(p, op, v, threads, t);
+            if (p->ops[op].kind == PLAN_OP_CONV) add_conv(p, g, op, v, threads, t);
         }
         add_others(p, g, v, t);
     }

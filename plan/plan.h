@@ -20,7 +20,7 @@
 
 #define PLAN_MAGIC "WANCPLAN"
 enum {
-    PLAN_VERSION = 4,
+    PLAN_VERSION = 5,
     PLAN_ALIGNMENT = 64,        // of sections, constants, buffers and caches
     PLAN_NONE = 0xffffffffu,    // no view, no constant
     PLAN_MAX_PROGRAMS = 64,     // their sizes are compared pair by pair
@@ -88,9 +88,10 @@ struct plan_variant_info {
     uint32_t frames; // video frames that one step emits
     uint32_t first_op, op_count;
     uint32_t first_buffer, buffer_count;
-    uint32_t reserved;
-    uint64_t arena_bytes;       // what the planner needs
-    uint64_t lower_bound_bytes; // the largest sum of sizes alive at once: no planner can need less
+    uint32_t band_rows; // of the run below: rows by which its first operator advances (plan/bands.h), or 0
+    uint32_t band_first, band_count; // operators of the variant that run in bands of the image; none: 0, 0
+    uint64_t arena_bytes;            // what the planner needs
+    uint64_t lower_bound_bytes;      // the largest sum of sizes alive at once: no planner can need less
 };
 
 // One latent size. Programs have different sizes; channels and numbers of frames are the same in all.
@@ -151,7 +152,7 @@ struct plan_packed {
 struct plan_buffer {
     uint32_t name;              // string: the value that it holds first
     uint32_t first_op, last_op; // within the variant
-    uint32_t reserved;
+    uint32_t rows;              // 0: images are whole; else it holds so many rows of them (plan/bands.h)
     uint64_t offset, bytes;
 };
 
@@ -218,6 +219,7 @@ enum plan_conv_algorithm {
     PLAN_CONV_PRODUCT,         // 1x1 without pads: a matrix product of pixels
     PLAN_CONV_PRODUCT_TIME2,   // F(2,3) over frames: `taps` is 3
     PLAN_CONV_PRODUCT_TIME4,   // F(4,3)
+    PLAN_CONV_IM2COL,          // 3x3: a matrix product of the pixels under each kernel; `upsample` is 1
     PLAN_CONV_ALGORITHMS,
 };
 const char *plan_conv_algorithm_name(uint32_t algorithm);
@@ -366,6 +368,15 @@ static inline uint32_t plan_first_kept(const struct plan *p) {
 }
 static inline bool plan_has_steady(const struct plan_program *g) {
     return g->variant[PLAN_STEADY].op_count > 0;
+}
+// The program for latents of this size; NULL: the plan has none.
+static inline const struct plan_program *plan_find_program(const struct plan *p, uint64_t latent_height,
+                                                           uint64_t latent_width) {
+    for (uint32_t i = 0; i < p->program_count; i++) {
+        const struct plan_program *g = &p->programs[i];
+        if (g->latent_height == latent_height && g->latent_width == latent_width) return g;
+    }
+    return NULL;
 }
 // The operators of both variants, which lie behind each other from variant[PLAN_FIRST].first_op on.
 static inline uint32_t plan_program_ops(const struct plan_program *g) {

@@ -15,17 +15,18 @@ enum {
 
 static const struct {
     const char *name;
-    uint32_t tile, time; // outputs per tile in space and in time
+    uint32_t kernel, tile, time; // kernel: its extent in space; outputs per tile in space and in time
 } algorithms[PLAN_CONV_ALGORITHMS] = {
-    [PLAN_CONV_DIRECT] = {"direct", 1, 1},
-    [PLAN_CONV_WINOGRAD2] = {"winograd2", 2, 1},
-    [PLAN_CONV_WINOGRAD4] = {"winograd4", 4, 1},
-    [PLAN_CONV_WINOGRAD2_TIME2] = {"winograd2_time2", 2, 2},
-    [PLAN_CONV_WINOGRAD4_TIME2] = {"winograd4_time2", 4, 2},
-    [PLAN_CONV_WINOGRAD4_TIME4] = {"winograd4_time4", 4, 4},
-    [PLAN_CONV_PRODUCT] = {"product", 1, 1},
-    [PLAN_CONV_PRODUCT_TIME2] = {"product_time2", 1, 2},
-    [PLAN_CONV_PRODUCT_TIME4] = {"product_time4", 1, 4},
+    [PLAN_CONV_DIRECT] = {"direct", 0, 1, 1},
+    [PLAN_CONV_WINOGRAD2] = {"winograd2", 3, 2, 1},
+    [PLAN_CONV_WINOGRAD4] = {"winograd4", 3, 4, 1},
+    [PLAN_CONV_WINOGRAD2_TIME2] = {"winograd2_time2", 3, 2, 2},
+    [PLAN_CONV_WINOGRAD4_TIME2] = {"winograd4_time2", 3, 4, 2},
+    [PLAN_CONV_WINOGRAD4_TIME4] = {"winograd4_time4", 3, 4, 4},
+    [PLAN_CONV_PRODUCT] = {"product", 1, 1, 1},
+    [PLAN_CONV_PRODUCT_TIME2] = {"product_time2", 1, 1, 2},
+    [PLAN_CONV_PRODUCT_TIME4] = {"product_time4", 1, 1, 4},
+    [PLAN_CONV_IM2COL] = {"im2col", 3, 1, 1},
 };
 
 const char *plan_conv_algorithm_name(uint32_t algorithm) {
@@ -45,13 +46,14 @@ static bool has_pads(const struct plan_conv *p) {
 
 bool plan_winograd_applies(const struct plan_conv *p, uint32_t algorithm) {
     if (algorithm == PLAN_CONV_DIRECT || algorithm >= PLAN_CONV_ALGORITHMS) return false;
-    uint32_t kernel = algorithms[algorithm].tile == 1 ? 1 : 3;
+    uint32_t kernel = algorithms[algorithm].kernel;
     if (p->kernel_h != kernel || p->kernel_w != kernel || p->stride_h != 1 || p->stride_w != 1) return false;
     if (algorithms[algorithm].time > 1 && p->taps != 3) return false;
     if (kernel == 1) return p->upsample == 1 && !has_pads(p);
     if (p->upsample == 1) return true;
     // An odd pad puts the kernel's middle on the first pixel of an enlarged pair, as the transform takes it.
-    return p->upsample == 2 && algorithms[algorithm].time == 1 && p->pad_top % 2 == 1 && p->pad_left % 2 == 1;
+    return p->upsample == 2 && algorithm != PLAN_CONV_IM2COL && algorithms[algorithm].time == 1 &&
+           p->pad_top % 2 == 1 && p->pad_left % 2 == 1;
 }
 
 static struct plan_winograd_axis axis(uint32_t outputs) {
@@ -66,6 +68,13 @@ static struct plan_winograd_axis upsampled(uint32_t pixels) {
 }
 
 static uint64_t divide_up(uint64_t a, uint64_t b) { return (a + b - 1) / b; }
+
+static struct plan_winograd_axis space_axis(const struct plan_conv *p) {
+    if (p->algorithm == PLAN_CONV_IM2COL) return (struct plan_winograd_axis){3, 1, 1, 1};
+    return p->upsample == 2 ? upsampled(algorithms[p->algorithm].tile) : axis(algorithms[p->algorithm].tile);
+}
+
+uint32_t plan_winograd_tile_rows(const struct plan_conv *p) { return space_axis(p).outputs; }
 
 // ---- blocks
 
@@ -106,7 +115,7 @@ static uint64_t patch_extent(const struct plan_winograd_axis *a, uint64_t tiles)
 // patch, and some for reading all weights again. Threads that have blocks of their own have equally many, or wait.
 static uint64_t block_cost(const struct plan_winograd *g, uint64_t high, uint64_t wide, uint64_t most) {
     enum { PIXELS = 128 };
-    uint64_t blocks = divide_up(g->tiles_high, high) * divide_up(g->tiles_wide, wide);
+    uint64_t blocks = divide_up(g->band_high, high) * divide_up(g->tiles_wide, wide);
     uint64_t rows = size_align(high * wide * g->rows_out, GEMM_ROWS) / g->rows_out;
     uint64_t pixels = patch_extent(&g->space, high) * patch_extent(&g->space, wide);
     return size_align(blocks, g->workspaces) * (PIXELS * rows + pixels + PIXELS * most / 8);
@@ -114,16 +123,15 @@ static uint64_t block_cost(const struct plan_winograd *g, uint64_t high, uint64_
 
 // Blocks of nearly one size, near to squares: their halos are read twice.
 static void choose_block(struct plan_winograd *g, uint32_t threads) {
-    struct demand d = {.tile =
-                           g->elements * (g->rows_in * g->inputs + g->rows_out * g->columns) * sizeof(float),
+    struct demand d = {.tile = g->elements * (g->rows_in * g->row + g->rows_out * g->columns) * sizeof(float),
                        .weights = g->elements * g->depth * g->columns * sizeof(float),
-                       .tiles = g->tiles_high * g->tiles_wide,
+                       .tiles = g->band_high * g->tiles_wide,
                        .threads = threads};
     uint64_t most = choose_sharing(g, &d), least = UINT64_MAX;
     for (uint64_t parts = 1; parts <= g->tiles_wide; parts++) {
         uint64_t wide = divide_up(g->tiles_wide, parts);
         if (wide > most) continue;
-        for (uint64_t high = smaller(most / wide, g->tiles_high); 2 * high * wide >= most || high == 1;
+        for (uint64_t high = smaller(most / wide, g->band_high); 2 * high * wide >= most || high == 1;
              high--) {
             uint64_t cost = block_cost(g, high, wide, most);
             if (cost < least) {
@@ -138,10 +146,9 @@ static void choose_block(struct plan_winograd *g, uint32_t threads) {
 }
 
 struct plan_winograd plan_winograd(const struct plan_conv *p, const struct plan_view *in,
-                                   const struct plan_view *out, uint32_t threads) {
+                                   const struct plan_view *out, uint32_t rows, uint32_t threads) {
     uint64_t frames = out->frames / p->interleave;
-    struct plan_winograd g = {.space = p->upsample == 2 ? upsampled(algorithms[p->algorithm].tile)
-                                                        : axis(algorithms[p->algorithm].tile),
+    struct plan_winograd g = {.space = space_axis(p),
                               .time = axis(algorithms[p->algorithm].time),
                               .inputs = size_align(in->channels, PLAN_WINOGRAD_LANES),
                               .outputs = size_align(out->channels, PLAN_WINOGRAD_COLUMNS)};
@@ -149,15 +156,21 @@ struct plan_winograd plan_winograd(const struct plan_conv *p, const struct plan_
     g.elements = (uint64_t)g.space.elements * g.space.elements * g.time.elements;
     g.tiles_wide = divide_up(out->width, g.space.outputs);
     g.tiles_high = divide_up(out->height, g.space.outputs);
+    g.band_high = divide_up(rows, g.space.outputs);
     g.rows_out = divide_up(frames, g.time.outputs);
     g.patch_frames = folded ? frames + p->taps - 1 : patch_extent(&g.time, g.rows_out);
+    g.row = g.inputs;
     g.rows_in = folded ? g.patch_frames : g.rows_out;
     g.depth = (folded ? p->taps : 1) * g.inputs;
+    if (p->algorithm == PLAN_CONV_IM2COL) { // frames share no floats
+        g.row = g.depth *= p->kernel_h * p->kernel_w;
+        g.rows_in = g.rows_out;
+    }
     g.columns = p->interleave * g.outputs;
     choose_block(&g, threads);
     g.patch_height = patch_extent(&g.space, g.block_high);
     g.patch_width = patch_extent(&g.space, g.block_wide);
-    g.v_plane = g.block * g.rows_in * g.inputs + SKEW;
+    g.v_plane = g.block * g.rows_in * g.row + SKEW;
     g.m_plane = g.block * g.rows_out * g.columns + SKEW;
     g.patch = g.patch_height * g.patch_width * g.patch_frames * g.inputs;
     return g;
@@ -166,9 +179,9 @@ struct plan_winograd plan_winograd(const struct plan_conv *p, const struct plan_
 // XNNPACK's kernel streams all packed weights of an operator past each few rows.
 uint32_t plan_block_channels(const struct plan_conv *p, uint32_t inputs) {
     enum { DIRECT_BYTES = 1400 << 10, WINOGRAD_BYTES = 640 << 10 };
-    bool direct = p->algorithm == PLAN_CONV_DIRECT;
+    bool direct = p->algorithm == PLAN_CONV_DIRECT, whole = direct || p->algorithm == PLAN_CONV_IM2COL;
     bool folded = algorithms[p->algorithm].time == 1;
-    uint64_t depth = (uint64_t)inputs * (folded ? p->taps : 1) * (direct ? p->kernel_h * p->kernel_w : 1);
+    uint64_t depth = (uint64_t)inputs * (folded ? p->taps : 1) * (whole ? p->kernel_h * p->kernel_w : 1);
     uint64_t block = (direct ? DIRECT_BYTES : WINOGRAD_BYTES) / (sizeof(float) * (depth + 1));
     block = block / PLAN_WINOGRAD_COLUMNS * PLAN_WINOGRAD_COLUMNS;
     return block < PLAN_WINOGRAD_COLUMNS ? PLAN_WINOGRAD_COLUMNS : (uint32_t)block;

@@ -10,7 +10,8 @@
 //
 // of the transformed image v and the transformed weights u. Time is a third axis; or each tile keeps its
 // frames apart, and the temporal taps of a frame, which lie side by side in v, are `folded` into the sum. A kernel of
-// one pixel has tiles of one pixel and nothing to transform in space: the same machinery, for time alone.
+// one pixel has tiles of one pixel and nothing to transform in space: the same machinery, for time alone. im2col has tiles
+// of one pixel under a kernel of 3x3: v gets the pixels under the kernel, side by side, instead of a transform.
 #ifndef WANC_PLAN_WINOGRAD_H
 #define WANC_PLAN_WINOGRAD_H
 
@@ -32,12 +33,14 @@ struct plan_winograd {
     struct plan_winograd_axis space, time; // time: {1, 1, 1, 1} where the taps are folded
     uint64_t elements;                     // space x space x time
     uint64_t tiles_high, tiles_wide;       // of an image
+    uint64_t band_high;                    // of the rows that are computed at a time: tiles
     uint64_t block_high, block_wide;       // tiles that are in the workspace at a time
     uint64_t block;                        // block_high * block_wide
     bool shared;                           // all threads work on one block; or each has its own
     uint64_t workspaces;                   // 1 or as many as threads
     uint64_t inputs, outputs;              // channels, padded to whole vectors and columns
     uint64_t rows_in, rows_out;            // of one tile in v and in m: frames, or groups of frames
+    uint64_t row;                          // floats of one row of a tile in v
     uint64_t depth, columns;            // of the matrix product: folded taps * inputs; interleave * outputs
     uint64_t patch_height, patch_width; // pixels of a block's patch
     uint64_t patch_frames;              // of the window, rounded up to whole groups
@@ -47,9 +50,12 @@ struct plan_winograd {
 
 // Whether an algorithm other than DIRECT computes this convolution.
 bool plan_winograd_applies(const struct plan_conv *p, uint32_t algorithm);
-// `threads` share the work: the more there are, the larger a block is.
+// `threads` share the work: the more there are, the larger a block is. `rows` of the result are computed at a time, at
+// most all of them.
 struct plan_winograd plan_winograd(const struct plan_conv *p, const struct plan_view *in,
-                                   const struct plan_view *out, uint32_t threads);
+                                   const struct plan_view *out, uint32_t rows, uint32_t threads);
+// Rows of the result that are computed together.
+uint32_t plan_winograd_tile_rows(const struct plan_conv *p);
 // Columns that one operator of XNNPACK computes, and how many operators an element takes.
 uint64_t plan_winograd_block_columns(const struct plan_winograd *g, uint32_t block_channels);
 uint64_t plan_winograd_blocks(const struct plan_winograd *g, uint32_t block_channels);

@@ -10,7 +10,7 @@ static double elements(const struct plan_view *v) {
 // Tiles that are computed: whole blocks, also at the edges.
 static double winograd_flops(const struct plan_conv *p, const struct plan_view *in,
                              const struct plan_view *out, uint32_t threads) {
-    struct plan_winograd g = plan_winograd(p, in, out, threads);
+    struct plan_winograd g = plan_winograd(p, in, out, out->height, threads);
     uint64_t high = (g.tiles_high + g.block_high - 1) / g.block_high,
              wide = (g.tiles_wide + g.block_wide - 1) / g.block_wide;
     double rows = (double)(high * wide * g.block) * (double)g.rows_out;

@@ -25,7 +25,8 @@ struct chunk {
 
 struct rt_packed {
     const struct plan *plan;
-    bool foreign, in_panels;
+    bool foreign;
+    size_t panel_width;       // columns; 0: not in panels
     pthread_mutex_t creating; // one session
     pthread_mutex_t growing;  // the chunks: operators are created in parallel
     struct chunk *chunks;
@@ -230,20 +231,31 @@ static bool hash_packing(XXH3_state_t *hash, size_t out, bool image, struct erro
 }
 
 // Whether float `i` of a matrix product's weights is what panels have there. Columns that there are not hold anything.
-static bool fits_panels(const struct canary *c, size_t i) {
-    size_t panel = rt_panel_floats(CANARY_IN), row = i % panel / RT_PANEL_COLUMNS,
-           column = i / panel * RT_PANEL_COLUMNS + i % RT_PANEL_COLUMNS;
+static bool fits_panels(const struct canary *c, size_t width, size_t i) {
+    size_t panel = rt_panel_floats(width, CANARY_IN), row = i % panel / width,
+           column = i / panel * width + i % width;
     if (column >= CANARY_OUT) return true;
     return ((const float *)c->weights.data)[i] ==
            c->numbers[row == 0 ? column : column * CANARY_IN + row - 1];
 }
 
-static bool find_panels(bool *found, struct error *err) {
-    enum { PANELS = (CANARY_OUT + RT_PANEL_COLUMNS - 1) / RT_PANEL_COLUMNS };
+static bool in_panels(const struct canary *c, size_t width) {
+    size_t floats = (CANARY_OUT + width - 1) / width * rt_panel_floats(width, CANARY_IN);
+    if (c->weights.bytes != floats * sizeof(float)) return false;
+    for (size_t i = 0; i < floats; i++) {
+        if (!fits_panels(c, width, i)) return false;
+    }
+    return true;
+}
+
+// The width of panels that this CPU multiplies and XNNPACK packs; 0: none.
+static bool find_panels(size_t *found, struct error *err) {
     struct canary c;
     bool ok = pack_canary(&c, CANARY_OUT, false, err);
-    *found = ok && c.weights.bytes == PANELS * rt_panel_floats(CANARY_IN) * sizeof(float);
-    for (size_t i = 0; *found && i < PANELS * rt_panel_floats(CANARY_IN); i++) *found = fits_panels(&c, i);
+    *found = 0;
+    for (size_t width = RT_PANEL_LEAST; ok && width <= RT_PANEL_MOST; width *= 2) {
+        if (rt_panels_supported(width) && in_panels(&c, width)) *found = width;
+    }
     free_canary(&c);
     return ok;
 }
@@ -284,7 +296,7 @@ struct rt_packed *rt_packed_new(const struct plan *plan, struct error *err) {
     pthread_mutex_init(&p->creating, NULL);
     pthread_mutex_init(&p->growing, NULL);
     if (rt_xnn(xnn_initialize(NULL), "xnn_initialize", err) && take_over(p, err) &&
-        find_panels(&p->in_panels, err))
+        find_panels(&p->panel_width, err))
         return p;
     rt_packed_free(p);
     return NULL;
@@ -306,9 +318,9 @@ void rt_packed_free(struct rt_packed *p) {
     free(p);
 }
 
-bool rt_packed_is_in_panels(const struct rt_packed *p) { return p->in_panels; }
+size_t rt_packed_panel_width(const struct rt_packed *p) { return p->panel_width; }
 
-void rt_packed_forbid_panels(struct rt_packed *p) { p->in_panels = false; }
+void rt_packed_forbid_panels(struct rt_packed *p) { p->panel_width = 0; }
 
 bool rt_packed_is_foreign(const struct rt_packed *p) { return p->foreign; }
 

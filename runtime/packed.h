@@ -16,8 +16,9 @@ struct rt_packed *rt_packed_new(const struct plan *plan, struct error *err);
 void rt_packed_free(struct rt_packed *p);
 // The plan brings packed weights, but XNNPACK's kernels on this machine want another layout.
 bool rt_packed_is_foreign(const struct rt_packed *p);
-// XNNPACK's kernels here take weights in the panels of runtime/kernels/panels.h.
-bool rt_packed_is_in_panels(const struct rt_packed *p);
+// Columns of the panels (runtime/kernels/panels.h) that XNNPACK's kernels here take weights in; 0: others, or this CPU does
+// not multiply them.
+size_t rt_packed_panel_width(const struct rt_packed *p);
 // Forbids them, to compare with XNNPACK's own products.
 void rt_packed_forbid_panels(struct rt_packed *p);
 // A number for the layout that XNNPACK's kernels want on this machine: equal numbers, equal layouts.

@@ -42,19 +42,7 @@ static struct rt_tensor resolve_view(const struct rt_session *s, enum plan_varia
     if (index == PLAN_NONE) return (struct rt_tensor){0};
     const struct plan_view *v = &s->plan->views[index];
     const struct plan_cache *cache = view_cache(s, v);
-    uint32_t type = cache == NULL ? PLAN_F32 : cache->type;
-    unsigned char *base = view_base(s, variant, v);
-    return (struct rt_tensor){.data = type == PLAN_F32 ? (float *)base + v->offset : NULL,
-                              .narrow = type == PLAN_F32 ? NULL : (uint16_t *)base + v->offset,
-                              .type = type,
-                              .frames = v->frames,
-                              .height = v->height,
-                              .width = v->width,
-                              .channels = v->channels,
-                              .frame_stride = v->frame_stride,
-                              .row_stride = v->row_stride,
-                              .pixel_stride = v->pixel_stride,
-                              .channel_stride = v->channel_stride};
+    return rt_tensor_of(v, view_base(s, variant, v), cache == NULL ? PLAN_F32 : cache->type);
 }
 
 static struct rt_constant resolve_constant(const struct plan *p, uint32_t index) {
@@ -77,15 +65,12 @@ static bool describe(const struct rt_op *op, struct error *err) {
     return error_prefix(err, "operator %s (%s)", op->name, plan_op_name(op->plan->kind));
 }
 
-static struct rt_op *variant_ops(const struct rt_session *s, enum plan_variant variant) {
-    return s->ops + (variant == PLAN_FIRST ? 0 : s->program->variant[PLAN_FIRST].op_count);
-}
-
 static bool open_ops(struct rt_session *s, enum plan_variant variant, struct error *err) {
     const struct plan_variant_info *info = &s->program->variant[variant];
     for (uint32_t i = 0; i < info->op_count; i++) {
-        struct rt_op *op = &variant_ops(s, variant)[i];
+        struct rt_op *op = &rt_variant_ops(s, variant)[i];
         resolve(s, variant, &s->plan->ops[info->first_op + i], op);
+        op->rows.end = plan_rows_at_once(s->plan, s->program, variant, i);
         if (op->kernel->prepare != NULL && !op->kernel->prepare(s, op, err)) return describe(op, err);
     }
     return true;
@@ -152,20 +137,23 @@ void rt_session_close(struct rt_session *s) {
     *s = (struct rt_session){0};
 }
 
-static bool run_op(struct rt_session *s, enum plan_variant variant, uint32_t index, struct rt_op *op,
-                   struct error *err) {
-    if (s->observer == NULL) return op->kernel->run(s, op, err);
+bool rt_session_run_op(struct rt_session *s, enum plan_variant variant, uint32_t index, struct rt_op *op,
+                       struct error *err) {
+    if (s->observer == NULL) return op->kernel->run(s, op, err) || describe(op, err);
     atomic_store(&s->product_ns, 0);
     uint64_t begin = rt_clock_ns();
-    if (!op->kernel->run(s, op, err)) return false;
+    if (!op->kernel->run(s, op, err)) return describe(op, err);
     s->observer(s->observer_context, variant, index, begin, rt_clock_ns(), atomic_load(&s->product_ns));
     return true;
 }
 
 bool rt_session_run(struct rt_session *s, enum plan_variant variant, struct error *err) {
-    for (uint32_t i = 0; i < s->program->variant[variant].op_count; i++) {
-        struct rt_op *op = &variant_ops(s, variant)[i];
-        if (!run_op(s, variant, i, op, err)) return describe(op, err);
+    const struct plan_variant_info *info = &s->program->variant[variant];
+    for (uint32_t i = 0; i < info->op_count; i++) {
+        if (info->band_count > 0 && i == info->band_first) {
+            if (!rt_bands_run(s, variant, err)) return false;
+            i += info->band_count - 1;
+        } else if (!rt_session_run_op(s, variant, i, &rt_variant_ops(s, variant)[i], err)) return false;
     }
     s->steps++;
     return true;

@@ -2,7 +2,7 @@
 #ifndef WANC_RUNTIME_SESSION_H
 #define WANC_RUNTIME_SESSION_H
 
-#include "plan/plan.h"
+#include "plan/bands.h"
 #include "runtime/memory.h"
 #include "runtime/packed.h"
 
@@ -20,6 +20,21 @@ struct rt_tensor {
     uint16_t *narrow;                                              // of 16 bits; else NULL
 };
 
+// A view's shape and strides. `base` is where its buffer begins, `type` what is there.
+static inline struct rt_tensor rt_tensor_of(const struct plan_view *v, void *base, uint32_t type) {
+    return (struct rt_tensor){.data = type == PLAN_F32 ? (float *)base + v->offset : NULL,
+                              .narrow = type == PLAN_F32 ? NULL : (uint16_t *)base + v->offset,
+                              .type = type,
+                              .frames = v->frames,
+                              .height = v->height,
+                              .width = v->width,
+                              .channels = v->channels,
+                              .frame_stride = v->frame_stride,
+                              .row_stride = v->row_stride,
+                              .pixel_stride = v->pixel_stride,
+                              .channel_stride = v->channel_stride};
+}
+
 // A constant of the plan, in the mapped file.
 struct rt_constant {
     const float *data; // NULL where the operator has none
@@ -32,6 +47,8 @@ struct rt_op {
     const char *name; // the ONNX node
     struct rt_tensor in[3], out, scratch;
     struct rt_constant constant[3];
+    struct plan_rows
+        rows;    // of the result, that a call computes; when prepared, as many as it computes at most
     void *state; // the kernel's, made by prepare
 };
 
@@ -52,6 +69,10 @@ struct rt_session {
     struct rt_op *ops;           // of the program: FIRST, then STEADY
 };
 
+static inline struct rt_op *rt_variant_ops(const struct rt_session *s, enum plan_variant variant) {
+    return s->ops + (variant == PLAN_FIRST ? 0 : s->program->variant[PLAN_FIRST].op_count);
+}
+
 // One row per plan_op_kind. `prepare` (may be NULL) makes op->state; `run` does one step's work; `destroy`
 // (may be NULL) frees the state, complete or not, and is called for every operator whose prepare was called.
 struct rt_kernel {
@@ -67,6 +88,11 @@ bool rt_session_open(struct rt_session *s, const struct plan *plan, const struct
 void rt_session_close(struct rt_session *s);
 // Runs all operators of a variant, which must not be absent: FIRST after a reset, then STEADY.
 bool rt_session_run(struct rt_session *s, enum plan_variant variant, struct error *err);
+// One operator, number `index` of the variant, as `op` says; with its name in front of an error. (session.c)
+bool rt_session_run_op(struct rt_session *s, enum plan_variant variant, uint32_t index, struct rt_op *op,
+                       struct error *err);
+// The run of a variant that works in bands (plan/bands.h). (bands.c)
+bool rt_bands_run(struct rt_session *s, enum plan_variant variant, struct error *err);
 
 // Around matrix products, when somebody observes: rt_products_end(s, rt_products_begin(s), threads) adds the time
 // between, of one of `threads` that multiply at different times.

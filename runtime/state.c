@@ -58,9 +58,10 @@ static bool check_header(const struct file_map *m, struct rt_state_header *h, st
     if (h->version != STATE_VERSION)
         return error_set(err, ERROR_UNSUPPORTED, "state version %u, this program reads version %u",
                          h->version, STATE_VERSION);
-    if (h->header != header_checksum(h) || h->steps == 0 || h->reserved != 0)
+    uint64_t found = header_checksum(h);
+    if (h->header != found || h->steps == 0 || h->reserved != 0)
         return error_set(err, ERROR_INPUT, "header: checksum %016llx, expected %016llx: the file is damaged",
-                         (ull)header_checksum(h), (ull)h->header);
+                         (ull)found, (ull)h->header);
     if (m->size - sizeof *h == h->cache_bytes) return true;
     return error_set(err, ERROR_INPUT, "truncated or changed: %llu bytes of caches, the header says %llu",
                      (ull)(m->size - sizeof *h), (ull)h->cache_bytes);
@@ -96,9 +97,10 @@ static bool load(struct rt_session *s, const struct file_map *m, const struct rt
                  struct error *err) {
     const unsigned char *caches = m->data + sizeof *h;
     if (!check_session(s, h, err)) return false;
-    if (XXH3_64bits(caches, h->cache_bytes) != h->caches)
+    uint64_t found = XXH3_64bits(caches, h->cache_bytes);
+    if (found != h->caches)
         return error_set(err, ERROR_INPUT, "caches: checksum %016llx, expected %016llx: the file is damaged",
-                         (ull)XXH3_64bits(caches, h->cache_bytes), (ull)h->caches);
+                         (ull)found, (ull)h->caches);
     memcpy(s->caches.data, caches, h->cache_bytes);
     s->steps = h->steps;
     return true;

@@ -110,11 +110,9 @@ const char *wan_plan_note(const struct wan_plan *plan, size_t index) {
 static const struct plan_program *find_program(const struct plan *p, const struct wan_session_params *params,
                                                struct error *err) {
     if (params->latent_height == 0 && params->latent_width == 0) return p->programs;
+    const struct plan_program *found = plan_find_program(p, params->latent_height, params->latent_width);
+    if (found != NULL) return found;
     struct strbuf sizes = {0};
-    for (uint32_t i = 0; i < p->program_count; i++) {
-        const struct plan_program *g = &p->programs[i];
-        if (g->latent_height == params->latent_height && g->latent_width == params->latent_width) return g;
-    }
     for (uint32_t i = 0; i < p->program_count; i++) {
         strbuf_printf(&sizes, "%s%ux%u", i ? ", " : "", p->programs[i].latent_height,
                       p->programs[i].latent_width);

@@ -35,14 +35,15 @@ download() { # into $apt_folder/cache/archives: the packages and all that they d
     : >"$apt_folder/status"
     printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' "$mirror" "$suite" "$debian_keyring" \
         >"$apt_folder/debian.sources"
-    apt_arm64 update
+    apt_arm64 update -o APT::Update::Error-Mode=any
     # shellcheck disable=SC2086 # the list is words on purpose
     apt_arm64 install --download-only -y $packages
 }
 
 # Unpacked, not installed: only what compiling, linking and running need, no scripts of packages.
 make_system() {
-    [ "$(cat "$system/packages" 2>/dev/null)" = "$suite $packages" ] && return 0
+    stamp="$system $suite $packages" # the folder too: system.ini names it
+    [ "$(cat "$system/stamp" 2>/dev/null)" = "$stamp" ] && return 0
     echo "cross: making $system"
     rm -rf "$system"
     apt_folder=$system/apt
@@ -52,7 +53,7 @@ make_system() {
     for deb in "$apt_folder"/cache/archives/*.deb; do dpkg-deb -x "$deb" "$system"; done
     rm -rf "$apt_folder"
     printf "[constants]\nsystem = '%s'\n" "$system" >"$system/system.ini"
-    echo "$suite $packages" >"$system/packages"
+    echo "$stamp" >"$system/stamp"
 }
 
 emulated() { qemu-aarch64 -L "$system" "$@"; }
@@ -69,17 +70,22 @@ decode() { # decode CONV BOUND: tests/data/tiny, its convolutions by that algori
     fi
 }
 
-tools/setup.sh
+. tests/steps.sh
+die() { # instead of apt.sh's: without the system nothing can pass
+    echo "$me: $*" >&2
+    failed=1
+    closing_line
+}
+
+tools/setup.sh || die "tools/setup.sh failed"
 install_missing gcc-aarch64-linux-gnu qemu-user
 make_system
-. tests/steps.sh
-
 configure $folder --buildtype=release --cross-file "$system/system.ini" --cross-file tests/cross/aarch64.ini
 if [ "${1:-}" = --build ]; then
     passed=1
     closing_line
 fi
-run $folder --suite unit --suite ir --suite pass --suite frontend --suite op --timeout-multiplier 4
+run $folder --suite unit --suite ir --suite pass --suite frontend --suite op --timeout-multiplier 12
 . tests/e2e/cases.sh # $work and limit
 data=tests/data/tiny
 decode direct "$(limit $data/reference.txt)"

@@ -17,17 +17,18 @@ installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = i
 apt_updated=no
 apt_update() {
     [ "$apt_updated" = yes ] && return 0
-    as_root apt-get update -qq >/dev/null || die "apt-get update failed: see the lines above"
+    as_root apt-get update -qq -o APT::Update::Error-Mode=any -o DPkg::Lock::Timeout=300 >/dev/null || die "apt-get update failed: see the lines above"
     apt_updated=yes
 }
 
 apt_install() {
     apt_update
     echo "$me: installing $*"
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" \
-        >/tmp/wanc-apt.$$.log 2>&1 || { tail -20 /tmp/wanc-apt.$$.log >&2; rm -f /tmp/wanc-apt.$$.log
-                                  die "apt-get install $* failed"; }
-    rm -f /tmp/wanc-apt.$$.log
+    apt_log=$(mktemp)
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        -o DPkg::Lock::Timeout=300 "$@" >"$apt_log" 2>&1 ||
+        { tail -20 "$apt_log" >&2; rm -f "$apt_log"; die "apt-get install $* failed"; }
+    rm -f "$apt_log"
 }
 
 # The mirror that already serves this release: from a .list line or a deb822 stanza that names the suite.

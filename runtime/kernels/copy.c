@@ -87,7 +87,7 @@ RT_INLINE void narrow_piece(const struct rt_op *op, const struct rt_piece *p, ui
 
 RT_VECTOR static void widen_f16(const void *op, const struct rt_piece *p) { widen_piece(op, p, rt_from_f16); }
 RT_VECTOR static void widen_bf16(const void *op, const struct rt_piece *p) {
-    widen_piece(op, p, rt_from_bf16);
+    widen_piece(op, p, bfloat_to_float);
 }
 RT_VECTOR static void narrow_f16(const void *op, const struct rt_piece *p) { narrow_piece(op, p, rt_to_f16); }
 RT_VECTOR static void narrow_bf16(const void *op, const struct rt_piece *p) {

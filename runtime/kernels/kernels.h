@@ -47,12 +47,13 @@ float *rt_norm_gamma(const struct rt_constant *gamma, size_t channels);
 #else
 #define RT_VECTOR
 #endif
-// Asks for floats that are needed soon, where the hardware does not see it coming.
-static inline __attribute__((always_inline)) void rt_prefetch(const float *x, size_t count) {
-    for (size_t i = 0; i < count; i += 16) __builtin_prefetch(x + i);
-}
 // For what a vectorised function calls in its loops: it takes the caller's instruction set.
 #define RT_INLINE static inline __attribute__((always_inline))
+
+// Asks for floats that are needed soon, where the hardware does not see it coming.
+RT_INLINE void rt_prefetch(const float *x, size_t count) {
+    for (size_t i = 0; i < count; i += 16) __builtin_prefetch(x + i);
+}
 
 // A task's piece of work: `pixels` pixels from (t, y, x) on, within one row.
 struct rt_piece {

@@ -22,8 +22,7 @@ bool rt_norm_prepare(struct rt_session *s, struct rt_op *op, struct error *err) 
     struct norm *n = op->state = calloc(1, sizeof *n);
     float *gamma = n == NULL ? NULL : rt_norm_gamma(&op->constant[0], channels);
     if (gamma == NULL) return error_set(err, ERROR_MEMORY, "out of memory");
-    *n = (struct norm){
-        .in = op->in[0], .out = op->out, .norm = {p->scale, p->epsilon, gamma, channels}, .silu = p->silu};
+    *n = (struct norm){.norm = {p->scale, p->epsilon, gamma, channels}, .silu = p->silu};
     return true;
 }
 
@@ -64,7 +63,10 @@ static void norm_piece(const void *context, const struct rt_piece *p) {
 }
 
 bool rt_norm_run(struct rt_session *s, struct rt_op *op, struct error *err) {
+    struct norm *n = op->state;
     (void)err;
-    rt_for_pieces(s->pool, &op->out, norm_piece, op->state);
+    n->in = op->in[0];
+    n->out = op->out;
+    rt_for_pieces(s->pool, &op->out, norm_piece, n);
     return true;
 }

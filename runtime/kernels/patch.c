@@ -83,7 +83,7 @@ RT_VECTOR static void fill_f16(const struct rt_patch *p, const uint16_t *x, size
 
 RT_VECTOR static void fill_bf16(const struct rt_patch *p, const uint16_t *x, size_t stride, float *y,
                                 size_t first, size_t end) {
-    fill_narrow(p, x, stride, y, first, end, rt_from_bf16);
+    fill_narrow(p, x, stride, y, first, end, bfloat_to_float);
 }
 
 // Old frames, from number `at` of the history on.

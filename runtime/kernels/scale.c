@@ -15,8 +15,6 @@ bool rt_scale_prepare(struct rt_session *s, struct rt_op *op, struct error *err)
     const float *a = op->constant[0].data, *b = op->constant[1].data;
     struct scale *k = op->state = malloc(sizeof *k + 2 * channels * sizeof(float));
     if (k == NULL) return error_set(err, ERROR_MEMORY, "out of memory");
-    k->in = op->in[0];
-    k->out = op->out;
     for (size_t c = 0; c < channels; c++) {
         k->a[c] = a == NULL ? 1 : a[c];
         k->a[channels + c] = b == NULL ? 0 : b[c];
@@ -52,7 +50,10 @@ static void scale_piece(const void *context, const struct rt_piece *p) {
 }
 
 bool rt_scale_run(struct rt_session *s, struct rt_op *op, struct error *err) {
+    struct scale *k = op->state;
     (void)err;
-    rt_for_pieces(s->pool, &op->out, scale_piece, op->state);
+    k->in = op->in[0];
+    k->out = op->out;
+    rt_for_pieces(s->pool, &op->out, scale_piece, k);
     return true;
 }

@@ -12,18 +12,21 @@
 
 struct winograd {
     struct plan_winograd g;
-    struct rt_window window;
+    struct rt_window window; // of the whole image
     const struct rt_winograd_tiles *tiles;
     struct rt_winograd_products products;
-    size_t blocks_wide, blocks; // of the image
-    atomic_bool *filled;        // of each block, in the order in which they are taken: its patch is complete
+    size_t blocks_wide;
+    atomic_bool *filled; // of each block, in the order in which they are taken: its patch is complete
 };
 
-// One step of the operator, and what its threads share.
+// One call of the operator, and what its threads share.
 struct work {
     const struct winograd *w;
     struct rt_session *s;
     const struct rt_op *op;
+    struct rt_window window;
+    size_t first_tile, end_tile; // rows of tiles
+    size_t blocks;
     bool odd;           // the step: blocks are taken from the last to the first
     atomic_size_t next; // block to be taken
     atomic_int status;  // of XNNPACK: the last failure
@@ -65,9 +68,9 @@ static void place_block(struct task *t, size_t row, size_t column) {
     const struct plan_conv *p = &b->op->plan->params.conv;
     const struct rt_tensor *in = &b->op->in[0];
     size_t step = g->space.step;
-    b->tile_row = row * g->block_high;
+    b->tile_row = t->work->first_tile + row * g->block_high;
     b->tile_column = column * g->block_wide;
-    b->high = smaller(g->block_high, g->tiles_high - b->tile_row);
+    b->high = smaller(g->block_high, t->work->end_tile - b->tile_row);
     b->wide = smaller(g->block_wide, g->tiles_wide - b->tile_column);
     // A pad of an enlarged image is half as wide in the image.
     size_t top = p->upsample == 2 ? p->pad_top / 2 + 1 : p->pad_top,
@@ -76,7 +79,7 @@ static void place_block(struct task *t, size_t row, size_t column) {
     b->patch.left = (ptrdiff_t)(b->tile_column * step) - (ptrdiff_t)left;
     b->patch.height = (b->high - 1) * step + g->space.inputs;
     b->patch.width = (b->wide - 1) * step + g->space.inputs;
-    if (t->work->w->window.history.frames == 0) return;
+    if (t->work->window.history.frames == 0) return;
     t->rows =
         own_part(b->patch.top, b->patch.height, b->tile_row, b->high, g->tiles_high, &g->space, in->height);
     t->columns =
@@ -91,7 +94,7 @@ static struct task new_task(struct work *work, size_t workspace) {
                      .block = {.op = work->op, .g = g, .v = data},
                      .first_product = w->products.count / g->workspaces * workspace};
     t.block.m = data + g->elements * g->v_plane;
-    t.block.patch = (struct rt_patch){.window = &w->window,
+    t.block.patch = (struct rt_patch){.window = &work->window,
                                       .data = t.block.m + g->elements * g->m_plane,
                                       .frames = g->patch_frames,
                                       .channels = g->inputs,
@@ -148,7 +151,7 @@ static void wait_for_patches(struct task *t, size_t index) {
 static void run_block(struct task *t, size_t index, pthreadpool_t pool) {
     const uint32_t flags = PTHREADPOOL_FLAG_DISABLE_DENORMALS;
     const struct winograd *w = t->work->w;
-    size_t place = t->work->odd ? w->blocks - 1 - index : index;
+    size_t place = t->work->odd ? t->work->blocks - 1 - index : index;
     place_block(t, place / w->blocks_wide, place % w->blocks_wide);
     size_t tiles = t->block.high * t->block.wide, kept = t->rows.end - t->rows.first;
     pthreadpool_parallelize_1d(pool, fill_row, t, t->block.patch.height, flags);
@@ -170,21 +173,33 @@ static void run_thread(void *context, size_t workspace) {
     struct work *work = context;
     struct task t = new_task(work, workspace);
     size_t index;
-    while ((index = atomic_fetch_add(&work->next, 1)) < work->w->blocks) run_block(&t, index, NULL);
+    while ((index = atomic_fetch_add(&work->next, 1)) < work->blocks) run_block(&t, index, NULL);
 }
 
 static void run_shared(struct work *work) {
     struct task t = new_task(work, 0);
-    for (size_t i = 0; i < work->w->blocks; i++) run_block(&t, i, work->s->pool);
+    for (size_t i = 0; i < work->blocks; i++) run_block(&t, i, work->s->pool);
+}
+
+static size_t divide_up(size_t a, size_t b) { return (a + b - 1) / b; }
+
+static struct work new_work(struct rt_session *s, const struct rt_op *op) {
+    const struct winograd *w = op->state;
+    struct work work = {.w = w, .s = s, .op = op, .window = w->window, .odd = s->steps % 2 == 1};
+    work.window.in = op->in[PLAN_CONV_IMAGE];
+    work.first_tile = op->rows.first / w->g.space.outputs;
+    work.end_tile = divide_up(op->rows.end, w->g.space.outputs);
+    work.blocks = w->blocks_wide * divide_up(work.end_tile - work.first_tile, w->g.block_high);
+    for (size_t i = 0; i < work.blocks; i++)
+        atomic_store_explicit(&w->filled[i], false, memory_order_relaxed);
+    return work;
 }
 
 bool rt_winograd_run(struct rt_session *s, struct rt_op *op, struct error *err) {
-    const struct winograd *w = op->state;
-    struct work work = {.w = w, .s = s, .op = op, .odd = s->steps % 2 == 1};
-    for (size_t i = 0; i < w->blocks; i++) atomic_store_explicit(&w->filled[i], false, memory_order_relaxed);
-    if (w->g.shared) run_shared(&work);
+    struct work work = new_work(s, op);
+    if (work.w->g.shared) run_shared(&work);
     else
-        pthreadpool_parallelize_1d(s->pool, run_thread, &work, w->g.workspaces,
+        pthreadpool_parallelize_1d(s->pool, run_thread, &work, work.w->g.workspaces,
                                    PTHREADPOOL_FLAG_DISABLE_DENORMALS);
     return rt_xnn(atomic_load(&work.status), "run fully connected", err);
 }
@@ -199,7 +214,8 @@ static struct plan_winograd geometry(const struct rt_session *s, const struct rt
                                   .height = (uint32_t)op->out.height,
                                   .width = (uint32_t)op->out.width,
                                   .channels = (uint32_t)op->out.channels};
-    return plan_winograd(&op->plan->params.conv, &in, &out, (uint32_t)pthreadpool_get_threads_count(s->pool));
+    return plan_winograd(&op->plan->params.conv, &in, &out, op->rows.end - op->rows.first,
+                         (uint32_t)pthreadpool_get_threads_count(s->pool));
 }
 
 bool rt_winograd_prepare(struct rt_session *s, struct rt_op *op, struct error *err) {
@@ -208,10 +224,10 @@ bool rt_winograd_prepare(struct rt_session *s, struct rt_op *op, struct error *e
     const struct plan_winograd *g = &w->g;
     w->g = geometry(s, op);
     w->tiles = rt_winograd_tiles(&op->plan->params.conv);
-    w->blocks_wide = (g->tiles_wide + g->block_wide - 1) / g->block_wide;
-    w->blocks = w->blocks_wide * ((g->tiles_high + g->block_high - 1) / g->block_high);
-    w->filled = calloc(w->blocks, sizeof *w->filled);
-    if (w->filled == NULL) return error_set(err, ERROR_MEMORY, "out of memory for %zu blocks", w->blocks);
+    w->blocks_wide = divide_up(g->tiles_wide, g->block_wide);
+    size_t blocks = w->blocks_wide * divide_up(g->band_high, g->block_high);
+    w->filled = calloc(blocks, sizeof *w->filled);
+    if (w->filled == NULL) return error_set(err, ERROR_MEMORY, "out of memory for %zu blocks", blocks);
     size_t workspace = plan_winograd_workspace_bytes(g);
     if (workspace > s->workspace_bytes) s->workspace_bytes = workspace;
     return rt_window_init(&w->window, op, err) && rt_winograd_products_init(&w->products, s, op, g, err);

@@ -52,13 +52,13 @@ struct rt_winograd_product {
 
 // The matrix products of all elements, each in blocks of columns.
 struct rt_winograd_products {
-    size_t count;                         // elements * blocks
-    size_t blocks, block_columns;         // operators of one element, and columns that one computes
-    size_t runs;                          // of an operator in one block of tiles
-    size_t rows;                          // that it computes in one run
-    size_t v_row, m_row;                  // floats between them
-    size_t columns;                       // of all operators of an element
-    bool panels;                          // packed for panels.h, which is then used in place of the operators
+    size_t count;                 // elements * blocks
+    size_t blocks, block_columns; // operators of one element, and columns that one computes
+    size_t runs;                  // of an operator in one block of tiles
+    size_t rows;                  // that it computes in one run
+    size_t v_row, m_row;          // floats between them
+    size_t columns;               // of all operators of an element
+    size_t panel_width;           // packed for panels.h, which is then used in place of the operators; or 0
     struct rt_winograd_product *products; // [element][block]
 };
 

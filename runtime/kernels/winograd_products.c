@@ -29,8 +29,9 @@ enum xnn_status rt_winograd_multiply(const struct rt_winograd_products *w, const
            left = w->columns - column;
     const float *v = b->v + element * g->v_plane;
     float *m = b->m + element * g->m_plane + column;
-    if (!w->panels) return run_operator(w, g, &w->products[index], v, m);
-    rt_panels_multiply(&(struct rt_panels){.x = v,
+    if (w->panel_width == 0) return run_operator(w, g, &w->products[index], v, m);
+    rt_panels_multiply(&(struct rt_panels){.width = w->panel_width,
+                                           .x = v,
                                            .y = m,
                                            .runs = w->runs,
                                            .rows = w->rows,
@@ -101,6 +102,13 @@ static void create_operator(void *context, size_t element) {
     w->products[element * w->blocks + p->block].packed = p->packed[element]->data;
 }
 
+// A block of columns that is whole panels, packed as such: not so for few columns, where XNNPACK has other kernels.
+static bool are_panels(const struct packing *p, size_t bytes) {
+    size_t width = p->products->panel_width;
+    return width > 0 && p->columns % width == 0 &&
+           bytes == p->columns / width * rt_panel_floats(width, p->weights.g->depth) * sizeof(float);
+}
+
 // Finds the packed weights of a block of columns, and whether some of them are still to be packed.
 static bool find_packed(struct packing *p, bool *missing, struct error *err) {
     struct rt_packed_probe probe;
@@ -108,9 +116,7 @@ static bool find_packed(struct packing *p, bool *missing, struct error *err) {
     rt_packed_probe(&probe);
     create(p, 0, &probe.provider, &none); // all elements are alike
     *missing = false;
-    p->products->panels =
-        p->products->panels &&
-        probe.bytes == p->columns / RT_PANEL_COLUMNS * rt_panel_floats(p->weights.g->depth) * sizeof(float);
+    if (!are_panels(p, probe.bytes)) p->products->panel_width = 0;
     for (size_t e = 0; e < p->weights.g->elements; e++) {
         struct plan_packed_key key = element_key(p, e);
         p->packed[e] = rt_packed_weights(p->s->packed, &key, err);
@@ -149,7 +155,7 @@ static void divide_rows(struct rt_winograd_products *w, const struct plan_winogr
     bool overlap = g->rows_in != g->rows_out;
     w->runs = overlap ? g->rows_out : 1;
     w->rows = overlap ? g->block : g->block * g->rows_out;
-    w->v_row = overlap ? g->rows_in * g->inputs : g->inputs;
+    w->v_row = overlap ? g->rows_in * g->inputs : g->row;
     w->m_row = overlap ? g->rows_out * g->columns : g->columns;
 }
 
@@ -160,7 +166,7 @@ bool rt_winograd_products_init(struct rt_winograd_products *w, struct rt_session
     w->block_columns = plan_winograd_block_columns(g, block_channels);
     w->count = g->elements * w->blocks;
     w->columns = g->columns;
-    w->panels = rt_packed_is_in_panels(s->packed) && rt_panels_supported();
+    w->panel_width = rt_packed_panel_width(s->packed);
     w->products = calloc(w->count, sizeof *w->products);
     if (w->products == NULL) return error_set(err, ERROR_MEMORY, "out of memory for %zu operators", w->count);
     for (size_t i = 0; i < w->count; i++) atomic_flag_clear(&w->products[i].busy);
@@ -179,7 +185,7 @@ bool rt_winograd_products_init(struct rt_winograd_products *w, struct rt_session
 
 void rt_winograd_products_free(struct rt_winograd_products *w) {
     for (size_t i = 0; w->products != NULL && i < w->count; i++) {
-        if (w->products[i].operator!= NULL) xnn_delete_operator(w->products[i].operator);
+        if (w->products[i].operator) xnn_delete_operator(w->products[i].operator);
     }
     free(w->products);
     *w = (struct rt_winograd_products){0};

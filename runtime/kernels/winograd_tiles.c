@@ -161,11 +161,24 @@ RT_INLINE void gather(const struct rt_winograd_block *b, size_t tile, enum axis 
     size_t y = tile / g->block_wide * g->space.step, x = tile % g->block_wide * g->space.step;
     const float *in = b->patch.data + y * row + x * pixel;
     for (size_t r = 0; r < g->rows_in; r++) {
-        float *v = b->v + (tile * g->rows_in + r) * g->inputs;
+        float *v = b->v + (tile * g->rows_in + r) * g->row;
         for (size_t c = 0; c < g->inputs; c += LANES) {
             forward_group(space, time, in + r * axis_outputs(time) * frame + c, row, pixel, frame, v + c,
                           g->v_plane);
         }
+    }
+}
+
+// The pixels under the kernel: of each, the frames of the taps, which lie side by side.
+static void gather_im2col(const struct rt_winograd_block *b, size_t tile) {
+    const struct plan_winograd *g = b->g;
+    size_t frame = b->patch.channels, pixel = rt_patch_pixel(&b->patch), row = b->patch.width * pixel;
+    const float *in = b->patch.data + tile / g->block_wide * row + tile % g->block_wide * pixel;
+    size_t n = g->space.inputs, taps = g->row / (n * n);
+    for (size_t r = 0; r < g->rows_in; r++) {
+        float *v = b->v + (tile * g->rows_in + r) * g->row;
+        for (size_t k = 0; k < n * n; k++, v += taps)
+            memcpy(v, in + k / n * row + k % n * pixel + r * frame, taps * sizeof *v);
     }
 }
 
@@ -181,12 +194,13 @@ struct finish {
     bool clamp, stream;
 };
 
-// An output that is larger than shared caches are goes past them: memory need not be read before it is written.
+// A part of the output that is larger than shared caches are goes past them: memory need not be read before it is written.
 #if defined(__SSE2__)
 typedef float quarter __attribute__((vector_size(16)));
 
-RT_INLINE bool streams(const struct rt_tensor *out) {
-    size_t floats = out->frames * out->height * out->width * out->pixel_stride;
+RT_INLINE bool streams(const struct rt_op *op) {
+    const struct rt_tensor *out = &op->out;
+    size_t floats = out->frames * (op->rows.end - op->rows.first) * out->width * out->pixel_stride;
     size_t strides = out->pixel_stride | out->row_stride | out->frame_stride;
     return floats * sizeof(float) > STREAM_BYTES && (uintptr_t)out->data % sizeof(quarter) == 0 &&
            strides % (sizeof(quarter) / sizeof(float)) == 0;
@@ -201,7 +215,7 @@ RT_INLINE void stream(float *out, const vec *y) {
 
 RT_INLINE void finish_stream(void) { _mm_sfence(); } // before another thread is told
 #else
-RT_INLINE bool streams(const struct rt_tensor *out) { return out == NULL; }
+RT_INLINE bool streams(const struct rt_op *op) { return op == NULL; }
 RT_INLINE void stream(float *out, const vec *y) { *(anywhere *)out = *y; }
 RT_INLINE void finish_stream(void) {}
 #endif
@@ -220,7 +234,7 @@ RT_INLINE void find_outputs(const struct rt_winograd_block *b, size_t tile, enum
                          .width = out->width - x < n ? out->width - x : n,
                          .min = conv->min,
                          .max = conv->max,
-                         .stream = streams(out),
+                         .stream = streams(b->op),
                          .clamp = conv->min > -__builtin_inff() || conv->max < __builtin_inff()};
     if (residual->data != NULL)
         f->more = residual->data + y * residual->row_stride + x * residual->pixel_stride;
@@ -341,6 +355,7 @@ TILES(4_time4, F4, F4)
 TILES(1, FOLDED, FOLDED)
 TILES(1_time2, FOLDED, F2)
 TILES(1_time4, FOLDED, F4)
+static const struct rt_winograd_tiles tiles_im2col = {gather_im2col, scatter_1};
 TILES(2_upsampled, UPSAMPLED2, FOLDED)
 TILES(4_upsampled, UPSAMPLED4, FOLDED)
 
@@ -354,6 +369,7 @@ const struct rt_winograd_tiles *rt_winograd_tiles(const struct plan_conv *p) {
         [PLAN_CONV_PRODUCT] = &tiles_1,
         [PLAN_CONV_PRODUCT_TIME2] = &tiles_1_time2,
         [PLAN_CONV_PRODUCT_TIME4] = &tiles_1_time4,
+        [PLAN_CONV_IM2COL] = &tiles_im2col,
     };
     if (p->upsample == 1) return table[p->algorithm];
     return p->algorithm == PLAN_CONV_WINOGRAD2 ? &tiles_2_upsampled : &tiles_4_upsampled;

@@ -119,6 +119,17 @@ static void zero_column(const struct rt_winograd_weights *w, size_t row) {
         memset(w->u + e * w->plane + row * w->g->depth, 0, w->g->depth * sizeof(float));
 }
 
+// im2col: the used taps of each kernel element, as they are.
+static void copy_column(const struct rt_winograd_weights *w, const float *weight, size_t pixel, float *u) {
+    const struct plan_conv *p = &w->op->plan->params.conv;
+    size_t channels = w->op->in[0].channels, inputs = w->g->inputs;
+    memset(u, 0, w->g->depth * sizeof *u);
+    for (size_t k = 0; k < (size_t)p->kernel_h * p->kernel_w; k++) {
+        for (size_t t = 0; t < p->taps; t++, u += inputs)
+            memcpy(u, weight + k * pixel + t * channels, channels * sizeof *u);
+    }
+}
+
 void rt_winograd_transform(const struct rt_winograd_weights *w, size_t column, size_t row) {
     const struct plan_conv *p = &w->op->plan->params.conv;
     size_t channels = w->op->in[0].channels, outputs = w->op->out.channels, o = column % w->g->outputs;
@@ -129,6 +140,10 @@ void rt_winograd_transform(const struct rt_winograd_weights *w, size_t column, s
     size_t kernel = column / w->g->outputs * outputs + o, pixel = p->kernel_t * channels;
     const float *weight = w->op->constant[0].data + kernel * p->kernel_h * p->kernel_w * pixel +
                           (p->kernel_t - p->taps) * channels;
+    if (p->algorithm == PLAN_CONV_IM2COL) {
+        copy_column(w, weight, pixel, w->u + row * w->g->depth);
+        return;
+    }
     for (size_t c = 0; c < channels; c += LANES) {
         transform_piece(&(struct piece){.w = w,
                                         .weight = weight + c,

@@ -143,6 +143,42 @@ run compile "$full" $size --cache-type f16 -o "$work/narrow"
 caches() { "$program" dump "$1" | sed -n 's/^program 0:.*caches \([0-9]*\) bytes$/\1/p'; }
 same "--cache-type: half the bytes" yes "$([ $(($(caches "$work/narrow") * 2)) -lt $(($(caches "$work/plan") + 64 * 64)) ] && echo yes)"
 
+# ---- bands, and memory under a limit
+
+large="--latent-size 40x64"
+mib() { "$program" report "$1" | awk '/peak memory to expect/ { print int($5 * ($6 == "GiB" ? 1024 : 1)) }'; }
+fresh
+# shellcheck disable=SC2086
+run compile "$full" $large --conv winograd4 --bands none -o none
+# shellcheck disable=SC2086
+run compile "$full" $large --conv winograd4 --bands least -o least
+same "--bands: less memory" yes "$([ "$(mib least)" -lt "$(mib none)" ] && echo yes)"
+run dump none
+same "--bands=none: no run" 0 "$(grep -c "^ bands:" "$work/stdout")"
+run dump least
+same "--bands=least: in both steps" 2 "$(grep -c "^ bands:" "$work/stdout")"
+refused "a rule for bands that there is not" 2 "expected auto, none or least, found 'some'" compile "$full" $size --bands some -o plan
+fresh
+# shellcheck disable=SC2086
+run compile "$full" $large --threads 2 -o plan
+limit=$(($(mib plan) - 2))
+# shellcheck disable=SC2086
+run compile "$full" $large --threads 2 --max-memory "${limit}MiB" -o fits
+contains "--max-memory: says what it costs" "^wanc: .* MiB of .* MiB to expect, with 2 threads; convolutions take [0-9.]* times" "$work/stderr"
+same "--max-memory: a plan that fits" "0 yes" "$status $([ "$(mib fits)" -le "$limit" ] && echo yes)"
+# shellcheck disable=SC2086
+refused "--max-memory that nothing fits" 1 "30.0 MiB is less than any plan for this decoder takes; the least is" \
+    compile "$full" $large --threads 2 --max-memory 30MiB -o plan
+least=$(sed -n 's/.*the least is \([0-9]*\).* MiB.*/\1/p' "$work/stderr")
+fresh
+# shellcheck disable=SC2086
+run compile "$full" $large --threads 2 --max-memory "$((least + 1))MiB" -o plan
+same "--max-memory: the least that the message names" "0 plan" "$status $(ls -A)"
+for text in 0 -1 GiB 5GB 5GiBx nan ''; do
+    refused "--max-memory '$text'" 2 "expected a size such as" compile "$full" $size "--max-memory=$text" -o plan
+done
+refused "--max-memory with --tune alone" 2 "needs --timing-cache" compile "$full" $size --max-memory 1GiB --tune -o plan
+
 # ---- measured times
 
 fresh

@@ -18,7 +18,7 @@ value() { awk -v key="$2" '$1 == key { print $2 }' "$1/reference.txt"; }
 compile() { # compile PLAN SIZE MODEL..., by the algorithm $conv
     plan=$1 size=$2
     shift 2
-    "$wanc" compile "$@" --latent-size "$size" -o "$plan" --verify-each --conv "${conv:-direct}" --cache-type "${caches:-f32}"
+    "$wanc" compile "$@" --latent-size "$size" -o "$plan" --verify-each --conv "${conv:-direct}" --cache-type "${caches:-f32}" --bands "${bands:-auto}"
 }
 decode() { "$wanrun" "$1" "$2" -o "$3" --quiet --threads "${4:-2}"; }
 
@@ -106,6 +106,22 @@ decoder_algorithm() { # decoder_algorithm FOLDER SIZE STEADY_FRAMES CONV
     conv=direct
 }
 
+# On bands of images as on whole ones: the same bits, in less memory.
+decoder_bands() { # decoder_bands FOLDER SIZE CONV CHANNELS
+    name="$1 $2 $3" conv=$3 model=$data/$1/full.onnx
+    "$npy_tool" make "$work/latents.npy" "<f4" "1,$4,4,$(echo "$2" | tr x ,)" 5
+    for bands in none least; do
+        check "$name, bands $bands: compile" compile "$work/$bands.plan" "$2" "$model"
+        check "$name, bands $bands: decode" decode "$work/$bands.plan" "$work/latents.npy" "$work/$bands.npy"
+        "$wanc" dump "$work/$bands.plan" >"$work/$bands.txt"
+    done
+    check "$name: there are bands" grep -q "^ bands: operators" "$work/least.txt"
+    check "$name: and a smaller arena" sh -c "sed -n 's/^steady.* arena \([0-9]*\) .*/\1/p' '$work/none.txt' '$work/least.txt' | xargs sh -c 'test \$1 -lt \$0'"
+    check "$name: the same bits on bands" cmp "$work/none.npy" "$work/least.npy"
+    check "$name: and with one thread" sh -c "'$wanrun' '$work/least.plan' '$work/latents.npy' -o '$work/one.npy' --quiet --threads 1 && cmp '$work/one.npy' '$work/none.npy'"
+    conv=direct bands=auto caches=f32
+}
+
 # Caches of 16 bits: within BOUND, and within what the plan states for them.
 decoder_caches() { # decoder_caches FOLDER SIZE CONV TYPE BOUND
     name="$1 $3, caches of $4" conv=$3 caches=$4 folder=$data/$1
@@ -165,6 +181,14 @@ random)
         decoder_algorithm column 5x1 4 $algorithm
         decoder_algorithm shallow 7x3 2 $algorithm
     done
+    decoder_algorithm tiny 3x5 4 im2col
+    decoder_bands tiny 17x3 winograd2 16
+    decoder_bands tiny 13x4 winograd4 16
+    sanitized || decoder_bands tiny 31x1 winograd4 16
+    decoder_bands shallow 19x2 winograd2 8
+    sanitized || decoder_bands tiny 15x2 im2col 16
+    caches=f16
+    decoder_bands tiny 14x3 winograd4 16
     decoder_caches tiny 3x5 direct f16 2e-3
     decoder_caches column 5x1 auto f16 2e-3
     decoder_caches row 1x7 direct bf16 2e-2

@@ -13,7 +13,7 @@ static const double tolerance[PLAN_CONV_ALGORITHMS] = {
     [PLAN_CONV_WINOGRAD4] = 7e-7,       [PLAN_CONV_WINOGRAD2_TIME2] = 2e-7,
     [PLAN_CONV_WINOGRAD4_TIME2] = 6e-7, [PLAN_CONV_WINOGRAD4_TIME4] = 1.2e-6,
     [PLAN_CONV_PRODUCT] = 1e-6,         [PLAN_CONV_PRODUCT_TIME2] = 1e-6,
-    [PLAN_CONV_PRODUCT_TIME4] = 1e-6,
+    [PLAN_CONV_PRODUCT_TIME4] = 1e-6,   [PLAN_CONV_IM2COL] = 1e-6,
 };
 
 struct conv_case {

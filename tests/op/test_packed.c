@@ -2,6 +2,7 @@
 #include "tests/op/harness.h"
 
 #include "runtime/session.h"
+#include "tests/support/same_conv.h"
 #include "tools/wanc/prepack.h"
 
 #include <stdio.h>
@@ -37,27 +38,14 @@ static uint32_t place(struct plan_writer *w, struct plan_view v, uint32_t space,
 }
 
 static struct plan_op conv_op(uint32_t in, uint32_t out, uint32_t weight, uint32_t algorithm, uint32_t taps) {
-    return (struct plan_op){.kind = PLAN_OP_CONV,
-                            .in = {in, PLAN_NONE, PLAN_NONE},
-                            .out = out,
-                            .scratch = PLAN_NONE,
-                            .constant = {weight, PLAN_NONE, PLAN_NONE},
-                            .params.conv = {.kernel_t = 3,
-                                            .kernel_h = 3,
-                                            .kernel_w = 3,
-                                            .taps = taps,
-                                            .stride_h = 1,
-                                            .stride_w = 1,
-                                            .pad_top = 1,
-                                            .pad_left = 1,
-                                            .pad_bottom = 1,
-                                            .pad_right = 1,
-                                            .interleave = 1,
-                                            .upsample = 1,
-                                            .block_channels = OUT,
-                                            .min = -1e30f,
-                                            .max = 1e30f,
-                                            .algorithm = algorithm}};
+    struct plan_op op = {.kind = PLAN_OP_CONV,
+                         .in = {in, PLAN_NONE, PLAN_NONE},
+                         .out = out,
+                         .scratch = PLAN_NONE,
+                         .constant = {weight, PLAN_NONE, PLAN_NONE},
+                         .params.conv = same_conv(algorithm, taps)};
+    op.params.conv.block_channels = OUT;
+    return op;
 }
 
 static const float *same_weights(void) {

@@ -4,13 +4,15 @@
 
 #include <math.h>
 
+static size_t width;
+
 static float *panels_of(const float *w, const float *bias, size_t depth, size_t columns) {
-    float *p = test_alloc(columns / RT_PANEL_COLUMNS * rt_panel_floats(depth) + 16, sizeof *p);
+    float *p = test_alloc(columns / width * rt_panel_floats(width, depth) + 16, sizeof *p);
     p += (64 - (size_t)p % 64) % 64 / sizeof *p;
     for (size_t c = 0; c < columns; c++) {
-        float *panel = p + c / RT_PANEL_COLUMNS * rt_panel_floats(depth) + c % RT_PANEL_COLUMNS;
+        float *panel = p + c / width * rt_panel_floats(width, depth) + c % width;
         panel[0] = bias[c];
-        for (size_t k = 0; k < depth; k++) panel[(k + 1) * RT_PANEL_COLUMNS] = w[c * depth + k];
+        for (size_t k = 0; k < depth; k++) panel[(k + 1) * width] = w[c * depth + k];
     }
     return p;
 }
@@ -20,7 +22,8 @@ static void check(size_t runs, size_t rows, size_t depth, size_t columns, size_t
     float *x = test_random(runs * x_run), *w = test_random(columns * depth), *bias = test_random(columns);
     float *y = test_alloc(runs * y_run, sizeof *y), *p = panels_of(w, bias, depth, columns);
     for (size_t i = 0; i < runs * y_run; i++) y[i] = 7; // between the rows it stays
-    rt_panels_multiply(&(struct rt_panels){.x = x,
+    rt_panels_multiply(&(struct rt_panels){.width = width,
+                                           .x = x,
                                            .y = y,
                                            .runs = runs,
                                            .rows = rows,
@@ -50,18 +53,22 @@ static void check(size_t runs, size_t rows, size_t depth, size_t columns, size_t
     }
 }
 
-static void test_multiply(void **state) {
-    (void)state;
-    if (!rt_panels_supported()) skip();
+static void multiply(size_t columns) {
+    width = columns;
+    if (!rt_panels_supported(width)) skip();
     for (size_t rows = 1; rows <= 23; rows++) check(1, rows, 19, 64, 0);
     check(3, 8, 33, 96, 5);
     check(2, 1, 1, 32, 0);
     check(1, 40, 200, 32, 16);
     check(4, 15, 7, 160, 1);
+    if (width == 16) check(2, 13, 21, 48, 3);
 }
 
+static void test_16(void **state) { multiply(16), (void)state; }
+static void test_32(void **state) { multiply(32), (void)state; }
+
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_multiply, test_setup, test_teardown)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_16, test_setup, test_teardown),
+                                       cmocka_unit_test_setup_teardown(test_32, test_setup, test_teardown)};
     return cmocka_run_group_tests_name("panels", tests, NULL, NULL);
 }

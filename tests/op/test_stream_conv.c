@@ -16,10 +16,15 @@ enum { GUARD = 32, MAX_STEPS = 8, MAX_FRAMES = 64 };
 // What an algorithm may lose to rounding, as a part of the largest sum of all products' magnitudes; a norm in
 // front loses some more.
 static const double tolerance[PLAN_CONV_ALGORITHMS] = {
-    [PLAN_CONV_WINOGRAD2] = 2e-7,         [PLAN_CONV_WINOGRAD4] = 7e-7,
-    [PLAN_CONV_WINOGRAD2_TIME2] = 2e-7,   [PLAN_CONV_WINOGRAD4_TIME2] = 6e-7,
-    [PLAN_CONV_WINOGRAD4_TIME4] = 1.2e-6, [PLAN_CONV_PRODUCT] = 2e-7,
-    [PLAN_CONV_PRODUCT_TIME2] = 2e-7,     [PLAN_CONV_PRODUCT_TIME4] = 7e-7,
+    [PLAN_CONV_WINOGRAD2] = 2e-7,
+    [PLAN_CONV_WINOGRAD4] = 7e-7,
+    [PLAN_CONV_WINOGRAD2_TIME2] = 2e-7,
+    [PLAN_CONV_WINOGRAD4_TIME2] = 6e-7,
+    [PLAN_CONV_WINOGRAD4_TIME4] = 1.2e-6,
+    [PLAN_CONV_PRODUCT] = 2e-7,
+    [PLAN_CONV_PRODUCT_TIME2] = 2e-7,
+    [PLAN_CONV_PRODUCT_TIME4] = 7e-7,
+    [PLAN_CONV_IM2COL] = 2e-7,
 };
 static const double norm_tolerance = 2e-7;
 // A value near the middle between two numbers of 16 bits may go to either of them, after a norm that is rounded.
@@ -264,10 +269,15 @@ static struct plan_op copy_op(struct plan_writer *w, uint32_t in, uint32_t out) 
 
 // Where there are fewer taps than time takes as an axis.
 static const uint32_t without_time[PLAN_CONV_ALGORITHMS] = {
-    [PLAN_CONV_WINOGRAD2] = PLAN_CONV_WINOGRAD2,       [PLAN_CONV_WINOGRAD4] = PLAN_CONV_WINOGRAD4,
-    [PLAN_CONV_WINOGRAD2_TIME2] = PLAN_CONV_WINOGRAD2, [PLAN_CONV_WINOGRAD4_TIME2] = PLAN_CONV_WINOGRAD4,
-    [PLAN_CONV_WINOGRAD4_TIME4] = PLAN_CONV_WINOGRAD4, [PLAN_CONV_PRODUCT] = PLAN_CONV_PRODUCT,
-    [PLAN_CONV_PRODUCT_TIME2] = PLAN_CONV_PRODUCT,     [PLAN_CONV_PRODUCT_TIME4] = PLAN_CONV_PRODUCT,
+    [PLAN_CONV_WINOGRAD2] = PLAN_CONV_WINOGRAD2,
+    [PLAN_CONV_WINOGRAD4] = PLAN_CONV_WINOGRAD4,
+    [PLAN_CONV_WINOGRAD2_TIME2] = PLAN_CONV_WINOGRAD2,
+    [PLAN_CONV_WINOGRAD4_TIME2] = PLAN_CONV_WINOGRAD4,
+    [PLAN_CONV_WINOGRAD4_TIME4] = PLAN_CONV_WINOGRAD4,
+    [PLAN_CONV_PRODUCT] = PLAN_CONV_PRODUCT,
+    [PLAN_CONV_PRODUCT_TIME2] = PLAN_CONV_PRODUCT,
+    [PLAN_CONV_PRODUCT_TIME4] = PLAN_CONV_PRODUCT,
+    [PLAN_CONV_IM2COL] = PLAN_CONV_IM2COL,
 };
 
 static struct plan_conv conv_params(const struct setting *s, enum plan_variant v, uint32_t algorithm) {

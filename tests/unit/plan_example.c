@@ -1,8 +1,7 @@
 #include "tests/unit/plan_example.h"
 
 #include "tests/op/harness.h"
-
-#include <math.h>
+#include "tests/support/same_conv.h"
 
 static void fill(const void *context, uint64_t first, uint64_t count, float *out) {
     (void)context;
@@ -53,25 +52,11 @@ static struct plan_op fused_conv(struct plan_writer *w, uint32_t in, uint32_t ou
     fused.in[PLAN_CONV_RESIDUAL] = out;
     fused.constant[0] = weight;
     fused.constant[2] = gamma;
-    fused.params.conv = (struct plan_conv){.kernel_t = 3,
-                                           .kernel_h = 3,
-                                           .kernel_w = 3,
-                                           .taps = 3,
-                                           .stride_h = 1,
-                                           .stride_w = 1,
-                                           .pad_top = 1,
-                                           .pad_left = 1,
-                                           .pad_bottom = 1,
-                                           .pad_right = 1,
-                                           .interleave = 1,
-                                           .upsample = 1,
-                                           .block_channels = 32,
-                                           .min = -INFINITY,
-                                           .max = INFINITY,
-                                           .algorithm = PLAN_CONV_WINOGRAD2,
-                                           .prologue = PLAN_PROLOGUE_NORM_SILU,
-                                           .norm_scale = 2.0f,
-                                           .norm_epsilon = 1e-6f};
+    struct plan_conv *c = &fused.params.conv;
+    *c = same_conv(PLAN_CONV_WINOGRAD2, 3);
+    c->prologue = PLAN_PROLOGUE_NORM_SILU;
+    c->norm_scale = 2.0f;
+    c->norm_epsilon = 1e-6f;
     return fused;
 }
 
@@ -92,8 +77,8 @@ static void add_variant(struct plan_writer *w, enum plan_variant v, uint32_t wei
     struct plan_op conv =
         op(PLAN_OP_CONV, view(w, window_view(3, height, width, C, 0), PLAN_CACHE, WINDOW), a);
     conv.constant[0] = weight;
-    conv.params.conv = (struct plan_conv){
-        3, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 4, -INFINITY, INFINITY, PLAN_CONV_DIRECT, 0, 0, 0};
+    conv.params.conv = same_conv(PLAN_CONV_DIRECT, 3);
+    conv.params.conv.block_channels = 4;
     struct plan_op norm = op(PLAN_OP_NORM, a, b);
     norm.constant[0] = gamma;
     norm.params.norm = (struct plan_norm){2.0f, 1e-12f, 1};

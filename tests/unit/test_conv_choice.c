@@ -1,7 +1,9 @@
 // The choice among algorithms: by invented times, against every combination tried out, and against numbers made by hand.
 #include "passes/conv_choice.h"
+#include "passes/conv_cost.h"
 #include "passes/conv_error.h"
 #include "passes/pass.h"
+#include "tests/support/same_conv.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -14,22 +16,7 @@
 // ---- fixtures
 
 static struct plan_conv_shape shape(uint32_t channels, uint32_t taps) {
-    return (struct plan_conv_shape){.frames = 4,
-                                    .height = 8,
-                                    .width = 8,
-                                    .in = channels,
-                                    .out = channels,
-                                    .kernel_h = 3,
-                                    .kernel_w = 3,
-                                    .taps = taps,
-                                    .stride_h = 1,
-                                    .stride_w = 1,
-                                    .pad_top = 1,
-                                    .pad_left = 1,
-                                    .pad_bottom = 1,
-                                    .pad_right = 1,
-                                    .interleave = 1,
-                                    .upsample = 1};
+    return same_conv_shape(8, channels, taps);
 }
 
 // Seconds of each algorithm: the rougher, the faster; of a shape, in proportion to its input channels.
@@ -37,6 +24,7 @@ static const double seconds_of[PLAN_CONV_ALGORITHMS] = {
     [PLAN_CONV_DIRECT] = 9,          [PLAN_CONV_WINOGRAD2] = 5,
     [PLAN_CONV_WINOGRAD4] = 4,       [PLAN_CONV_WINOGRAD2_TIME2] = 4.5,
     [PLAN_CONV_WINOGRAD4_TIME2] = 3, [PLAN_CONV_WINOGRAD4_TIME4] = 2,
+    [PLAN_CONV_IM2COL] = 8,
 };
 
 static bool invented(void *context, const struct plan_conv_shape *s, uint32_t algorithm, double *seconds,
@@ -113,10 +101,28 @@ static void test_the_fastest(void **state) {
     assert_int_equal(PLAN_CONV_WINOGRAD4, chosen(&f, shape(32, 1)));
     assert_int_equal(2, f.choice->shape_count);
     assert_int_equal(2, f.choice->shapes[0].uses[PLAN_STEADY]);
-    assert_int_equal(6 + 3, f.calls); // once for each shape and algorithm that computes it
+    assert_int_equal(7 + 4, f.calls); // once for each shape and algorithm that computes it
     assert_int_equal(CONV_SLOWER, f.choice->shapes[0].candidates[PLAN_CONV_DIRECT].verdict);
     assert_int_equal(CONV_CHOSEN, f.choice->shapes[0].candidates[PLAN_CONV_WINOGRAD4_TIME4].verdict);
     close_choice(&f);
+}
+
+// 32 columns of 864 weights and a bias, and an operator of XNNPACK; a direct convolution needs a window of 6 frames as well.
+static void test_price_of_memory(void **state) {
+    (void)state;
+    struct fixture f;
+    struct plan_conv_shape s = shape(32, 3);
+    near(4 * 32 * 865 + 1536, conv_bytes(&s, PLAN_CONV_IM2COL));
+    near(4 * (27 * 32 * 32 + 6 * 8 * 8 * 32), conv_bytes(&s, PLAN_CONV_DIRECT));
+    near(216 * (4 * 32 * 33 + 1536), conv_bytes(&s, PLAN_CONV_WINOGRAD4_TIME4));
+    for (int dear = 0; dear < 2; dear++) {
+        open_choice(&f, NULL, 1);
+        f.choice->options.byte_price = dear ? 1 : 1e-9;
+        add(&f, s, PLAN_STEADY);
+        assert_true(conv_choice_decide(f.choice, &f.err));
+        assert_int_equal(dear ? PLAN_CONV_IM2COL : PLAN_CONV_WINOGRAD4_TIME4, chosen(&f, s));
+        close_choice(&f);
+    }
 }
 
 static void test_conv_narrows(void **state) {
@@ -300,6 +306,7 @@ int main(void) {
         cmocka_unit_test(test_error_of_a_convolution),
         cmocka_unit_test(test_error_of_a_decode),
         cmocka_unit_test(test_the_fastest),
+        cmocka_unit_test(test_price_of_memory),
         cmocka_unit_test(test_conv_narrows),
         cmocka_unit_test(test_no_time),
         cmocka_unit_test(test_limits),

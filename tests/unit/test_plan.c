@@ -358,6 +358,45 @@ static void test_tables_are_refused(void **state) {
     REFUSED("shape 0: string", SHAPE(data, 0)->steady = UINT32_MAX);
 }
 
+// The run NORM, ADD, FUSED of the first variant, two rows at a time, its buffers alive; then a change.
+#define RUN_REFUSED(text, ...)                                                                               \
+    REFUSED(text, struct plan_variant_info *v = &PROGRAM(data, 0)->variant[PLAN_FIRST]; v->band_rows = 2;    \
+            v->band_first = NORM; v->band_count = 3; __VA_ARGS__)
+
+static void test_bands_are_refused(void **state) {
+    (void)state;
+    REFUSED("bands without rows", PROGRAM(data, 0)->variant[PLAN_FIRST].band_count = 1);
+    REFUSED("bands without rows", BUFFER(data, 0)->rows = 2);
+    REFUSED("program 1: variant 1: bands without rows",
+            PROGRAM(data, 1)->variant[PLAN_STEADY].band_first = 1);
+    RUN_REFUSED("operators 1 to 0 of 6", v->band_count = 0);
+    RUN_REFUSED("operators 7 to 9 of 6", v->band_first = 7);
+    RUN_REFUSED("operators 4 to 6 of 6", v->band_first = 4);
+    RUN_REFUSED("operators 1 to", v->band_count = UINT32_MAX);
+    RUN_REFUSED("cannot work on some rows", v->band_first = CONV);          // a direct convolution
+    RUN_REFUSED("cannot work on some rows", v->band_first = ATTENTION - 2); // attention
+    RUN_REFUSED("3 of 4 rows at a time, expected a multiple of 2", v->band_first = FUSED; v->band_count = 1;
+                v->band_rows = 3);
+    RUN_REFUSED("is alive from operator 1 to 1", BUFFER(data, 1)->last_op = 1);
+    // Both buffers are touched outside of the run: they cannot hold some of their rows only.
+    RUN_REFUSED("buffer 0: operator 0 is not in the run", BUFFER(data, 0)->rows = 4);
+    RUN_REFUSED("buffer 1: operator 4 is not in the run", BUFFER(data, 1)->rows = 4);
+    // A run of all that touches it: it needs all 4 rows: two wait for the convolution.
+#define WINDOW_REFUSED(text, ...)                                                                            \
+    RUN_REFUSED(text, OP(data, ATTENTION)->in[1] = OP(data, ATTENTION)->in[0];                               \
+                OP(data, ATTENTION)->in[2] = OP(data, ATTENTION)->in[0];                                     \
+                struct plan_buffer *b = BUFFER(data, 1); struct plan_view *view = OUT_VIEW(data, NORM);      \
+                view->frame_stride = 2 * W * C; b->rows = 2; b->bytes = sizeof(float) * 2 * W * C;           \
+                __VA_ARGS__)
+    WINDOW_REFUSED("buffer 1: 2 rows, 4 are needed", (void)b);
+    WINDOW_REFUSED("not made of its 2 rows", view->frame_stride++; b->bytes += 64);
+    WINDOW_REFUSED("past its block", view->offset = 6);
+    WINDOW_REFUSED("not made of its 2 rows", b->bytes += 64);
+    WINDOW_REFUSED("past its block", b->bytes -= 64);
+    WINDOW_REFUSED("overlap", view->pixel_stride = 1);
+    WINDOW_REFUSED("operator 2 reads what none has written", OP(data, NORM)->out = OP(data, NORM)->in[0]);
+}
+
 // Fields of the second program, so that no check stops at the first.
 static void test_programs_are_refused(void **state) {
     (void)state;
@@ -542,6 +581,7 @@ int main(void) {
         TEST(test_every_hostile_word),
         TEST(test_file_is_refused),
         TEST(test_tables_are_refused),
+        TEST(test_bands_are_refused),
         TEST(test_programs_are_refused),
         TEST(test_views_are_refused),
         TEST(test_operators_are_refused),

@@ -1,6 +1,8 @@
 // What operators are said to compute and move, against numbers made by hand.
 #include "plan/work.h"
 
+#include "tests/support/same_conv.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,19 +29,7 @@ static int set_up(void **state) {
                           .out = OUT,
                           .scratch = PLAN_NONE,
                           .constant = {0, 1, PLAN_NONE}};
-    op.params.conv = (struct plan_conv){.kernel_t = 3,
-                                        .kernel_h = 3,
-                                        .kernel_w = 3,
-                                        .taps = 3,
-                                        .stride_h = 1,
-                                        .stride_w = 1,
-                                        .pad_top = 1,
-                                        .pad_left = 1,
-                                        .pad_bottom = 1,
-                                        .pad_right = 1,
-                                        .interleave = 1,
-                                        .upsample = 1,
-                                        .block_channels = 32};
+    op.params.conv = same_conv(PLAN_CONV_DIRECT, 3);
     plan = (struct plan){.views = views, .view_count = VIEWS, .constants = constants, .constant_count = 2};
     return 0;
 }

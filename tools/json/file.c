@@ -1,22 +1,20 @@
 #include "tools/json/file.h"
 
 #include "base/file.h"
+#include "base/strbuf.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 bool json_file_write(json_t *root, const char *path, struct error *err) {
     char *text =
         root == NULL ? NULL : json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(9) | JSON_ENSURE_ASCII);
-    struct file_out f;
+    struct strbuf lines = {0};
     json_decref(root);
     if (text == NULL) return error_set(err, ERROR_MEMORY, "%s: out of memory", path);
-    bool ok = file_create(&f, path, err);
-    if (ok && !(file_write(&f, text, strlen(text), err) && file_write(&f, "\n", 1, err))) {
-        file_discard(&f);
-        ok = false;
-    }
-    ok = ok && file_commit(&f, err);
+    strbuf_add(&lines, text);
+    strbuf_add(&lines, "\n");
+    bool ok = file_save(path, strbuf_text(&lines), lines.size, err);
+    strbuf_free(&lines);
     free(text);
     return ok;
 }

@@ -36,7 +36,4 @@ static inline const float *measured_conv_output(const struct measured_conv *m) {
 double measured_conv_exact(const struct measured_conv *m, const struct measure_data *d, uint32_t frame,
                            uint32_t y, uint32_t x, uint32_t channel);
 
-// Seconds on a clock that only goes forward.
-double measure_now(void);
-
 #endif

@@ -38,19 +38,11 @@ bool png_open(struct png *p, uint32_t width, uint32_t height, struct error *err)
                      height, width);
 }
 
-static bool write_packet(const AVPacket *packet, const char *path, struct error *err) {
-    struct file_out file;
-    if (!file_create(&file, path, err)) return false;
-    if (file_write(&file, packet->data, (size_t)packet->size, err)) return file_commit(&file, err);
-    file_discard(&file);
-    return false;
-}
-
 bool png_save(struct png *p, const char *path, struct error *err) {
     if (avcodec_send_frame(p->encoder, p->picture) < 0 || avcodec_receive_packet(p->encoder, p->packet) < 0) {
         return error_set(err, ERROR_MEMORY, "%s: libavcodec failed to encode a PNG", path);
     }
-    bool ok = write_packet(p->packet, path, err);
+    bool ok = file_save(path, p->packet->data, (size_t)p->packet->size, err);
     av_packet_unref(p->packet);
     return ok;
 }

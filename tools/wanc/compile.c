@@ -1,9 +1,12 @@
 // wanc compile, and the opening and importing of ONNX files that it shares with wanc inspect.
 #include "base/cores.h"
+#include "base/strbuf.h"
 #include "frontend/forms.h"
 #include "ir/canonical.h"
 #include "passes/emit.h"
+#include "tools/measure/clock.h"
 #include "tools/measure/conv.h"
+#include "tools/wanc/fit.h"
 #include "tools/wanc/prepack.h"
 #include "tools/wanc/tune.h"
 #include "tools/wanc/wanc.h"
@@ -36,6 +39,7 @@ struct ir_module *import(const struct wanc_options *o, const struct models *mode
     m->choice = conv_choice_new(&m->arena, &o->choice);
     m->model_name = arena_strdup(&m->arena, file_name(o->files[0]));
     m->cache_dtype = o->cache_dtype;
+    m->bands = o->bands;
     const struct onnx_model *const list[] = {models->open[0], models->open[1]};
     if (import_decoder(m, list, models->count, o->first_as_is, &options, err)) return m;
     ir_module_free(m);
@@ -46,6 +50,8 @@ struct ir_module *import(const struct wanc_options *o, const struct models *mode
 
 struct compilation {
     const struct wanc_options *o;
+    struct fit *fit; // NULL: no limit of memory
+    struct prepack prepack;
     struct models models;
     struct ir_module *modules[PLAN_MAX_PROGRAMS];
     int count;
@@ -118,12 +124,73 @@ static bool compile_sizes(struct compilation *c, struct error *err) {
     return true;
 }
 
-static bool write_plan(const struct compilation *c, struct error *err) {
-    struct prepack prepack = {0};
-    const struct emit_completion completion = {prepack_add, &prepack};
-    bool ok = emit_plan(c->modules, c->count, c->o->output, c->o->prepack ? &completion : NULL, err);
-    prepack_free(&prepack);
+// What is done with a plan before it is written.
+static bool complete_plan(void *context, const struct plan *plan, struct plan_writer *w, struct error *err) {
+    struct compilation *c = context;
+    if (c->fit != NULL && !fit_check(c->fit, plan, err)) return false;
+    bool prepack = c->o->prepack && (c->fit == NULL || c->fit->last);
+    return !prepack || prepack_add(&c->prepack, plan, w, err);
+}
+
+static bool write_plan(struct compilation *c, struct error *err) {
+    const struct emit_completion completion = {complete_plan, c};
+    bool complete = c->fit != NULL || c->o->prepack;
+    return emit_plan(c->modules, c->count, c->o->output, complete ? &completion : NULL, err);
+}
+
+// Frees all of it; the error says of which file it is.
+static bool finish(struct compilation *c, bool ok, struct error *err) {
+    const struct wanc_options *o = c->o;
+    if (!ok && !names_the_file(o, err) && err->code != ERROR_USAGE && err->code != ERROR_IO) {
+        error_prefix(err, "%s", o->files[0]);
+    }
+    prepack_free(&c->prepack);
+    for (int i = 0; i < c->count; i++) ir_module_free(c->modules[i]);
+    close_models(&c->models);
     return ok;
+}
+
+static bool compile_once(const struct wanc_options *o, struct fit *fit, struct error *err) {
+    struct compilation c = {.o = o, .fit = fit};
+    bool ok = open_models(o, &c.models, err) && compile_sizes(&c, err);
+    if (ok && o->passes.stop_after != NULL) ok = write_modules(&c, err);
+    else if (ok) ok = write_plan(&c, err);
+    return finish(&c, ok, err);
+}
+
+bool compile_in_memory(const struct wanc_options *o, struct plan *plan, struct error *err) {
+    struct compilation c = {.o = o};
+    bool ok = open_models(o, &c.models, err) && compile_sizes(&c, err) &&
+              emit_plan_open(c.modules, c.count, plan, err);
+    return finish(&c, ok, err);
+}
+
+// ---- under a limit of memory
+
+static bool compile_fit(void *context, struct fit *f, struct error *err) {
+    struct wanc_options o = *(const struct wanc_options *)context;
+    o.bands = f->bands;
+    o.choice.byte_price = f->byte_price;
+    o.quiet = o.quiet || !f->last;
+    return compile_once(&o, f, err);
+}
+
+static bool compile(const struct wanc_options *o, struct error *err) {
+    struct wanc_options options = *o;
+    struct fit fit = {.limit = o->max_memory, .threads = o->threads ? o->threads : cores_available()};
+    double cost;
+    char limit[32], peak[32];
+    if (o->output == NULL && o->passes.stop_after == NULL)
+        return error_set(err, ERROR_USAGE, "compile: -o PLAN is missing");
+    if (o->max_memory == 0 || o->passes.stop_after != NULL) return compile_once(o, NULL, err);
+    if (o->tune && o->timing_cache == NULL)
+        return error_set(err, ERROR_USAGE, "--max-memory with --tune: needs --timing-cache, to measure once");
+    if (!fit_search(&fit, compile_fit, &options, &cost, err)) return false;
+    if (o->quiet) return true;
+    fprintf(stderr, "wanc: %s of %s to expect, with %u threads; ", format_bytes(peak, fit.peak),
+            format_bytes(limit, fit.limit), fit.threads);
+    fprintf(stderr, "convolutions take %.2f times as long as without the limit\n", cost);
+    return true;
 }
 
 // ---- measured times
@@ -152,8 +219,6 @@ static bool close_tune(const struct wanc_options *o, struct tune *t, bool ok, st
     return ok;
 }
 
-static bool compile(const struct wanc_options *o, struct error *err);
-
 bool wanc_compile(const struct wanc_options *o, struct error *err) {
     struct wanc_options tuned = *o;
     struct tune tune;
@@ -161,32 +226,4 @@ bool wanc_compile(const struct wanc_options *o, struct error *err) {
     tuned.choice.measure = tune_measure;
     tuned.choice.context = &tune;
     return open_tune(o, &tune, err) && close_tune(o, &tune, compile(&tuned, err), err);
-}
-
-// Frees all of it; the error says of which file it is.
-static bool finish(struct compilation *c, bool ok, struct error *err) {
-    const struct wanc_options *o = c->o;
-    if (!ok && !names_the_file(o, err) && err->code != ERROR_USAGE && err->code != ERROR_IO) {
-        error_prefix(err, "%s", o->files[0]);
-    }
-    for (int i = 0; i < c->count; i++) ir_module_free(c->modules[i]);
-    close_models(&c->models);
-    return ok;
-}
-
-static bool compile(const struct wanc_options *o, struct error *err) {
-    if (o->output == NULL && o->passes.stop_after == NULL)
-        return error_set(err, ERROR_USAGE, "compile: -o PLAN is missing");
-    struct compilation c = {.o = o};
-    bool ok = open_models(o, &c.models, err) && compile_sizes(&c, err);
-    if (ok && o->passes.stop_after != NULL) ok = write_modules(&c, err);
-    else if (ok) ok = write_plan(&c, err);
-    return finish(&c, ok, err);
-}
-
-bool compile_in_memory(const struct wanc_options *o, struct plan *plan, struct error *err) {
-    struct compilation c = {.o = o};
-    bool ok = open_models(o, &c.models, err) && compile_sizes(&c, err) &&
-              emit_plan_open(c.modules, c.count, plan, err);
-    return finish(&c, ok, err);
 }

@@ -37,14 +37,18 @@ static const char usage[] =
     "      --json                 inspect: as JSON\n"
     "      --conv ALGORITHM       compile: how convolutions are computed: auto (default), the fastest; "
     "direct, "
-    "the least\n"
-    "                             memory; winograd2 or winograd4\n"
+    "by 2D\n"
+    "                             convolutions; im2col, in the least memory; winograd2 or winograd4\n"
     "      --max-error E          compile: bound the error of a decode, of frames in [-1,1], by E (default "
     "3.5e-4):\n"
     "                             slower, more exact algorithms are taken where that is needed\n"
     "      --cache-type TYPE      compile: keep the caches in f32 (default), f16 or bf16: half the memory, "
     "with "
     "an error\n"
+    "      --max-memory SIZE      compile: the fastest plan that takes at most so much memory: 5GiB, 800MiB\n"
+    "      --bands RULE           compile: auto (default), work on bands of large images where that costs no "
+    "time;\n"
+    "                             none, on whole images; or least, wherever it takes less memory\n"
     "      --prepack              compile: the plan also holds the weights as XNNPACK packs them on this "
     "CPU: a "
     "much\n"
@@ -54,9 +58,8 @@ static const char usage[] =
     "long\n"
     "                             (default 60), instead of expecting times by a model\n"
     "      --timing-cache FILE    compile: take measured times from FILE, and keep new ones there\n"
-    "      --threads N            compile --tune: with how many threads to measure; report: of a run with so "
-    "many\n"
-    "                             (default: one per core)\n"
+    "      --threads N            compile --tune, --max-memory, report: threads of a run (default: one per "
+    "core)\n"
     "      --shapes               report: shapes in both variants, and the paddings in time (without a "
     "section: all)\n"
     "      --caches               report: the caches, where they lie, and what they take at other sizes\n"
@@ -107,6 +110,8 @@ enum {
     OPT_GRAPH,
     OPT_FORMAT,
     OPT_CACHE_TYPE,
+    OPT_BANDS,
+    OPT_MAX_MEMORY,
     OPT_CANONICAL,
     OPT_JSON,
     OPT_PRINT_AFTER,
@@ -124,6 +129,8 @@ static const struct option long_options[] = {
     {"conv", required_argument, NULL, OPT_CONV},
     {"max-error", required_argument, NULL, OPT_MAX_ERROR},
     {"cache-type", required_argument, NULL, OPT_CACHE_TYPE},
+    {"bands", required_argument, NULL, OPT_BANDS},
+    {"max-memory", required_argument, NULL, OPT_MAX_MEMORY},
     {"tune", optional_argument, NULL, OPT_TUNE},
     {"timing-cache", required_argument, NULL, OPT_TIMING_CACHE},
     {"threads", required_argument, NULL, OPT_THREADS},
@@ -187,8 +194,8 @@ static bool parse_conv(const char *text, struct wanc_options *o, struct error *e
         if (strcmp(text, conv_choice_names[i]) == 0) o->choice.conv = conv_choice_names[i];
     }
     return o->choice.conv != NULL ||
-           error_set(err, ERROR_USAGE, "--conv: expected direct, winograd2, winograd4 or auto, found '%s'",
-                     text);
+           error_set(err, ERROR_USAGE,
+                     "--conv: expected direct, im2col, winograd2, winograd4 or auto, found '%s'", text);
 }
 
 static bool parse_max_error(const char *text, struct wanc_options *o, struct error *err) {
@@ -212,6 +219,31 @@ static bool parse_cache_type(const char *text, struct wanc_options *o, struct er
         return true;
     }
     return error_set(err, ERROR_USAGE, "--cache-type: expected f32, f16 or bf16, found '%s'", text);
+}
+
+static bool parse_bands(const char *text, struct wanc_options *o, struct error *err) {
+    static const char *const names[] = {
+        [IR_BANDS_AUTO] = "auto", [IR_BANDS_NONE] = "none", [IR_BANDS_LEAST] = "least"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(text, names[i]) != 0) continue;
+        o->bands = (enum ir_bands)i;
+        return true;
+    }
+    return error_set(err, ERROR_USAGE, "--bands: expected auto, none or least, found '%s'", text);
+}
+
+static bool parse_max_memory(const char *text, struct wanc_options *o, struct error *err) {
+    static const char *const units[] = {"", "KiB", "MiB", "GiB"};
+    char *end;
+    double number = strtod(text, &end);
+    for (size_t i = 0; i < sizeof units / sizeof *units && text[0] >= '0' && text[0] <= '9'; i++) {
+        double bytes = ldexp(number, 10 * (int)i);
+        if (strcmp(end, units[i]) != 0 || !(bytes >= 1 && bytes <= PLAN_MAX_BYTES)) continue;
+        o->max_memory = (uint64_t)bytes;
+        return true;
+    }
+    return error_set(err, ERROR_USAGE,
+                     "--max-memory: expected a size such as 5GiB, 800MiB or 5000000000, found '%s'", text);
 }
 
 static bool parse_tune(const char *text, struct wanc_options *o, struct error *err) {
@@ -252,6 +284,12 @@ static int parse_options(int argc, char **argv, struct wanc_options *o, struct e
             break;
         case OPT_CACHE_TYPE:
             if (!parse_cache_type(optarg, o, err)) return -1;
+            break;
+        case OPT_BANDS:
+            if (!parse_bands(optarg, o, err)) return -1;
+            break;
+        case OPT_MAX_MEMORY:
+            if (!parse_max_memory(optarg, o, err)) return -1;
             break;
         case OPT_TUNE:
             if (!parse_tune(optarg, o, err)) return -1;

@@ -7,12 +7,8 @@
 #include <string.h>
 
 bool write_text(const struct wanc_options *o, const char *text, struct error *err) {
-    struct file_out f;
     if (o->output == NULL || strcmp(o->output, "-") == 0) return fputs(text, stdout) >= 0;
-    if (!file_create(&f, o->output, err)) return false;
-    if (file_write(&f, text, strlen(text), err)) return file_commit(&f, err);
-    file_discard(&f);
-    return false;
+    return file_save(o->output, text, strlen(text), err);
 }
 
 bool wanc_dump(const struct wanc_options *o, struct error *err) {

@@ -1,6 +1,7 @@
 #include "tools/wanc/tune.h"
 
 #include "passes/conv_cost.h"
+#include "tools/measure/clock.h"
 #include "tools/measure/conv.h"
 
 #include <math.h>
@@ -154,7 +155,8 @@ bool tune_measure(void *context, struct conv_choice *c, struct error *err) {
     for (struct conv_shape_choice *s; t->spent < t->budget && (s = heaviest(c)) != NULL;) {
         if (!measure_shape(t, s, err)) return false;
     }
+    unsigned known = t->measured + t->cached; // of the latent sizes before
     scale_rest(t, c);
-    c->time_threads = t->measured + t->cached > 0 ? t->threads : 0;
+    c->time_threads = t->measured + t->cached > known ? t->threads : 0;
     return true;
 }

@@ -34,6 +34,8 @@ struct wanc_options {
     unsigned sections;         // of `wanc report`: a set of enum report_section; 0: all that the format shows
     const char *format;        // of `wanc report`; NULL: text
     enum ir_dtype cache_dtype; // of `wanc compile`
+    enum ir_bands bands;       // of `wanc compile`
+    uint64_t max_memory;       // of `wanc compile`: bytes; 0: no limit
     bool prepack;              // of `wanc compile`: packed weights in the plan
     bool canonical; // of `wanc compile --stop-after`: the IR with names and order that no file chose
     bool quiet;

@@ -1,6 +1,7 @@
 #include "tools/wanrun/benchmark.h"
+#include "tools/measure/clock.h"
 
-#include "tools/wanrun/fma_peak.h"
+#include "tools/measure/peak.h"
 #include "tools/wanrun/progress.h"
 
 #include <inttypes.h>
@@ -26,10 +27,10 @@ struct benchmark {
 static bool step(struct benchmark *b, uint64_t frame, double *seconds, struct error *err) {
     struct wan_error error = {0};
     if (!latents_read_frame(b->latents, frame, b->latent, err)) return false;
-    double begin = progress_clock();
+    double begin = measure_now();
     if (wan_session_send(b->session, b->latent, &error) != WAN_OK)
         return error_set(err, ERROR_INTERNAL, "%s: %s", b->params->plan, error.message);
-    *seconds = progress_clock() - begin;
+    *seconds = measure_now() - begin;
     while (wan_session_receive(b->session) != NULL) continue;
     return true;
 }
@@ -134,7 +135,7 @@ bool benchmark_run(const struct benchmark_params *params, struct wan_session *se
                           .frames = {shape->first_frames, shape->steady_frames},
                           .threads = wan_session_threads(session)};
     for (int v = 0; v < 2; v++) b.seconds[v] = calloc(params->iterations, sizeof *b.seconds[v]);
-    b.peak_gflops = fma_peak_gflops(b.threads);
+    b.peak_gflops = measure_peak_gflops(b.threads);
     bool ok =
         (b.seconds[0] != NULL && b.seconds[1] != NULL) ||
         error_set(err, ERROR_MEMORY, "%s: out of memory for %u steps", params->plan, params->iterations);

@@ -4,6 +4,7 @@
 #include "base/size.h"
 #include "runtime/wan.h"
 #include "tools/latents/latents.h"
+#include "tools/measure/clock.h"
 #include "tools/output/output.h"
 #include "tools/wanrun/benchmark.h"
 #include "tools/wanrun/interrupt.h"
@@ -159,15 +160,15 @@ static bool open_session(struct decode *d, struct error *err) {
 static bool step(struct decode *d, uint64_t t, struct error *err) {
     if (!latents_read_frame(&d->latents, t, d->latent, err)) return false;
     struct wan_error error = {0};
-    double begin = progress_clock(), writing = 0;
+    double begin = measure_now(), writing = 0;
     if (wan_session_send(d->session, d->latent, &error) != WAN_OK)
         return wan_failed(d->params->plan, &error, err);
     for (const float *frame; (frame = wan_session_receive(d->session)) != NULL;) {
-        double write_begin = progress_clock();
+        double write_begin = measure_now();
         if (!output_write(&d->output, frame, err)) return false;
-        writing += progress_clock() - write_begin;
+        writing += measure_now() - write_begin;
     }
-    double seconds = progress_clock() - begin - writing;
+    double seconds = measure_now() - begin - writing;
     progress_step(&d->progress, seconds);
     if (is_profiled(d->params)) profile_step(&d->profile, t > 0, seconds);
     progress_show(&d->progress, d->output.written);
@@ -222,7 +223,7 @@ static void report(const struct decode *d) {
     const struct decode_params *p = d->params;
     if (!p->quiet) {
         fprintf(stderr, "wanrun: %" PRIu64 " frames of %ux%u in %.1f s -> %s\n", d->frames,
-                d->shape.frame_height, d->shape.frame_width, progress_clock() - d->progress.start,
+                d->shape.frame_height, d->shape.frame_width, measure_now() - d->progress.start,
                 strcmp(p->output, "-") == 0 ? "standard output" : p->output);
     }
     if (p->timings) progress_print_timing(&d->progress, d->begin > 0);

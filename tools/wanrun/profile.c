@@ -1,6 +1,6 @@
 #include "tools/wanrun/profile.h"
 
-#include "tools/wanrun/fma_peak.h"
+#include "tools/measure/peak.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@ static bool list_operators(struct profile_variant *v, const struct wan_session *
 
 bool profile_init(struct profile *p, const struct wan_session *session, bool traced) {
     *p = (struct profile){.traced = traced, .threads = wan_session_threads(session)};
-    p->peak_gflops = fma_peak_gflops(p->threads);
+    p->peak_gflops = measure_peak_gflops(p->threads);
     return list_operators(&p->variant[0], session, 0) && list_operators(&p->variant[1], session, 1);
 }
 

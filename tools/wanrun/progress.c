@@ -1,24 +1,19 @@
 #define _GNU_SOURCE
 #include "tools/wanrun/progress.h"
 
+#include "tools/measure/clock.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { LISTED_STEPS = 16 }; // more are summed up
 
-double progress_clock(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 bool progress_init(struct progress *p, bool quiet, uint64_t frames, uint64_t steps) {
-    *p = (struct progress){.frames = frames, .capacity = (size_t)steps, .start = progress_clock()};
+    *p = (struct progress){.frames = frames, .capacity = (size_t)steps, .start = measure_now()};
     p->shown = !quiet && isatty(STDERR_FILENO);
     p->steps = calloc(p->capacity, sizeof *p->steps);
     return p->steps != NULL;
@@ -40,7 +35,7 @@ static double seconds_left(const struct progress *p) {
 
 void progress_show(const struct progress *p, uint64_t written) {
     if (!p->shown || p->count == 0) return;
-    double per_frame = written == 0 ? 0 : (progress_clock() - p->start) / (double)written;
+    double per_frame = written == 0 ? 0 : (measure_now() - p->start) / (double)written;
     uint64_t left = (uint64_t)(seconds_left(p) + 0.5);
     fprintf(stderr, "\rframe %" PRIu64 "/%" PRIu64 "  %.2f s/frame", written, p->frames, per_frame);
     if (p->count < 2) fprintf(stderr, "\033[K"); // the first step says nothing about the others

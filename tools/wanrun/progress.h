@@ -9,12 +9,10 @@
 struct progress {
     bool shown; // on a terminal, and wanted
     uint64_t frames;
-    double start;  // of the run, by progress_clock
+    double start;  // of the run, by measure_now
     double *steps; // seconds that each step took to decode; writing is not counted
     size_t count, capacity;
 };
-
-double progress_clock(void); // seconds, monotonic
 
 // `steps` is the number of latent frames. False when there is no memory.
 bool progress_init(struct progress *p, bool quiet, uint64_t frames, uint64_t steps);

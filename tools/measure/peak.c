@@ -1,6 +1,6 @@
-#include "tools/wanrun/fma_peak.h"
+#include "tools/measure/peak.h"
 
-#include "tools/wanrun/progress.h"
+#include "tools/measure/clock.h"
 
 #include <pthread.h>
 #include <stddef.h>
@@ -57,17 +57,17 @@ static double (*best_chain(void))(float *) {
 
 static double measure(struct worker *workers, unsigned threads) {
     unsigned started = 0;
-    double count = 0, begin = progress_clock();
+    double count = 0, begin = measure_now();
     while (started < threads && pthread_create(&workers[started].thread, NULL, run, &workers[started]) == 0)
         started++;
     for (unsigned i = 0; i < started; i++) {
         pthread_join(workers[i].thread, NULL);
         count += workers[i].count;
     }
-    return 2e-9 * count / (progress_clock() - begin);
+    return 2e-9 * count / (measure_now() - begin);
 }
 
-double fma_peak_gflops(unsigned threads) {
+double measure_peak_gflops(unsigned threads) {
     struct worker *workers = calloc(threads, sizeof *workers);
     double best = 0;
     for (unsigned i = 0; workers != NULL && i < threads; i++) workers[i].chain = best_chain();
