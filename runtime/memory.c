@@ -4,29 +4,68 @@
 #include "base/size.h"
 #include "plan/plan.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 static uint64_t page_bytes(void) { return (uint64_t)sysconf(_SC_PAGESIZE); }
 
-bool rt_block_new(struct rt_block *block, uint64_t bytes, const char *what, struct error *err) {
-    uint64_t size = size_align(bytes + PLAN_EXTRA_BYTES, page_bytes());
-    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+static uint64_t mapped_bytes(uint64_t bytes) { return size_align(bytes + PLAN_EXTRA_BYTES, page_bytes()); }
+
+static bool map_block(struct rt_block *block, uint64_t size, int flags, int fd, const char *what,
+                      struct error *err) {
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
     if (p == MAP_FAILED) {
         return error_set(err, ERROR_MEMORY, "%s: the system has no %llu bytes of memory", what,
                          (unsigned long long)size);
     }
-    // Fewer page faults and fewer misses of the address cache; where it is switched off nothing happens.
-    madvise(p, size, MADV_HUGEPAGE);
-    *block = (struct rt_block){p, size};
+    *block = (struct rt_block){.data = p, .size = size, .in_file = fd >= 0};
     return true;
+}
+
+bool rt_block_new(struct rt_block *block, uint64_t bytes, const char *what, struct error *err) {
+    if (!map_block(block, mapped_bytes(bytes), MAP_PRIVATE | MAP_ANONYMOUS, -1, what, err)) return false;
+    // Fewer page faults and fewer misses of the address cache; where it is switched off nothing happens.
+    madvise(block->data, block->size, MADV_HUGEPAGE);
+    return true;
+}
+
+// Some file systems have no files without a name: there it has one for a moment.
+static int open_nameless(const char *folder) {
+    char *path;
+    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR)) return fd;
+    if (asprintf(&path, "%s/wanc-XXXXXX", folder) < 0) return -1;
+    fd = mkostemp(path, O_CLOEXEC);
+    if (fd >= 0) unlink(path);
+    free(path);
+    return fd;
+}
+
+bool rt_block_new_in(struct rt_block *block, uint64_t bytes, const char *folder, const char *what,
+                     struct error *err) {
+    uint64_t size = mapped_bytes(bytes);
+    int fd = open_nameless(folder), code = errno;
+    // Room is taken at once: on a full disk a page could not be written later, which would end the process.
+    if (fd >= 0) code = posix_fallocate(fd, 0, (off_t)size);
+    bool ok = fd >= 0 && code == 0;
+    if (!ok)
+        error_set(err, ERROR_IO, "%s: no file of %llu bytes in %s: %s", what, (unsigned long long)size,
+                  folder, strerror(code));
+    ok = ok && map_block(block, size, MAP_SHARED, fd, what, err);
+    if (fd >= 0) close(fd);
+    return ok;
 }
 
 void rt_block_zero(struct rt_block *block) {
     if (block->data == NULL) return;
     // Dropped pages of private memory come back as zeros.
-    if (madvise(block->data, block->size, MADV_DONTNEED) != 0) memset(block->data, 0, block->size);
+    if (block->in_file || madvise(block->data, block->size, MADV_DONTNEED) != 0)
+        memset(block->data, 0, block->size);
 }
 
 void rt_block_free(struct rt_block *block) {

@@ -76,6 +76,12 @@ static bool open_ops(struct rt_session *s, enum plan_variant variant, struct err
     return true;
 }
 
+static bool open_caches(struct rt_session *s, const char *folder, struct error *err) {
+    uint64_t bytes = s->program->cache_bytes;
+    return folder == NULL ? rt_block_new(&s->caches, bytes, "caches", err)
+                          : rt_block_new_in(&s->caches, bytes, folder, "caches", err);
+}
+
 static bool open_memory(struct rt_session *s, struct error *err) {
     const struct plan_program *g = s->program;
     uint64_t arena = 0, frames = 0;
@@ -84,8 +90,7 @@ static bool open_memory(struct rt_session *s, struct error *err) {
         if (g->variant[v].frames > frames) frames = g->variant[v].frames;
     }
     uint64_t latent = sizeof(float) * plan_latent_floats(g), frame = sizeof(float) * plan_frame_floats(g);
-    return rt_block_new(&s->caches, g->cache_bytes, "caches", err) &&
-           rt_block_new(&s->arena, arena, "scratch arena", err) &&
+    return rt_block_new(&s->arena, arena, "scratch arena", err) &&
            rt_block_new(&s->input, latent, "latent frame", err) &&
            rt_block_new(&s->output, frames * frame, "video frames", err);
 }
@@ -107,14 +112,16 @@ static bool open_variants(struct rt_session *s, struct error *err) {
 }
 
 bool rt_session_open(struct rt_session *s, const struct plan *plan, const struct plan_program *program,
-                     unsigned threads, struct rt_packed *packed, struct error *err) {
+                     unsigned threads, struct rt_packed *packed, const char *cache_folder,
+                     struct error *err) {
     *s = (struct rt_session){.plan = plan, .program = program, .owns_packed = packed == NULL};
     uint32_t count = plan_program_ops(program);
     s->packed = packed == NULL ? rt_packed_new(plan, err) : packed;
     s->ops = calloc(count, sizeof *s->ops);
     if (s->ops == NULL) error_set(err, ERROR_MEMORY, "out of memory for %u operators", count);
-    if (s->packed != NULL && s->ops != NULL && open_pool(s, threads, err) && open_memory(s, err) &&
-        open_variants(s, err) && rt_block_new(&s->workspace, s->workspace_bytes, "workspace", err)) {
+    if (s->packed != NULL && s->ops != NULL && open_pool(s, threads, err) &&
+        open_caches(s, cache_folder, err) && open_memory(s, err) && open_variants(s, err) &&
+        rt_block_new(&s->workspace, s->workspace_bytes, "workspace", err)) {
         return true;
     }
     rt_session_close(s);

@@ -82,9 +82,9 @@ struct rt_kernel {
 };
 extern const struct rt_kernel rt_kernels[PLAN_OP_KINDS];
 
-// `packed` NULL: packed weights of its own.
+// `packed` NULL: packed weights of its own. `cache_folder` NULL: caches in memory, else in a file there.
 bool rt_session_open(struct rt_session *s, const struct plan *plan, const struct plan_program *program,
-                     unsigned threads, struct rt_packed *packed, struct error *err);
+                     unsigned threads, struct rt_packed *packed, const char *cache_folder, struct error *err);
 void rt_session_close(struct rt_session *s);
 // Runs all operators of a variant, which must not be absent: FIRST after a reset, then STEADY.
 bool rt_session_run(struct rt_session *s, enum plan_variant variant, struct error *err);

@@ -134,7 +134,8 @@ static bool open_session(struct wan_session *s, const struct wan_plan *plan,
     const struct plan *p = &plan->plan;
     const struct plan_program *g = find_program(p, params, err);
     s->all_frames = params->all_frames != 0;
-    if (g == NULL || !rt_session_open(&s->rt, p, g, params->threads, plan->packed, err)) return false;
+    if (g == NULL || !rt_session_open(&s->rt, p, g, params->threads, plan->packed, params->cache_folder, err))
+        return false;
     s->observer = params->observer;
     s->observer_context = params->observer_context;
     if (s->observer != NULL) {

@@ -79,6 +79,9 @@ struct wan_session_params {
     int all_frames;                       // not 0: all of the first step's frames, not the kept ones alone
     wan_observer *observer;               // NULL: nobody watches, nothing is measured
     void *observer_context;
+    // NULL: caches are in memory. Else in a file without a name in that folder, of the caches' size: the system writes pages
+    // there when memory is short, so that a decode may have larger caches than there is memory, at the disk's speed.
+    const char *cache_folder;
 };
 
 struct wan_plan *wan_plan_open(const char *path, struct wan_error *error);

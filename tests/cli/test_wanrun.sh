@@ -391,6 +391,20 @@ refused "--save-state: over the latents" 2 "it is also an input" "$plan" "$laten
 refused "--stop-after: not a number" 2 "stop-after: expected a whole number" "$plan" "$latents" -o x.npy --stop-after 0
 refused "--benchmark with a state" 2 "takes no state" "$plan" "$latents" --benchmark --load-state "$work/state"
 
+# ---- caches in a file
+
+fresh
+mkdir caches
+run "$plan" "$latents" -o in_file.npy --cache-folder caches
+same "--cache-folder: the same frames, and nothing left there" "0 same 0" \
+    "$status $(cmp in_file.npy "$work/frames.npy" && echo same) $(ls -A caches | wc -l)"
+refused "--cache-folder: no such folder" 1 "caches: no file of [0-9]* bytes in nowhere: No such file" "$plan" "$latents" -o x.npy --cache-folder nowhere
+fresh
+mkdir caches
+(ulimit -f 8 && timeout 60 "$wanrun" "$plan" "$latents" -o x.npy --cache-folder caches >"$work/stdout" 2>"$work/stderr")
+same "--cache-folder: no room" "1 caches" "$? $(ls -A)"
+contains "--cache-folder: says so" "caches: no file of [0-9]* bytes in caches: File too large" "$work/stderr"
+
 # ---- a long run: pipes that close, memory, signals
 
 "$npy" make "$work/long.npy" '<f2' 1,16,50000,3,5 3

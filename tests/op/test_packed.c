@@ -113,7 +113,7 @@ static void run_plan(const struct plan *plan, struct rt_packed *packed, struct r
     struct rt_session s;
     struct error err = {0};
     memset(r, 0, sizeof *r);
-    if (!rt_session_open(&s, plan, plan->programs, 2, packed, &err)) fail_msg("%s", err.message);
+    if (!rt_session_open(&s, plan, plan->programs, 2, packed, NULL, &err)) fail_msg("%s", err.message);
     run_steps(&s, r);
     rt_session_close(&s);
 }
@@ -268,7 +268,7 @@ static void test_damage(void **state) {
         struct rt_session s;
         struct error err = {0};
         assert_true(plan_open(&plan, write_bytes(b), NULL));
-        assert_false(rt_session_open(&s, &plan, plan.programs, 1, NULL, &err));
+        assert_false(rt_session_open(&s, &plan, plan.programs, 1, NULL, NULL, &err));
         assert_non_null(strstr(err.message, "checksum"));
         plan_close(&plan);
         data[packed_of(b)[i].bytes / 2] ^= 4;

@@ -146,7 +146,7 @@ bool measured_conv_open(struct measured_conv *m, const struct plan_conv_shape *s
     place_window(&m->conv.in, PLAN_INPUT);
     place_frames(&m->conv.out, PLAN_OUTPUT);
     if (!make_plan(&m->conv, d, &m->plan, err)) return false;
-    if (!rt_session_open(&m->session, &m->plan, m->plan.programs, threads, NULL, err)) {
+    if (!rt_session_open(&m->session, &m->plan, m->plan.programs, threads, NULL, NULL, err)) {
         plan_close(&m->plan);
         return false;
     }

@@ -5,7 +5,7 @@
 static bool pack_programs(struct rt_packed *packed, const struct plan *plan, struct error *err) {
     for (uint32_t i = 0; i < plan->program_count; i++) {
         struct rt_session s;
-        if (!rt_session_open(&s, plan, &plan->programs[i], 0, packed, err)) return false;
+        if (!rt_session_open(&s, plan, &plan->programs[i], 0, packed, NULL, err)) return false;
         rt_session_close(&s);
     }
     return true;

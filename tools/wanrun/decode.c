@@ -145,6 +145,7 @@ static bool open_session(struct decode *d, struct error *err) {
                                         .latent_height = d->shape.latent_height,
                                         .latent_width = d->shape.latent_width,
                                         .all_frames = d->params->all_frames,
+                                        .cache_folder = d->params->cache_folder,
                                         .observer = is_profiled(d->params) ? profile_observe : NULL,
                                         .observer_context = &d->profile};
     d->session = wan_session_new(d->plan, &params, &error);

@@ -21,6 +21,7 @@ enum {
     OPTION_FPS = 256,
     OPTION_THREADS,
     OPTION_ALL_FRAMES,
+    OPTION_CACHE_FOLDER,
     OPTION_SAVE_STATE,
     OPTION_LOAD_STATE,
     OPTION_STOP_AFTER,
@@ -40,6 +41,7 @@ static const struct option long_options[] = {
     {"threads", required_argument, NULL, OPTION_THREADS},
     {"fps", required_argument, NULL, OPTION_FPS},
     {"all-frames", no_argument, NULL, OPTION_ALL_FRAMES},
+    {"cache-folder", required_argument, NULL, OPTION_CACHE_FOLDER},
     {"save-state", required_argument, NULL, OPTION_SAVE_STATE},
     {"load-state", required_argument, NULL, OPTION_LOAD_STATE},
     {"stop-after", required_argument, NULL, OPTION_STOP_AFTER},
@@ -73,6 +75,9 @@ static const char help_after_formats[] =
     "      --threads N   threads that decode (default: one per core that it may run on)\n"
     "      --fps N       frames per second of .mp4 and .y4m (default: 16)\n"
     "      --all-frames  write all frames of the first step, where only the last belong to the video\n"
+    "      --cache-folder DIR keep the caches in a file in DIR, which vanishes in the end: with less memory "
+    "than caches, "
+    "slowly\n"
     "      --save-state FILE  write at the end, or when interrupted, what another run needs to go on\n"
     "      --load-state FILE  go on with the latent frame behind those that FILE has seen\n"
     "      --stop-after N  stop when N latent frames of the video are decoded\n"
@@ -178,6 +183,7 @@ static bool parse_option(struct arguments *a, int c, char **argv, int *status, s
     case 'q': p->quiet = true; return true;
     case 'h': *status = print_help(); return true;
     case OPTION_ALL_FRAMES: p->all_frames = true; return true;
+    case OPTION_CACHE_FOLDER: p->cache_folder = optarg; return true;
     case OPTION_SAVE_STATE: p->save_state = optarg; return true;
     case OPTION_LOAD_STATE: p->load_state = optarg; return true;
     case OPTION_STOP_AFTER: return parse_number("--stop-after", optarg, INT_MAX, &p->stop_after, err);
