@@ -195,8 +195,18 @@ struct ir_symbol {
 // it makes the scratch arena smaller.
 enum ir_bands { IR_BANDS_AUTO, IR_BANDS_NONE, IR_BANDS_LEAST };
 
+// What a pass left (passes/pass_effect.h), of the graph of the first step and of a later one.
+struct ir_effect {
+    const char *pass;
+    bool changed;
+    uint32_t nodes[2];
+    uint64_t value_bytes[2], flops[2];
+    struct ir_effect *next;
+};
+
 struct ir_module {
     struct arena arena;
+    struct ir_effect *effects, *last_effect; // of the passes that ran; the first is of the import
     struct ir_graph *graphs;
     struct ir_value *constants, **constants_end;
     struct ir_cache *caches;

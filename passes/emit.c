@@ -573,6 +573,7 @@ static bool emit_program(struct emitter *e) {
         (has_steady && !emit_graph(e, "steady", PLAN_STEADY)))
         return false;
     emit_shapes(e->m, e->w);
+    emit_passes(e->m, e->w);
     return true;
 }
 

@@ -105,3 +105,16 @@ void emit_shapes(const struct ir_module *m, struct plan_writer *w) {
         if (is_listed(n) && !n->mark) add_row(m, w, n, NULL);
     }
 }
+
+void emit_passes(const struct ir_module *m, struct plan_writer *w) {
+    int variants = ir_graph_find(m, "steady") ? PLAN_VARIANTS : PLAN_STEADY;
+    for (const struct ir_effect *e = m->effects; e != NULL; e = e->next) {
+        struct plan_pass pass = {.name = plan_writer_string(w, e->pass), .changed = e->changed};
+        for (int v = 0; v < variants; v++) {
+            pass.nodes[v] = e->nodes[v];
+            pass.value_bytes[v] = e->value_bytes[v];
+            pass.flops[v] = e->flops[v];
+        }
+        plan_writer_pass(w, pass);
+    }
+}

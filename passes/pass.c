@@ -2,6 +2,8 @@
 // pass.
 #include "passes/pass.h"
 
+#include "passes/pass_effect.h"
+
 #include <string.h>
 #include <time.h>
 
@@ -76,6 +78,7 @@ static bool run(const struct pass *p, struct ir_module **m, const struct pass_op
     clock_gettime(CLOCK_MONOTONIC, &to);
     if (ok && o->verify_each) ok = verify(m, o, err);
     if (!ok) return error_prefix(err, "pass %s", p->name);
+    pass_effect_record(*m, p->name, progress);
     if (o->timings && o->out) {
         double s = (double)(to.tv_sec - from.tv_sec) + 1e-9 * (double)(to.tv_nsec - from.tv_nsec);
         fprintf(o->out, "%-20s %8.3f s%s\n", p->name, s, progress ? "" : "  (no change)");
@@ -96,6 +99,7 @@ static bool check_options(const struct pass_options *o, struct error *err) {
 
 bool pass_run_all(struct ir_module **m, const struct pass_options *options, struct error *err) {
     if (!check_options(options, err)) return false;
+    pass_effect_record(*m, "import", true);
     for (int i = 0; i < pass_count; i++) {
         if (!run(&passes[i], m, options, err)) return false;
         if (options->stop_after && strcmp(options->stop_after, passes[i].name) == 0) break;

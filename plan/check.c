@@ -1,6 +1,7 @@
 // Verification of a plan, once, when it is loaded: afterwards every offset, index, size and string of it may
 // be used without a further look. This file checks the file itself and what programs share; check_programs.c
-// the tables of the programs, check_ops.c their operators, check_choices.c what these were chosen from.
+// the tables of the programs, check_ops.c their operators, check_choices.c what these were chosen from, check_passes.c what
+// the passes of the compiler left.
 #include "plan/check.h"
 
 #include "base/size.h"
@@ -20,6 +21,7 @@ _Static_assert(sizeof(struct plan_view) == 64, "file format");
 _Static_assert(sizeof(struct plan_op) == 136, "file format");
 _Static_assert(sizeof(struct plan_shape) == 32, "file format");
 _Static_assert(sizeof(struct plan_choice) == 20, "file format");
+_Static_assert(sizeof(struct plan_pass) == 56, "file format");
 _Static_assert(sizeof(struct plan_packed) == 88, "file format");
 _Static_assert(sizeof(size_t) == 8, "plans are larger than a 32-bit address space");
 
@@ -41,6 +43,7 @@ static const struct section_rule {
     [PLAN_SECTION_OPS] = {"OPS", sizeof(struct plan_op)},
     [PLAN_SECTION_SHAPES] = {"SHAPES", sizeof(struct plan_shape)},
     [PLAN_SECTION_CHOICES] = {"CHOICES", sizeof(struct plan_choice)},
+    [PLAN_SECTION_PASSES] = {"PASSES", sizeof(struct plan_pass)},
     [PLAN_SECTION_WEIGHTS] = {"WEIGHTS", 0},
     [PLAN_SECTION_PACKED] = {"PACKED", sizeof(struct plan_packed)},
     [PLAN_SECTION_PACKED_DATA] = {"PACKED_DATA", 0},
@@ -163,6 +166,8 @@ static void point(struct plan *p, const unsigned char *data) {
         .shape_count = s[PLAN_SECTION_SHAPES].count,
         .choices = (const void *)(data + s[PLAN_SECTION_CHOICES].offset),
         .choice_count = s[PLAN_SECTION_CHOICES].count,
+        .passes = (const void *)(data + s[PLAN_SECTION_PASSES].offset),
+        .pass_count = s[PLAN_SECTION_PASSES].count,
         .weights = data + s[PLAN_SECTION_WEIGHTS].offset,
         .weights_size = s[PLAN_SECTION_WEIGHTS].size,
         .packed = (const void *)(data + s[PLAN_SECTION_PACKED].offset),
@@ -264,7 +269,7 @@ bool plan_check(struct plan *plan, const unsigned char *data, size_t size, struc
     for (uint32_t i = 0; i < p.program_count; i++) {
         if (!plan_check_program(&p, i, err)) return error_prefix(err, "program %u", i);
     }
-    if (!plan_check_choices(&p, err)) return false;
+    if (!plan_check_choices(&p, err) || !plan_check_passes(&p, err)) return false;
     *plan = p;
     return true;
 }

@@ -22,6 +22,9 @@ bool plan_check_params(const struct plan *plan, const struct plan_op *op, struct
 // The candidates of convolutions, when all operators are verified. (check_choices.c)
 bool plan_check_choices(const struct plan *plan, struct error *err);
 
+// What the passes of the compiler left. (check_passes.c)
+bool plan_check_passes(const struct plan *plan, struct error *err);
+
 // What each operator takes: one row per plan_op_kind. (check_ops.c)
 struct plan_op_rule {
     const char *name;

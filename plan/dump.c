@@ -126,6 +126,19 @@ static void dump_choices(const struct plan *p, struct strbuf *out) {
     }
 }
 
+static void dump_passes(const struct plan *p, struct strbuf *out) {
+    strbuf_printf(out, "\npasses: %u\n", p->pass_count);
+    for (uint32_t i = 0; i < p->pass_count; i++) {
+        const struct plan_pass *s = &p->passes[i];
+        strbuf_printf(out, "  program %u, %s%s:", s->program, plan_string(p, s->name),
+                      s->changed ? "" : " (no change)");
+        for (int v = 0; v < PLAN_VARIANTS; v++)
+            strbuf_printf(out, "%s %s %u nodes, %llu bytes, %llu operations", v ? ";" : "", variant_names[v],
+                          s->nodes[v], (ull)s->value_bytes[v], (ull)s->flops[v]);
+        strbuf_add(out, "\n");
+    }
+}
+
 static void dump_variant(const struct plan *p, const struct plan_program *g, enum plan_variant v,
                          struct strbuf *out) {
     const struct plan_variant_info *i = &g->variant[v];
@@ -162,4 +175,5 @@ void plan_dump(const struct plan *p, struct strbuf *out) {
     dump_packed(p, out);
     for (uint32_t i = 0; i < p->program_count; i++) dump_program(p, i, out);
     dump_choices(p, out);
+    dump_passes(p, out);
 }

@@ -20,7 +20,7 @@
 
 #define PLAN_MAGIC "WANCPLAN"
 enum {
-    PLAN_VERSION = 5,
+    PLAN_VERSION = 6,
     PLAN_ALIGNMENT = 64,        // of sections, constants, buffers and caches
     PLAN_NONE = 0xffffffffu,    // no view, no constant
     PLAN_MAX_PROGRAMS = 64,     // their sizes are compared pair by pair
@@ -49,6 +49,7 @@ enum plan_section_kind {
     PLAN_SECTION_OPS,         // struct plan_op, of each program's FIRST, then of its STEADY
     PLAN_SECTION_SHAPES,      // struct plan_shape, of each program: for the report only
     PLAN_SECTION_CHOICES,     // struct plan_choice, of each program's operators: for the report only
+    PLAN_SECTION_PASSES,      // struct plan_pass, of each program: for the report only
     PLAN_SECTION_WEIGHTS,     // the bytes of the constants
     PLAN_SECTION_PACKED,      // struct plan_packed: weights that are packed already, shared by all programs
     PLAN_SECTION_PACKED_DATA, // their bytes
@@ -320,6 +321,18 @@ struct plan_choice {
     float error;        // expected of its rounding: root mean square, as a part of that of the outputs
 };
 
+// What a pass of the compiler left of a program. Those of a program are in the order in which they ran; the first row
+// is the model as it was imported. Of a graph that is not split into variants yet, `first` has the part of the first step
+// and `steady` that of every later one.
+struct plan_pass {
+    uint32_t program, name;              // string
+    uint32_t changed, reserved;          // 1: the pass changed something; 0
+    uint32_t nodes[PLAN_VARIANTS];       // all of these are 0 for a variant that is absent
+    uint64_t value_bytes[PLAN_VARIANTS]; // of the results of all nodes
+    uint64_t flops[PLAN_VARIANTS]; // of convolutions, matrix products and attention, as plan_work counts them
+};
+#define PLAN_MAX_COUNT ((uint64_t)1 << 62) // of such bytes and operations
+
 // A plan in memory, mapped from a file. All pointers point into the map.
 struct plan {
     struct file_map map;
@@ -345,6 +358,8 @@ struct plan {
     uint32_t shape_count;
     const struct plan_choice *choices;
     uint32_t choice_count;
+    const struct plan_pass *passes;
+    uint32_t pass_count;
     const unsigned char *weights;
     uint64_t weights_size;
     const struct plan_packed *packed;

@@ -29,7 +29,7 @@ struct fill {
 // A program being built: pointers to it stay valid.
 struct program {
     struct plan_program info;
-    struct table caches, shapes, buffers[PLAN_VARIANTS], ops[PLAN_VARIANTS], choices[PLAN_VARIANTS];
+    struct table caches, shapes, passes, buffers[PLAN_VARIANTS], ops[PLAN_VARIANTS], choices[PLAN_VARIANTS];
     uint32_t choice_base[PLAN_VARIANTS]; // what has been added to the operators of choices
 };
 
@@ -70,6 +70,7 @@ struct plan_program *plan_writer_add_program(struct plan_writer *w) {
     struct program *g = w->programs[w->program_count++] = arena_alloc(w->arena, sizeof *g);
     g->caches.element = sizeof(struct plan_cache);
     g->shapes.element = sizeof(struct plan_shape);
+    g->passes.element = sizeof(struct plan_pass);
     for (int v = 0; v < PLAN_VARIANTS; v++) {
         g->buffers[v].element = sizeof(struct plan_buffer);
         g->ops[v].element = sizeof(struct plan_op);
@@ -217,6 +218,11 @@ void plan_writer_shape(struct plan_writer *w, struct plan_shape shape) {
     table_add(w->arena, &w->current->shapes, &shape);
 }
 
+void plan_writer_pass(struct plan_writer *w, struct plan_pass pass) {
+    pass.program = (uint32_t)w->program_count - 1;
+    table_add(w->arena, &w->current->passes, &pass);
+}
+
 static void move_choices(struct table *choices, uint32_t ops) {
     for (size_t i = 0; i < choices->count; i++) ((struct plan_choice *)table_at(choices, i))->op += ops;
 }
@@ -308,6 +314,7 @@ static const struct table *caches_of(const struct program *g) { return &g->cache
 static const struct table *shapes_of(const struct program *g) { return &g->shapes; }
 static const struct table *buffers_of(const struct program *g) { return g->buffers; }
 static const struct table *ops_of(const struct program *g) { return g->ops; }
+static const struct table *passes_of(const struct program *g) { return &g->passes; }
 static const struct table *choices_of(const struct program *g) { return g->choices; }
 
 static bool put_programs(struct output *o, const struct plan_writer *w) {
@@ -361,7 +368,8 @@ static bool put_sections(struct output *o, const struct plan_writer *w) {
            put_tables(o, PLAN_SECTION_VIEWS, &w->views, 1) &&
            put_parts(o, w, PLAN_SECTION_OPS, ops_of, PLAN_VARIANTS) &&
            put_parts(o, w, PLAN_SECTION_SHAPES, shapes_of, 1) &&
-           put_parts(o, w, PLAN_SECTION_CHOICES, choices_of, PLAN_VARIANTS) && put_weights(o, w) &&
+           put_parts(o, w, PLAN_SECTION_CHOICES, choices_of, PLAN_VARIANTS) &&
+           put_parts(o, w, PLAN_SECTION_PASSES, passes_of, 1) && put_weights(o, w) &&
            put_tables(o, PLAN_SECTION_PACKED, &w->packed, 1) && put_packed_data(o, w);
 }
 

@@ -34,6 +34,8 @@ uint32_t plan_writer_op(struct plan_writer *w, enum plan_variant v, struct plan_
 // Of the operator that `op` counts within its variant; by ascending operator and algorithm.
 void plan_writer_choice(struct plan_writer *w, enum plan_variant v, struct plan_choice choice);
 void plan_writer_shape(struct plan_writer *w, struct plan_shape shape);
+// Of the program started last, whose number is set.
+void plan_writer_pass(struct plan_writer *w, struct plan_pass pass);
 void plan_writer_note(struct plan_writer *w, const char *text);
 
 // Writes PATH (beside it, then renamed). The written file is mapped and verified by plan_check before the

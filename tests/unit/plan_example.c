@@ -113,6 +113,14 @@ static void add_program(struct plan_writer *w, uint32_t height, uint32_t width, 
     add_variant(w, PLAN_FIRST, weight, gamma);
     if (has_steady) add_variant(w, PLAN_STEADY, weight, gamma);
     uint32_t shape = plan_writer_string(w, height == H ? "1x6xTx4x5" : "1x6xTx2x3");
+    for (int i = 0; i < 2; i++) {
+        const uint64_t bytes = 100, flops = 200;
+        plan_writer_pass(w, (struct plan_pass){.name = plan_writer_string(w, i ? "fold" : "import"),
+                                               .changed = i == 0,
+                                               .nodes = {3, has_steady ? 3 : 0},
+                                               .value_bytes = {bytes, has_steady ? bytes : 0},
+                                               .flops = {flops, has_steady ? flops : 0}});
+    }
     plan_writer_shape(w, (struct plan_shape){name, name, shape, shape, shape, shape, shape, PLAN_NONE});
 }
 

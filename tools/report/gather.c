@@ -10,6 +10,9 @@ static void gather_variant(struct report *r, const struct plan *p, const struct 
     out->name = variant_names[v];
     out->present = g->variant[v].op_count > 0;
     out->frames = g->variant[v].frames;
+    out->band_rows = g->variant[v].band_rows;
+    out->band_first = g->variant[v].band_first;
+    out->band_count = g->variant[v].band_count;
     report_gather_graph(r, p, g, v, out);
     report_gather_stages(r, p, g, v, out);
     report_gather_memory(r, p, g, v, out);
@@ -25,6 +28,23 @@ static bool gather_ops(struct report *r, const struct plan *p, const struct plan
     return true;
 }
 
+// The rows of a program follow each other.
+static void gather_passes(struct report *r, const struct plan *p, uint32_t program,
+                          struct report_program *out) {
+    out->passes = arena_array(&r->arena, (size_t)p->pass_count + 1, sizeof *out->passes);
+    for (uint32_t i = 0; i < p->pass_count; i++) {
+        const struct plan_pass *s = &p->passes[i];
+        if (s->program != program) continue;
+        struct report_pass *pass = &out->passes[out->pass_count++];
+        *pass = (struct report_pass){.name = report_name(r, plan_string(p, s->name)), .changed = s->changed};
+        for (int v = 0; v < PLAN_VARIANTS; v++) {
+            pass->nodes[v] = s->nodes[v];
+            pass->value_bytes[v] = s->value_bytes[v];
+            pass->flops[v] = s->flops[v];
+        }
+    }
+}
+
 static bool gather_program(struct report *r, const struct plan *p, const struct plan_program *g,
                            struct report_program *out) {
     *out = (struct report_program){.latent_channels = g->latent_channels,
@@ -37,6 +57,7 @@ static bool gather_program(struct report *r, const struct plan *p, const struct 
     for (int v = 0; v < PLAN_VARIANTS; v++) gather_variant(r, p, g, v, &out->variant[v]);
     report_gather_caches(r, p, g, out);
     report_gather_shapes(r, p, g, out);
+    gather_passes(r, p, (uint32_t)(g - p->programs), out);
     plan_forecast(p, g, r->threads, &out->forecast);
     return gather_ops(r, p, g, out);
 }

@@ -15,6 +15,7 @@ static void gather_buffers(struct report *r, const struct plan *p, const struct 
         out->buffers[i] = (struct report_buffer){.name = report_name(r, plan_string(p, b->name)),
                                                  .first_op = b->first_op,
                                                  .last_op = b->last_op,
+                                                 .rows = b->rows,
                                                  .offset = b->offset,
                                                  .bytes = b->bytes};
     }

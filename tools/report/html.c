@@ -3,8 +3,9 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
-enum { PATH = 128 };
+enum { PATH = 128, FEW_ROWS = 10 };
 
 static void begin(struct strbuf *out, const char *tag, const char *kind, const char *path) {
     strbuf_printf(out, "<%s class=\"%s\" data-path=\"%s\" data-value=\"", tag, kind, path);
@@ -56,20 +57,24 @@ void html_real(struct strbuf *out, const char *tag, double value, const char *sh
 
 void html_string(struct strbuf *out, const char *tag, const char *string, const char *path, ...) {
     FORMAT_PATH(text, path);
-    begin(out, tag, "name", text);
+    begin(out, tag, strlen(string) > 44 ? "name" : "short", text);
     markup_text(out, string);
     strbuf_add(out, "\">");
     finish(out, tag, string[0] ? string : "\xe2\x80\x93");
 }
 
 void html_begin_table(struct strbuf *out, const char *id, const char *caption, const char *const *heads,
-                      int count) {
+                      int count, uint32_t rows) {
+    if (rows > FEW_ROWS)
+        strbuf_printf(out,
+                      "<div class=\"tools\"><label>Filter <input type=\"search\" data-table=\"%s\" "
+                      "placeholder=\"words\"/></label></div>\n",
+                      id);
     strbuf_printf(
         out,
-        "<div class=\"tools\"><label>Filter <input type=\"search\" data-table=\"%s\" placeholder=\"words\"/>"
-        "</label></div>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s\">"
-        "<table class=\"sortable\" id=\"%s\"><thead><tr>",
-        id, caption, id);
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s\"><table class=\"sortable\" "
+        "id=\"%s\"><thead><tr>",
+        caption, id);
     for (int i = 0; i < count; i++) {
         bool number = heads[i][0] == '#';
         strbuf_printf(out, "<th scope=\"col\"%s>%s</th>", number ? " class=\"n\"" : "", heads[i] + number);

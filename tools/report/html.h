@@ -20,9 +20,9 @@ void html_real(struct strbuf *out, const char *tag, double value, const char *sh
 void html_string(struct strbuf *out, const char *tag, const char *text, const char *path, ...)
     __attribute__((format(printf, 4, 5)));
 
-// A table with these heads; a head that begins with '#' is one of numbers.
+// A table with these heads; a head that begins with '#' is one of numbers. With more than a few rows it has a filter.
 void html_begin_table(struct strbuf *out, const char *id, const char *caption, const char *const *heads,
-                      int count);
+                      int count, uint32_t rows);
 void html_end_table(struct strbuf *out);
 
 void html_shapes(const struct report_program *g, uint32_t p, struct strbuf *out);

@@ -88,7 +88,7 @@ void html_ops(const struct report *r, const struct report_program *g, uint32_t p
         if (g->variant[v].present) step_time(&g->variant[v], p, v, out);
     }
     snprintf(id, sizeof id, "p%u-table-ops", p);
-    html_begin_table(out, id, "Convolutions", heads, COUNT(heads));
+    html_begin_table(out, id, "Convolutions", heads, COUNT(heads), g->ops.count);
     for (uint32_t i = 0; i < g->ops.count; i++) convolution_row(&g->ops.rows[i], p, i, out);
     html_end_table(out);
 }
@@ -196,7 +196,7 @@ static void passes(const struct report_program *g, uint32_t p, struct strbuf *ou
                   "matrix products and "
                   "attention. Grey: the pass changed nothing.</p>\n",
                   p);
-    html_begin_table(out, id, "Passes", heads, g->has_steady ? COUNT(heads) : 5);
+    html_begin_table(out, id, "Passes", heads, g->has_steady ? COUNT(heads) : 5, g->pass_count);
     for (uint32_t i = 0; i < g->pass_count; i++) pass_row(g, &g->passes[i], p, i, out);
     html_end_table(out);
 }

@@ -61,7 +61,7 @@ void html_shapes(const struct report_program *g, uint32_t p, struct strbuf *out)
                   "the model itself, "
                   "where T is the number of latent frames.</p>\n",
                   p);
-    html_begin_table(out, table_id(id, p, "table-shapes"), "Shapes", heads, COUNT(heads));
+    html_begin_table(out, table_id(id, p, "table-shapes"), "Shapes", heads, COUNT(heads), g->shape_count);
     for (uint32_t i = 0; i < g->shape_count; i++) shape_row(&g->shapes[i], p, i, out);
     html_end_table(out);
     if (g->causal_count == 0) return;
@@ -70,7 +70,8 @@ void html_shapes(const struct report_program *g, uint32_t p, struct strbuf *out)
                     "front (padding), the frames that the cache holds of earlier steps, and the frames that "
                     "the step gives. Empty: "
                     "the step does not run it.</p>\n");
-    html_begin_table(out, table_id(id, p, "table-causal"), "Causal convolutions", causal, COUNT(causal));
+    html_begin_table(out, table_id(id, p, "table-causal"), "Causal convolutions", causal, COUNT(causal),
+                     g->causal_count);
     for (uint32_t i = 0; i < g->causal_count; i++) causal_row(&g->causal[i], p, i, out);
     html_end_table(out);
 }
@@ -120,12 +121,13 @@ void html_caches(const struct report_program *g, uint32_t p, struct strbuf *out)
     strbuf_add(out, " together: the last frames of the input of each causal convolution, kept from step to "
                     "step. They begin as "
                     "zeros.</p>\n");
-    html_begin_table(out, table_id(id, p, "table-caches"), "Caches", heads, COUNT(heads));
+    html_begin_table(out, table_id(id, p, "table-caches"), "Caches", heads, COUNT(heads), g->cache_count);
     for (uint32_t i = 0; i < g->cache_count; i++) cache_row(&g->caches[i], p, i, out);
     html_end_table(out);
     strbuf_add(out, "<h3>At other sizes</h3>\n<p>The caches of this plan, each scaled with the latents and "
                     "laid out as here.</p>\n");
-    html_begin_table(out, table_id(id, p, "table-sizes"), "Caches at other sizes", sizes, COUNT(sizes));
+    html_begin_table(out, table_id(id, p, "table-sizes"), "Caches at other sizes", sizes, COUNT(sizes),
+                     REPORT_RESOLUTIONS);
     for (uint32_t i = 0; i < REPORT_RESOLUTIONS; i++) resolution_row(&g->resolutions[i], p, i, out);
     html_end_table(out);
 }
@@ -141,6 +143,9 @@ static void peak(const struct report_variant *v, uint32_t p, uint32_t index, str
     html_bytes(out, "b", v->lower_bound_bytes, "programs.%u.variants.%u.lower_bound_bytes", p, index);
     strbuf_add(out, ", so ");
     html_bytes(out, "b", v->fragmentation_bytes, "programs.%u.variants.%u.fragmentation_bytes", p, index);
+    if (v->band_rows > 0)
+        strbuf_printf(out, " (operators %u to %u take turns on bands of %u rows)", v->band_first,
+                      v->band_first + v->band_count - 1, v->band_rows);
     strbuf_printf(out, " are lost between buffers. The peak is at %u operator%s:", v->peak_op_count,
                   v->peak_op_count == 1 ? "" : "s");
     for (uint32_t i = 0; i < v->peak_op_count && i < 8; i++) {
@@ -163,12 +168,12 @@ static void peak(const struct report_variant *v, uint32_t p, uint32_t index, str
 }
 
 static void buffers(const struct report_variant *v, uint32_t p, uint32_t index, struct strbuf *out) {
-    static const char *const heads[] = {"#buffer",         "name",          "#bytes", "#offset",
-                                        "#first operator", "#last operator"};
+    static const char *const heads[] = {"#buffer",         "name",           "#bytes",         "#offset",
+                                        "#first operator", "#last operator", "#rows of images"};
     char id[32];
     strbuf_printf(out, "<details><summary>All buffers of the %s step (%u)</summary>\n", v->name,
                   v->buffer_count);
-    html_begin_table(out, table_id(id, p, v->name), "Buffers", heads, COUNT(heads));
+    html_begin_table(out, table_id(id, p, v->name), "Buffers", heads, COUNT(heads), v->buffer_count);
     for (uint32_t i = 0; i < v->buffer_count; i++) {
         const struct report_buffer *b = &v->buffers[i];
         strbuf_add(out, "<tr>");
@@ -178,6 +183,8 @@ static void buffers(const struct report_variant *v, uint32_t p, uint32_t index, 
         html_count(out, "td", b->offset, "programs.%u.variants.%u.buffers.%u.offset", p, index, i);
         html_count(out, "td", b->first_op, "programs.%u.variants.%u.buffers.%u.first_operator", p, index, i);
         html_count(out, "td", b->last_op, "programs.%u.variants.%u.buffers.%u.last_operator", p, index, i);
+        if (b->rows == 0) strbuf_add(out, "<td class=\"n\"></td>");
+        else html_count(out, "td", b->rows, "programs.%u.variants.%u.buffers.%u.rows", p, index, i);
         strbuf_add(out, "</tr>\n");
     }
     html_end_table(out);

@@ -67,6 +67,7 @@ struct report_resolution {
 struct report_buffer {
     const char *name;
     uint32_t first_op, last_op;
+    uint32_t rows; // of images, if it holds a window of them (bands, plan/bands.h); 0: they are whole
     uint32_t lane; // buffers of one lane are never alive together
     uint64_t offset, bytes;
 };
@@ -108,6 +109,7 @@ struct report_variant {
     const char *name;
     bool present;
     uint32_t frames;
+    uint32_t band_rows, band_first, band_count; // operators that run in bands of the image; none: 0
     uint64_t arena_bytes, lower_bound_bytes, fragmentation_bytes;
     struct report_buffer *buffers;
     uint32_t buffer_count, lane_count;

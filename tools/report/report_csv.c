@@ -93,6 +93,7 @@ static void csv_buffers(const struct report_program *g, const struct report_vari
         number(out, b->bytes);
         number(out, b->first_op);
         number(out, b->last_op);
+        number(out, b->rows);
         cell(out, v->ops[b->first_op].name);
         cell(out, v->ops[b->last_op].name);
         strbuf_add(out, "\n");
@@ -172,7 +173,8 @@ static const struct {
      "latent,slot,name,node,type,layout,frames,height,width,channels,offset,bytes,number_bytes\n",
      csv_caches},
     {REPORT_MEMORY,
-     "latent,variant,buffer,name,offset,bytes,first_operator,last_operator,first_operator_name,last_operator_"
+     "latent,variant,buffer,name,offset,bytes,first_operator,last_operator,rows,first_operator_name,last_"
+     "operator_"
      "name\n",
      csv_memory},
     {REPORT_OPS,

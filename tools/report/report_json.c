@@ -96,10 +96,11 @@ static json_t *buffers_json(const struct report_variant *v) {
     json_t *array = json_array();
     for (uint32_t i = 0; i < v->buffer_count; i++) {
         const struct report_buffer *b = &v->buffers[i];
-        json_array_append_new(array, json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "index", number(i),
-                                               "name", b->name, "offset", number(b->offset), "bytes",
-                                               number(b->bytes), "first_operator", number(b->first_op),
-                                               "last_operator", number(b->last_op), "lane", number(b->lane)));
+        json_array_append_new(
+            array, json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "index", number(i), "name", b->name,
+                             "offset", number(b->offset), "bytes", number(b->bytes), "first_operator",
+                             number(b->first_op), "last_operator", number(b->last_op), "rows",
+                             b->rows ? number(b->rows) : json_null(), "lane", number(b->lane)));
     }
     return array;
 }
@@ -215,11 +216,18 @@ static json_t *passes_json(const struct report_program *g) {
 
 // ---- the whole
 
+static json_t *bands_json(const struct report_variant *v) {
+    if (v->band_rows == 0) return json_null();
+    return json_pack("{s:o, s:o, s:o}", "first_operator", number(v->band_first), "operators",
+                     number(v->band_count), "rows", number(v->band_rows));
+}
+
 static json_t *variant_json(const struct report_variant *v, unsigned sections) {
     json_t *variant =
         json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "name", v->name, "frames", number(v->frames),
                   "operators", number(v->op_count), "flops", whole(v->flops), "bytes_moved", whole(v->bytes),
                   "arena_bytes", number(v->arena_bytes), "lower_bound_bytes", number(v->lower_bound_bytes));
+    json_object_set_new(variant, "bands", bands_json(v));
     if (sections & REPORT_MEMORY) add_memory(variant, v);
     if (sections & REPORT_OPS)
         json_object_set_new(

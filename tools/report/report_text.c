@@ -138,6 +138,9 @@ static void text_arena(const struct report_variant *v, struct strbuf *out) {
     strbuf_printf(out, "  %-6s  %s in %u buffers; lower bound %s (+%.1f %%)\n", v->name,
                   format_bytes(arena, v->arena_bytes), v->buffer_count,
                   format_bytes(bound, v->lower_bound_bytes), over);
+    if (v->band_rows > 0)
+        strbuf_printf(out, "          operators %u to %u in bands of %u rows\n", v->band_first,
+                      v->band_first + v->band_count - 1, v->band_rows);
 }
 
 static void text_peak(const struct report_variant *v, struct strbuf *out) {
