@@ -1,5 +1,5 @@
 #!/bin/sh
-# The whole path on the demo decoder: set up, build, compile, decode; leaves a video, a contact sheet and a report.
+# The whole path on the demo decoder: set up, build, compile, decode; leaves a video, a contact sheet and a report (text and HTML).
 #
 #   examples/demo.sh [OUTPUT_FOLDER]        default: examples/demo/out
 set -eu
@@ -26,11 +26,12 @@ step "set-up" tools/setup.sh
 step "build" build
 step "compile" build/tools/wanc compile --quiet $demo/decoder.onnx --latent-size 30x52 -o "$out/plan.bin"
 step "report" build/tools/wanc report "$out/plan.bin" -o "$out/report.txt"
+step "report" build/tools/wanc report "$out/plan.bin" --format html -o "$out/report.html"
 step "decode" build/tools/wanrun "$out/plan.bin" $demo/latents.npy -o "$out/video.mp4" --quiet
 step "sheet" build/tools/wanrun "$out/plan.bin" $demo/latents.npy -o "$out/sheet.png" --quiet
 
 echo
 echo "video          $out/video.mp4"
 echo "contact sheet  $out/sheet.png"
-echo "report         $out/report.txt"
+echo "report         $out/report.html, $out/report.txt"
 echo "plan           $out/plan.bin"

@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 quick=no
 [ "${1:-}" = --quick ] && quick=yes
 
-tools/setup.sh
+tools/setup.sh --tests
 . tests/steps.sh
 
 configure build --buildtype=release

@@ -2,6 +2,8 @@
 # Installs what the build and the tests need: Debian packages only, nothing else.
 #
 #   tools/setup.sh            everything to build, test and run the demo
+#   tools/setup.sh --tests    also what the tests of reports look at them with, a browser among it (about 500 MB); without
+#                             it these tests are skipped
 #
 # Repeatable, and silent when nothing is missing. Runs as root, or through sudo.
 # On Debian 12 the XNNPACK of the release is from 2022 and has another API; there the suite trixie is
@@ -12,6 +14,7 @@ set -eu
 packages="gcc libc6-dev meson ninja-build pkg-config protobuf-c-compiler libprotobuf-c-dev
 protobuf-compiler libonnx-dev libavformat-dev libavcodec-dev libswscale-dev libavutil-dev
 libcmocka-dev libxxhash-dev libjansson-dev libonnx-testdata"
+test_packages="chromium graphviz libxml2-utils"
 xnnpack_packages="libxnnpack-dev libpthreadpool-dev"
 me=setup
 . "$(dirname "$0")/apt.sh"
@@ -36,6 +39,8 @@ add_trixie() {
 
 # shellcheck disable=SC2086 # the list is words on purpose
 install_missing $packages
+# shellcheck disable=SC2086
+[ "${1:-}" != --tests ] || install_missing $test_packages
 
 if ! xnnpack_is_current || ! installed libpthreadpool-dev; then
     codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")

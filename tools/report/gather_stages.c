@@ -73,12 +73,14 @@ static uint32_t end_by_size(const struct stages *s, uint32_t i, uint32_t end) {
     return end;
 }
 
+// Behind names that share no more than `outer` of their paths; names whose path is just that belong together.
 static uint32_t end_by_path(const struct stages *s, uint32_t i, uint32_t end, size_t outer) {
     const char *name = s->v->ops[i].name;
     size_t length = path_length(name);
     for (uint32_t k = i + 1; k < end; k++) {
         size_t common = common_path(name, length, s->v->ops[k].name, path_length(s->v->ops[k].name));
-        if (common <= outer) return k;
+        bool both_outer = length == outer && path_length(s->v->ops[k].name) == outer;
+        if (common <= outer && !both_outer) return k;
         length = common;
     }
     return end;
@@ -132,8 +134,9 @@ static void add_blocks(struct stages *s, struct report_run *stage) {
     uint32_t end = stage->first_op + stage->op_count;
     size_t outer = common_prefix(s, stage->first_op, stage->op_count);
     stage->first_block = s->v->block_count;
+    bool by_path = s->has_paths && end_by_path(s, stage->first_op, end, outer) < end;
     for (uint32_t i = stage->first_op, next; i < end; i = next) {
-        next = s->has_paths ? end_by_path(s, i, end, outer) : end_by_shortcut(s, i, end);
+        next = by_path ? end_by_path(s, i, end, outer) : end_by_shortcut(s, i, end);
         for (uint32_t k = i; k < next; k++) s->v->ops[k].block = s->v->block_count;
         s->v->blocks[s->v->block_count++] = make_run(s, i, next - i);
     }

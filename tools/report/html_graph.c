@@ -8,18 +8,20 @@
 // ---- convolutions
 
 static void alternatives(const struct plan_ops_row *r, uint32_t p, uint32_t i, struct strbuf *out) {
-    strbuf_add(out, "<td class=\"wrap\">");
+    uint32_t others = r->candidate_count - (r->chosen != NULL);
+    strbuf_add(out, "<td>");
+    if (others > 0) strbuf_printf(out, "<details><summary>%u</summary>", others);
     for (uint32_t k = 0; k < r->candidate_count; k++) {
         const struct plan_choice *c = &r->candidates[k];
         char shown[48];
         if (c == r->chosen) continue;
-        strbuf_printf(out, "%s ", plan_conv_algorithm_name(c->algorithm));
+        strbuf_printf(out, "<div>%s ", plan_conv_algorithm_name(c->algorithm));
         snprintf(shown, sizeof shown, "%.3g ms", 1e3 * (double)c->seconds);
         html_real(out, "span", (double)c->seconds, shown, "programs.%u.convolutions.%u.candidates.%u.seconds",
                   p, i, k);
-        strbuf_add(out, "; ");
+        strbuf_add(out, "</div>");
     }
-    strbuf_add(out, "</td>");
+    strbuf_add(out, others > 0 ? "</details></td>" : "</td>");
 }
 
 static void chosen_cells(const struct plan_ops_row *r, uint32_t p, uint32_t i, struct strbuf *out) {
@@ -109,7 +111,8 @@ static void flow(const struct report_variant *v, uint32_t p, uint32_t index, str
         strbuf_printf(out, "<span>%s \xe2\x86\x92</span><a href=\"#p%u-%s-s%u\"><b>stage %u</b>", s->in_shape,
                       p, v->name, i, i);
         markup_short(out, s->name, 44);
-        strbuf_printf(out, "<br/>%u operators, %u caches, ", s->op_count, s->caches);
+        strbuf_printf(out, "<br/>%u operators, %u cache%s, ", s->op_count, s->caches,
+                      s->caches == 1 ? "" : "s");
         gflop(s->flops, out, "programs.%u.variants.%u.graph.stages.%u.flops", p, index, i);
         strbuf_add(out, "</a>");
     }
@@ -121,8 +124,9 @@ static void flow(const struct report_variant *v, uint32_t p, uint32_t index, str
 static void summary(const struct report_run *s, const char *kind, uint32_t number, struct strbuf *out) {
     strbuf_printf(out, "<summary><b>%s %u</b> ", kind, number);
     markup_text(out, s->name);
-    strbuf_printf(out, " <span class=\"soft\">%s \xe2\x86\x92 %s; operators %u to %u, %u caches, ",
-                  s->in_shape, s->out_shape, s->first_op, s->first_op + s->op_count - 1, s->caches);
+    strbuf_printf(out, " <span class=\"soft\">%s \xe2\x86\x92 %s; operators %u to %u, %u cache%s, ",
+                  s->in_shape, s->out_shape, s->first_op, s->first_op + s->op_count - 1, s->caches,
+                  s->caches == 1 ? "" : "s");
 }
 
 static void stage(const struct report_program *g, const struct report_variant *v, uint32_t p, uint32_t index,

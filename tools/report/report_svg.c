@@ -10,8 +10,10 @@ static void place(uint32_t x, uint32_t y, struct strbuf *out) {
 static void head(const struct report *r, const struct report_program *g, struct strbuf *out) {
     strbuf_add(out, "<text x=\"12\" y=\"22\" font-size=\"15\" font-weight=\"600\">");
     markup_text(out, r->model);
-    strbuf_printf(out, " (%s): latents of %ux%u, frames of %ux%u</text>\n", r->form, g->latent_height,
-                  g->latent_width, g->frame_height, g->frame_width);
+    strbuf_add(out, " (");
+    markup_text(out, r->form);
+    strbuf_printf(out, "): latents of %ux%u, frames of %ux%u</text>\n", g->latent_height, g->latent_width,
+                  g->frame_height, g->frame_width);
 }
 
 // Both variants beside each other.

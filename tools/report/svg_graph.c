@@ -54,7 +54,7 @@ static void draw_edge(struct picture *p, const struct report_edge *e, uint32_t t
     char d[160], text[32];
     double x = BOX_LEFT + BOX_WIDTH / 2.0, y = y_of(p, to);
     if (e->index < p->first) {
-        double at = BOX_LEFT + BOX_WIDTH - 40.0 - 90 * slot;
+        double at = BOX_LEFT + 20.0 + 84 * slot;
         snprintf(d, sizeof d, "M%.1f,%.1f V%.1f", at, y - 18, y - 1);
         path(p->out, d, false);
         snprintf(text, sizeof text, "from %u", e->index);
