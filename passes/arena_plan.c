@@ -126,7 +126,8 @@ static void search_round(struct fitting *f, uint64_t *bound, uint64_t nodes, str
 // Looks for sizes down to `goal`. Returns the size below which all have been shown to be impossible, or 0.
 static uint64_t search(struct fitting *f, uint64_t goal, struct arena_effort *effort) {
     uint64_t low = goal, nodes = NODES_PER_BLOCK * (uint64_t)f->part->count;
-    for (; f->best > low && f->best < MOST_UNITS && effort->steps > 0; nodes *= 4)
+    if (f->part->count > ARENA_SEARCH_MOST || f->best > MOST_UNITS) return 0;
+    for (; f->best > low && effort->steps > 0; nodes *= nodes < MOST_UNITS ? 4 : 1)
         search_round(f, &low, nodes, effort);
     return low > goal ? low : 0;
 }

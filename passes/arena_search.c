@@ -258,7 +258,8 @@ static bool pass_over(struct search *s, int block) {
 
 static bool enter_node(struct search *s) {
     uint64_t steps = (uint64_t)s->count;
-    s->stopped |= s->nodes_left == 0 || s->effort->steps <= steps;
+    if (s->effort->steps < steps) s->effort->steps = 0; // not enough for anything
+    s->stopped |= s->nodes_left == 0 || s->effort->steps == 0;
     if (s->stopped) return false;
     s->nodes_left--;
     s->effort->nodes++;
@@ -399,7 +400,6 @@ static enum arena_answer run(struct search *s, uint64_t nodes) {
 
 enum arena_answer arena_search(struct arena_part *part, uint64_t capacity, uint64_t nodes,
                                struct arena_effort *effort) {
-    if (part->count > ARENA_SEARCH_MOST) return ARENA_GAVE_UP;
     struct arena memory = {0};
     struct search s = {.blocks = part->blocks, .count = part->count, .sections = part->sections};
     s.words = (part->count + 63) / 64, s.capacity = capacity, s.effort = effort;

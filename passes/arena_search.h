@@ -11,9 +11,10 @@ struct arena_effort {
     uint64_t nodes; // counted up
 };
 
-// Sets the blocks' offsets if they fit `capacity` (in units, at least the part's bound, below 2^62). Gives up
-// after so many nodes, when the effort is spent, and at once of more than ARENA_SEARCH_MOST blocks.
-enum { ARENA_SEARCH_MOST = 4096 };
+enum { ARENA_SEARCH_MOST = 2048 }; // blocks
+
+// Sets the offsets of at most ARENA_SEARCH_MOST blocks if they fit `capacity` (in units, at least the part's bound, below
+// 2^62). Gives up after so many nodes, and when the effort is spent.
 enum arena_answer arena_search(struct arena_part *part, uint64_t capacity, uint64_t nodes,
                                struct arena_effort *effort);
 
