@@ -79,7 +79,8 @@ demo() {
     if sanitized; then echo "# peak memory is not compared: AddressSanitizer takes its own"
     else check "demo: peak memory within 10 % of the report" peak_as_forecast "$work/demo.plan" "$root/examples/demo/latents.npy"
     fi
-    check "demo: one thread gives the same bits" sh -c "'$wanrun' '$work/demo.plan' '$root/examples/demo/latents.npy' -o '$work/one.npy' --quiet --threads 1 && cmp '$work/one.npy' '$work/demo.npy'"
+    # Under sanitizers the small decoders say so.
+    sanitized || check "demo: one thread gives the same bits" sh -c "'$wanrun' '$work/demo.plan' '$root/examples/demo/latents.npy' -o '$work/one.npy' --quiet --threads 1 && cmp '$work/one.npy' '$work/demo.npy'"
 }
 
 # Other algorithms than direct, within what they promise.
@@ -91,7 +92,7 @@ demo_algorithm() { # demo_algorithm CONV
     stated=$(stated_bound "$wanc" "$work/$conv.plan")
     check "demo $conv: within the $stated that the plan states" "$golden" sampled "$work/$conv.npy" "$folder/frames_every4.npy" 4 "$stated"
     check "demo $conv: at least 75 dB" "$golden" psnr "$work/$conv.npy" "$folder/frames_every4.npy" 4 75
-    check "demo $conv: one thread gives the same bits" sh -c "'$wanrun' '$work/$conv.plan' '$root/examples/demo/latents.npy' -o '$work/one.npy' --quiet --threads 1 && cmp '$work/one.npy' '$work/$conv.npy'"
+    sanitized || check "demo $conv: one thread gives the same bits" sh -c "'$wanrun' '$work/$conv.plan' '$root/examples/demo/latents.npy' -o '$work/one.npy' --quiet --threads 1 && cmp '$work/one.npy' '$work/$conv.npy'"
     conv=direct
 }
 
@@ -167,7 +168,7 @@ demo)
     sanitized || demo_algorithm winograd2
     sanitized || demo_algorithm winograd4
     demo_algorithm auto
-    demo_caches f16 2e-4
+    sanitized || demo_caches f16 2e-4
     ;;
 random)
     decoder tiny 3x5 4
