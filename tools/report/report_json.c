@@ -97,7 +97,7 @@ static json_t *buffers_json(const struct report_variant *v) {
     for (uint32_t i = 0; i < v->buffer_count; i++) {
         const struct report_buffer *b = &v->buffers[i];
         json_array_append_new(
-            array, json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "index", number(i), "name", b->name,
+            array, json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "index", number(i), "name", b->name,
                              "offset", number(b->offset), "bytes", number(b->bytes), "first_operator",
                              number(b->first_op), "last_operator", number(b->last_op), "rows",
                              b->rows ? number(b->rows) : json_null(), "lane", number(b->lane)));
