@@ -238,15 +238,15 @@ static void place(struct search *s, int block, int depth) {
     }
 }
 
-// `block` does not lie at its floor, because of s->conflict: it rests on one that is not placed. What could be
-// lower than the lowest of their tops, were it elsewhere, is part of the reason.
+// `block` does not lie at its floor, because of s->conflict (which has the reason of that floor in it, as it came
+// through the placement there): it rests on one that is not placed. What could be lower than the lowest of their tops,
+// were it elsewhere, is part of the reason.
 static bool pass_over(struct search *s, int block) {
     uint64_t floor = UINT64_MAX;
     for (int i = 0; i < s->count; i++) {
         if (i == block || s->placed[i] || !overlap(&s->blocks[i], &s->blocks[block])) continue;
         if (top_of(s, i) < floor) floor = top_of(s, i);
     }
-    reason_add(s, s->conflict, reason_of(s, block));
     for (int i = 0; i < s->count; i++) {
         if (i != block && s->blocks[i].size < floor && overlap(&s->blocks[i], &s->blocks[block]))
             reason_add(s, s->conflict, reason_of(s, i));

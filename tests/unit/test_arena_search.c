@@ -72,11 +72,12 @@ static uint64_t best_of_orders(const struct arena_item *items, int count, int *o
     return best;
 }
 
-static uint64_t optimum(const struct arena_item *items, int count) {
-    int order[10];
-    uint64_t offset[10];
+// The smallest size, if it is below `below`, else that.
+static uint64_t optimum(const struct arena_item *items, int count, uint64_t below) {
+    int order[12];
+    uint64_t offset[12];
     for (int i = 0; i < count; i++) order[i] = i;
-    return best_of_orders(items, count, order, offset, 0, 0, UINT64_MAX);
+    return best_of_orders(items, count, order, offset, 0, 0, below);
 }
 
 // ---- cases
@@ -104,7 +105,7 @@ static void test_above_the_lower_bound(void **state) {
     (void)state;
     struct arena_statistics statistics;
     assert_int_equal(arena_lower_bound(above_bound, 10, 1), 7);
-    assert_int_equal(optimum(above_bound, 10), 8);
+    assert_int_equal(optimum(above_bound, 10, UINT64_MAX), 8);
     uint64_t size =
         arena_plan_within(above_bound, 10, 1, (struct arena_limits){.effort = 100000}, &statistics);
     assert_int_equal(size, 8);
@@ -155,7 +156,7 @@ static void test_small_ones_are_optimal(void **state) {
             int first = (int)random_below(5);
             items[i] = (struct arena_item){first, first + (int)random_below(3), 1 + random_below(5), 0};
         }
-        uint64_t best = optimum(items, count);
+        uint64_t best = optimum(items, count, UINT64_MAX);
         uint64_t size =
             arena_plan_within(items, count, 1, (struct arena_limits){.effort = 100000}, &statistics);
         check_apart(items, count, size);
@@ -180,6 +181,18 @@ static int cut(struct arena_item *items, int count, int first, int last, uint64_
     uint64_t lower = 1 + random_below((uint32_t)bytes - 1);
     count = cut(items, count, first, last, lower, cuts - 1);
     return cut(items, count, first, last, bytes - lower, cuts - 1);
+}
+
+// What the search alone says of items in one part.
+static enum arena_answer answer_to(const struct arena_item *items, int count, uint64_t capacity) {
+    struct arena memory = {0};
+    struct arena_parts parts = arena_parts_of(items, count, 1, &memory);
+    struct arena_effort effort = {.steps = 20000000};
+    enum arena_answer answer = ARENA_FITS;
+    for (int i = 0; i < parts.count && answer == ARENA_FITS; i++)
+        answer = arena_search(&parts.parts[i], capacity, 1000000, &effort);
+    arena_free(&memory);
+    return answer;
 }
 
 static void shuffle(struct arena_item *items, int count) {
@@ -207,6 +220,36 @@ static void test_full_rectangles(void **state) {
         assert_true(statistics.optimal);
     }
     assert_true(searched > 10); // else this tests nothing
+}
+
+// What fits is never said not to.
+static void test_small_rectangles(void **state) {
+    (void)state;
+    struct arena_item items[64];
+    for (int round = 0; round < 2000; round++) {
+        uint64_t height = round % 2 ? 12 + random_below(100) : 65000;
+        int count = cut(items, 0, 0, 9 + (int)random_below(60), height, 4 + round % 3);
+        shuffle(items, count);
+        assert_int_not_equal(answer_to(items, count, height), ARENA_CANNOT_FIT);
+    }
+}
+
+// Only those that first fit does not solve: for these the search says by itself whether the bound is possible.
+static void test_bound_or_not(void **state) {
+    (void)state;
+    struct arena_item items[12];
+    int count = 8, searched = 0;
+    for (int round = 0; searched < 400; round++) {
+        for (int i = 0; i < count; i++) {
+            int first = (int)random_below(5);
+            items[i] = (struct arena_item){first, first + (int)random_below(4), 1 + random_below(4), 0};
+        }
+        uint64_t bound = arena_lower_bound(items, count, 1);
+        if (first_fit_only(items, count) == bound) continue;
+        searched++;
+        bool fits = optimum(items, count, bound + 1) == bound;
+        assert_int_equal(answer_to(items, count, bound), fits ? ARENA_FITS : ARENA_CANNOT_FIT);
+    }
 }
 
 // Too many pieces for so little effort: it ends, with what was found.
@@ -283,6 +326,8 @@ int main(void) {
         cmocka_unit_test(test_parts),
         cmocka_unit_test(test_small_ones_are_optimal),
         cmocka_unit_test(test_full_rectangles),
+        cmocka_unit_test(test_small_rectangles),
+        cmocka_unit_test(test_bound_or_not),
         cmocka_unit_test(test_effort_ends),
         cmocka_unit_test(test_enough),
         cmocka_unit_test(test_many),
