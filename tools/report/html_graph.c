@@ -99,7 +99,7 @@ void html_ops(const struct report *r, const struct report_program *g, uint32_t p
 
 static void gflop(double flops, struct strbuf *out, const char *path, uint32_t p, uint32_t v, uint32_t i) {
     char shown[32], text[96];
-    snprintf(shown, sizeof shown, "%.4g GFLOP", flops * 1e-9);
+    snprintf(shown, sizeof shown, "%.5g GFLOP", flops * 1e-9);
     snprintf(text, sizeof text, path, p, v, i);
     html_real(out, "span", flops, shown, "%s", text);
 }
@@ -153,7 +153,7 @@ static void variant_graph(const struct report_program *g, uint32_t p, uint32_t i
     strbuf_printf(out, "<h3>%s step: ", v->name);
     html_count(out, "span", v->op_count, "programs.%u.variants.%u.operators", p, index);
     strbuf_add(out, " operators, ");
-    snprintf(shown, sizeof shown, "%.4g GFLOP", v->flops * 1e-9);
+    snprintf(shown, sizeof shown, "%.5g GFLOP", v->flops * 1e-9);
     html_real(out, "span", v->flops, shown, "programs.%u.variants.%u.flops", p, index);
     strbuf_add(out, "</h3>\n");
     flow(v, p, index, out);

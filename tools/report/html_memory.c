@@ -143,11 +143,11 @@ static void peak(const struct report_variant *v, uint32_t p, uint32_t index, str
     html_bytes(out, "b", v->lower_bound_bytes, "programs.%u.variants.%u.lower_bound_bytes", p, index);
     strbuf_add(out, ", so ");
     html_bytes(out, "b", v->fragmentation_bytes, "programs.%u.variants.%u.fragmentation_bytes", p, index);
+    strbuf_add(out, " are lost between buffers. ");
     if (v->band_rows > 0)
-        strbuf_printf(out, " (operators %u to %u take turns on bands of %u rows)", v->band_first,
+        strbuf_printf(out, "Operators %u to %u take turns on bands of %u rows. ", v->band_first,
                       v->band_first + v->band_count - 1, v->band_rows);
-    strbuf_printf(out, " are lost between buffers. The peak is at %u operator%s:", v->peak_op_count,
-                  v->peak_op_count == 1 ? "" : "s");
+    strbuf_printf(out, "The peak is at %u operator%s:", v->peak_op_count, v->peak_op_count == 1 ? "" : "s");
     for (uint32_t i = 0; i < v->peak_op_count && i < 8; i++) {
         strbuf_printf(out, "%s%u ", i ? ", " : " ", v->peak_ops[i]);
         markup_text(out, v->ops[v->peak_ops[i]].name);

@@ -65,7 +65,7 @@ static void variant_cards(const struct report_variant *v, uint32_t p, uint32_t i
     end_card(out);
     snprintf(name, sizeof name, "work of the %s step", v->name);
     begin_card(out, name);
-    snprintf(shown, sizeof shown, "%.4g GFLOP", v->flops * 1e-9);
+    snprintf(shown, sizeof shown, "%.5g GFLOP", v->flops * 1e-9);
     html_real(out, "b", v->flops, shown, "programs.%u.variants.%u.flops", p, index);
     end_card(out);
     snprintf(name, sizeof name, "arena of the %s step", v->name);

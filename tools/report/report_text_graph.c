@@ -84,7 +84,7 @@ void report_text_ops(const struct report *r, const struct report_program *g, str
 static void run_cells(const struct report_run *s, bool is_block, char text[4][CELL], const char *cells[6]) {
     for (int i = 0; i < 4; i++) cells[i] = text[i];
     snprintf(text[0], CELL, "%s%u to %u", is_block ? "  " : "", s->first_op, s->first_op + s->op_count - 1);
-    snprintf(text[1], CELL, "%.4g", s->flops * 1e-9);
+    snprintf(text[1], CELL, "%.5g", s->flops * 1e-9);
     snprintf(text[2], CELL, "%u", s->caches);
     snprintf(text[3], CELL, "%s -> %s", s->in_shape, s->out_shape);
     cells[4] = s->name;
@@ -95,7 +95,7 @@ static void text_variant(const struct report_variant *v, struct strbuf *out) {
     size_t widths[5] = {0};
     char text[4][CELL];
     const char *cells[6];
-    strbuf_printf(out, "\nStages of %s: %u operators in %u stages, %u blocks; %.4g GFLOP\n", v->name,
+    strbuf_printf(out, "\nStages of %s: %u operators in %u stages, %u blocks; %.5g GFLOP\n", v->name,
                   v->op_count, v->stage_count, v->block_count, v->flops * 1e-9);
     table_widen(widths, columns, 5);
     for (int pass = 0; pass < 2; pass++) {
@@ -119,7 +119,7 @@ static void text_pass(const struct report_program *g, const struct report_pass *
     strbuf_printf(out, "  %-20s", s->name);
     for (int v = 0; v < PLAN_VARIANTS; v++) {
         if (!g->variant[v].present) continue;
-        strbuf_printf(out, "  %6u %9s %10.4g", s->nodes[v], format_bytes(bytes, s->value_bytes[v]),
+        strbuf_printf(out, "  %6u %9s %10.5g", s->nodes[v], format_bytes(bytes, s->value_bytes[v]),
                       (double)s->flops[v] * 1e-9);
     }
     strbuf_add(out, s->changed ? "\n" : "  (no change)\n");

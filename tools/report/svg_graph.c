@@ -54,12 +54,12 @@ static void draw_edge(struct picture *p, const struct report_edge *e, uint32_t t
     char d[160], text[32];
     double x = BOX_LEFT + BOX_WIDTH / 2.0, y = y_of(p, to);
     if (e->index < p->first) {
-        double at = BOX_LEFT + 20.0 + 84 * slot;
+        double at = BOX_LEFT + 10.0 + 74 * slot;
         snprintf(d, sizeof d, "M%.1f,%.1f V%.1f", at, y - 18, y - 1);
         path(p->out, d, false);
         snprintf(text, sizeof text, "from %u", e->index);
-        label(p->out, at + 4, y - 16, "", text);
-        label(p->out, at + 4, y - 5, "", e->shape);
+        label(p->out, at + 4, y - 18, "", text);
+        label(p->out, at + 4, y - 8, "", e->shape);
     } else if (e->index + 1 == to) {
         snprintf(d, sizeof d, "M%.1f,%.1f V%.1f", x, y - PITCH + BOX_HEIGHT, y - 1);
         path(p->out, d, false);
