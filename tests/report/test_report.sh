@@ -112,6 +112,11 @@ same "a plan for images: one variant, one step" "1 first 1" \
 same "a plan for images: paddings" "2 0" \
     "$(values image.json programs.0.causal_convolutions.0.steps.0.padding programs.0.causal_convolutions.0.steps.0.cache)"
 
+# Not direct: such caches have more bytes than their numbers. test_page.sh compares what a browser makes of the page.
+report "$full" --latent-size 3x5 --format json -o fused.json
+report "$full" --latent-size 3x5 --format html -o fused.html
+same "html: every number is that of the JSON" yes "$([ "$("$look" page fused.html fused.json | tee count.txt)" -gt 1000 ] 2>/dev/null && echo yes || cat count.txt)"
+
 # ---- CSV
 
 for section in shapes caches memory ops graph; do
