@@ -10,7 +10,7 @@
 //
 // The direct algorithm needs the window as a tensor: its convolutions stay as they are. A cache that a stream_conv keeps
 // lies otherwise in memory than one that is copied (struct plan_conv: history), so that both graphs must agree about each
-// cache. A first step that only pushes its frames does so in the new place (emit.c); anything else that a graph does
+// cache. A first step that only pushes its frames does so in the new place (emit_ops.c); anything else that a graph does
 // with a cache leaves it as it is. So does a later step that renews a part of the cache only, and frames that lie in
 // memory otherwise than an image does, as the columns of a wider one.
 #include "passes/match.h"
