@@ -215,13 +215,18 @@ static void touch(struct memory *m, const struct ir_value *v, int node) {
     if (node > b->last_node) b->last_node = node;
 }
 
-static void place_buffers(struct memory *m) {
-    struct arena scratch = {0};
-    struct arena_item *items = arena_array(&scratch, (size_t)m->count + 1, sizeof *items);
+static struct arena_item *live_ranges(const struct memory *m, struct arena *scratch) {
+    struct arena_item *items = arena_array(scratch, (size_t)m->count + 1, sizeof *items);
     for (int i = 0; i < m->count; i++) {
         items[i] =
             (struct arena_item){m->buffers[i].first_node, m->buffers[i].last_node, m->buffers[i].bytes, 0};
     }
+    return items;
+}
+
+static void place_buffers(struct memory *m) {
+    struct arena scratch = {0};
+    struct arena_item *items = live_ranges(m, &scratch);
     m->g->arena_bytes = arena_plan(items, m->count, ALIGNMENT);
     m->g->lower_bound_bytes = arena_lower_bound(items, m->count, ALIGNMENT);
     for (int i = 0; i < m->count; i++) m->buffers[i].offset = items[i].offset;
@@ -230,22 +235,22 @@ static void place_buffers(struct memory *m) {
     arena_free(&scratch);
 }
 
-static bool plan_graph(struct ir_graph *g, struct error *err) {
-    struct memory m = {.g = g, .err = err};
+// Gives values their storage, and finds the buffers with their live ranges.
+static bool find_buffers(struct memory *m) {
+    struct ir_graph *g = m->g;
     int node = 0;
     for (int i = 0; i < g->input_count; i++) g->inputs[i]->storage.place = IR_IN_INPUT;
     for (struct ir_node *n = g->body.head; n != NULL; n = n->next, node++) {
-        if (!check_frames(&m, n)) return false;
-        if (n->output_count == 1) place_result(&m, n, node);
-        place_scratch(&m, n, node);
+        if (!check_frames(m, n)) return false;
+        if (n->output_count == 1) place_result(m, n, node);
+        place_scratch(m, n, node);
     }
     node = 0;
     for (struct ir_node *n = g->body.head; n != NULL; n = n->next, node++) {
-        for (int i = 0; i < n->input_count; i++) touch(&m, ir_in(n, i), node);
-        for (int i = 0; i < n->output_count; i++) touch(&m, n->outputs[i], node);
+        for (int i = 0; i < n->input_count; i++) touch(m, ir_in(n, i), node);
+        for (int i = 0; i < n->output_count; i++) touch(m, n->outputs[i], node);
     }
-    apply_bands(&m);
-    place_buffers(&m);
+    apply_bands(m);
     return true;
 }
 
@@ -255,21 +260,25 @@ static void forget_places(struct ir_graph *g) {
         for (int i = 0; i < n->output_count; i++) n->outputs[i]->storage = (struct ir_storage){0};
         ir_attr_remove(n, IR_KEY_SCRATCH);
     }
-    g->buffers = NULL;
-    g->buffer_count = 0;
 }
 
 uint64_t memory_needed(struct ir_graph *g) {
     struct error err = {0};
-    uint64_t bytes = plan_graph(g, &err) ? g->lower_bound_bytes : UINT64_MAX;
+    struct memory m = {.g = g, .err = &err};
+    struct arena scratch = {0};
+    uint64_t bytes = UINT64_MAX;
+    if (find_buffers(&m)) bytes = arena_lower_bound(live_ranges(&m, &scratch), m.count, ALIGNMENT);
     forget_places(g);
+    arena_free(&scratch);
     return bytes;
 }
 
 bool pass_plan_memory(struct ir_module *m, bool *progress, struct error *err) {
     for (struct ir_graph *g = m->graphs; g != NULL; g = g->next) {
         if (g->buffer_count > 0) continue;
-        if (!plan_graph(g, err)) return false;
+        struct memory memory = {.g = g, .err = err};
+        if (!find_buffers(&memory)) return false;
+        place_buffers(&memory);
         *progress = true;
     }
     return true;
