@@ -14,5 +14,6 @@ static inline bool size_add(uint64_t a, uint64_t b, uint64_t *out) {
 static inline uint64_t size_align(uint64_t a, uint64_t alignment) {
     return (a + alignment - 1) / alignment * alignment;
 }
+static inline uint64_t size_divide_up(uint64_t a, uint64_t b) { return (a + b - 1) / b; }
 
 #endif

@@ -25,8 +25,6 @@ enum {
     NARROW_COLUMNS = 2,
 };
 
-static double divide_up(uint64_t a, uint64_t b) { return (double)((a + b - 1) / b); }
-
 static struct conv_work direct_work(const struct plan_conv_case *c, uint32_t threads) {
     const struct plan_conv *p = &c->params;
     struct conv_work w = {0};
@@ -38,7 +36,7 @@ static struct conv_work direct_work(const struct plan_conv_case *c, uint32_t thr
     bool narrow = channels < NARROW;
     double columns = (double)size_align(channels, narrow ? NARROW_COLUMNS : COLUMNS);
     w.count[narrow ? CONV_WORK_NARROW : CONV_WORK_PRODUCTS] = 2 * pixels * depth * columns;
-    if (taps > 1) w.count[CONV_WORK_POINTERS] = pixels * taps * divide_up(channels, p->block_channels);
+    if (taps > 1) w.count[CONV_WORK_POINTERS] = pixels * taps * size_divide_up(channels, p->block_channels);
     w.count[CONV_WORK_WEIGHTS] = sizeof(float) * depth * channels * c->out.frames;
     return w;
 }
@@ -65,9 +63,9 @@ static struct conv_work block_work(const struct plan_winograd *g) {
 
 static struct conv_work winograd_work(const struct plan_conv_case *c, uint32_t threads) {
     struct plan_winograd g = plan_winograd(&c->params, &c->in, &c->out, c->out.height, threads);
-    double blocks = divide_up(g.tiles_high, g.block_high) * divide_up(g.tiles_wide, g.block_wide);
+    double blocks = size_divide_up(g.tiles_high, g.block_high) * size_divide_up(g.tiles_wide, g.block_wide);
     // Threads share a block, or the last ones wait for those that have one more.
-    double most = g.shared ? blocks / threads : divide_up((uint64_t)blocks, threads);
+    double most = g.shared ? blocks / threads : size_divide_up((uint64_t)blocks, threads);
     struct conv_work w = block_work(&g);
     for (int i = 0; i < CONV_WORK_KINDS; i++) w.count[i] *= most;
     return w;

@@ -67,8 +67,6 @@ static struct plan_winograd_axis upsampled(uint32_t pixels) {
     return (struct plan_winograd_axis){pixels + 2, 2 * (pixels + 1), 2 * pixels, pixels};
 }
 
-static uint64_t divide_up(uint64_t a, uint64_t b) { return (a + b - 1) / b; }
-
 static struct plan_winograd_axis space_axis(const struct plan_conv *p) {
     if (p->algorithm == PLAN_CONV_IM2COL) return (struct plan_winograd_axis){3, 1, 1, 1};
     return p->upsample == 2 ? upsampled(algorithms[p->algorithm].tile) : axis(algorithms[p->algorithm].tile);
@@ -99,7 +97,7 @@ static uint64_t most_tiles(const struct demand *d, uint64_t wanted, uint64_t lim
 // of the weights, and those that go from core to core, which count twice.
 static uint64_t choose_sharing(struct plan_winograd *g, const struct demand *d) {
     uint64_t all = larger(SHARED_BYTES, (uint64_t)THREAD_BYTES * d->threads);
-    uint64_t own = most_tiles(d, d->weights / 2, all / d->threads, divide_up(d->tiles, d->threads));
+    uint64_t own = most_tiles(d, d->weights / 2, all / d->threads, size_divide_up(d->tiles, d->threads));
     uint64_t shared = most_tiles(d, larger(d->weights, (uint64_t)LEAST_BYTES * d->threads), all, d->tiles);
     uint64_t between_cores = 2 * d->tile * (d->threads - 1) / d->threads;
     g->shared = d->threads > 1 && d->weights / shared + between_cores < d->weights / own;
@@ -115,7 +113,7 @@ static uint64_t patch_extent(const struct plan_winograd_axis *a, uint64_t tiles)
 // patch, and some for reading all weights again. Threads that have blocks of their own have equally many, or wait.
 static uint64_t block_cost(const struct plan_winograd *g, uint64_t high, uint64_t wide, uint64_t most) {
     enum { PIXELS = 128 };
-    uint64_t blocks = divide_up(g->band_high, high) * divide_up(g->tiles_wide, wide);
+    uint64_t blocks = size_divide_up(g->band_high, high) * size_divide_up(g->tiles_wide, wide);
     uint64_t rows = size_align(high * wide * g->rows_out, GEMM_ROWS) / g->rows_out;
     uint64_t pixels = patch_extent(&g->space, high) * patch_extent(&g->space, wide);
     return size_align(blocks, g->workspaces) * (PIXELS * rows + pixels + PIXELS * most / 8);
@@ -129,7 +127,7 @@ static void choose_block(struct plan_winograd *g, uint32_t threads) {
                        .threads = threads};
     uint64_t most = choose_sharing(g, &d), least = UINT64_MAX;
     for (uint64_t parts = 1; parts <= g->tiles_wide; parts++) {
-        uint64_t wide = divide_up(g->tiles_wide, parts);
+        uint64_t wide = size_divide_up(g->tiles_wide, parts);
         if (wide > most) continue;
         for (uint64_t high = smaller(most / wide, g->band_high); 2 * high * wide >= most || high == 1;
              high--) {
@@ -154,10 +152,10 @@ struct plan_winograd plan_winograd(const struct plan_conv *p, const struct plan_
                               .outputs = size_align(out->channels, PLAN_WINOGRAD_COLUMNS)};
     bool folded = g.time.outputs == 1;
     g.elements = (uint64_t)g.space.elements * g.space.elements * g.time.elements;
-    g.tiles_wide = divide_up(out->width, g.space.outputs);
-    g.tiles_high = divide_up(out->height, g.space.outputs);
-    g.band_high = divide_up(rows, g.space.outputs);
-    g.rows_out = divide_up(frames, g.time.outputs);
+    g.tiles_wide = size_divide_up(out->width, g.space.outputs);
+    g.tiles_high = size_divide_up(out->height, g.space.outputs);
+    g.band_high = size_divide_up(rows, g.space.outputs);
+    g.rows_out = size_divide_up(frames, g.time.outputs);
     g.patch_frames = folded ? frames + p->taps - 1 : patch_extent(&g.time, g.rows_out);
     g.row = g.inputs;
     g.rows_in = folded ? g.patch_frames : g.rows_out;
@@ -193,7 +191,7 @@ uint64_t plan_winograd_block_columns(const struct plan_winograd *g, uint32_t blo
 }
 
 uint64_t plan_winograd_blocks(const struct plan_winograd *g, uint32_t block_channels) {
-    return divide_up(g->columns, plan_winograd_block_columns(g, block_channels));
+    return size_divide_up(g->columns, plan_winograd_block_columns(g, block_channels));
 }
 
 uint64_t plan_winograd_packed_bytes(const struct plan_winograd *g, uint32_t block_channels) {

@@ -7,6 +7,8 @@
 // divided.
 #include "runtime/kernels/winograd.h"
 
+#include "base/size.h"
+
 #include <sched.h>
 #include <stdlib.h>
 
@@ -181,15 +183,13 @@ static void run_shared(struct work *work) {
     for (size_t i = 0; i < work->blocks; i++) run_block(&t, i, work->s->pool);
 }
 
-static size_t divide_up(size_t a, size_t b) { return (a + b - 1) / b; }
-
 static struct work new_work(struct rt_session *s, const struct rt_op *op) {
     const struct winograd *w = op->state;
     struct work work = {.w = w, .s = s, .op = op, .window = w->window, .odd = s->steps % 2 == 1};
     work.window.in = op->in[PLAN_CONV_IMAGE];
     work.first_tile = op->rows.first / w->g.space.outputs;
-    work.end_tile = divide_up(op->rows.end, w->g.space.outputs);
-    work.blocks = w->blocks_wide * divide_up(work.end_tile - work.first_tile, w->g.block_high);
+    work.end_tile = size_divide_up(op->rows.end, w->g.space.outputs);
+    work.blocks = w->blocks_wide * size_divide_up(work.end_tile - work.first_tile, w->g.block_high);
     for (size_t i = 0; i < work.blocks; i++)
         atomic_store_explicit(&w->filled[i], false, memory_order_relaxed);
     return work;
@@ -224,8 +224,8 @@ bool rt_winograd_prepare(struct rt_session *s, struct rt_op *op, struct error *e
     const struct plan_winograd *g = &w->g;
     w->g = geometry(s, op);
     w->tiles = rt_winograd_tiles(&op->plan->params.conv);
-    w->blocks_wide = divide_up(g->tiles_wide, g->block_wide);
-    size_t blocks = w->blocks_wide * divide_up(g->band_high, g->block_high);
+    w->blocks_wide = size_divide_up(g->tiles_wide, g->block_wide);
+    size_t blocks = w->blocks_wide * size_divide_up(g->band_high, g->block_high);
     w->filled = calloc(blocks, sizeof *w->filled);
     if (w->filled == NULL) return error_set(err, ERROR_MEMORY, "out of memory for %zu blocks", blocks);
     size_t workspace = plan_winograd_workspace_bytes(g);
