@@ -186,29 +186,25 @@ struct plan_rows plan_bands_window(const struct plan_bands *b, uint32_t buffer) 
 
 // ---- over all iterations
 
-uint32_t plan_bands_capacity(struct plan_bands *b, uint32_t buffer) {
+// The most rows that `rows_of` gives for `index` in an iteration, in either direction.
+static uint32_t most_rows(struct plan_bands *b,
+                          struct plan_rows (*rows_of)(const struct plan_bands *, uint32_t), uint32_t index) {
     uint32_t most = 0;
     for (int backward = 0; backward < 2; backward++) {
         plan_bands_start(b, backward);
         while (plan_bands_next(b)) {
-            struct plan_rows w = plan_bands_window(b, buffer);
-            most = larger(most, w.end - w.first);
-        }
-    }
-    return most;
-}
-
-uint32_t plan_bands_most_rows(struct plan_bands *b, uint32_t op) {
-    uint32_t most = 0;
-    for (int backward = 0; backward < 2; backward++) {
-        plan_bands_start(b, backward);
-        while (plan_bands_next(b)) {
-            struct plan_rows r = plan_bands_rows(b, op);
+            struct plan_rows r = rows_of(b, index);
             most = larger(most, r.end - r.first);
         }
     }
     return most;
 }
+
+uint32_t plan_bands_capacity(struct plan_bands *b, uint32_t buffer) {
+    return most_rows(b, plan_bands_window, buffer);
+}
+
+uint32_t plan_bands_most_rows(struct plan_bands *b, uint32_t op) { return most_rows(b, plan_bands_rows, op); }
 
 // ---- of a variant
 
