@@ -16,11 +16,11 @@
 // has many blocks for each of them; of those bands that leave an arena of an eighth of the caches, the highest is taken, and
 // else the one with the smallest arena. A run that would save little is none. With `--bands=least` the smallest arena counts
 // alone.
+#include "base/size.h"
 #include "passes/bands.h"
 #include "passes/conv_node.h"
 #include "passes/memory.h"
 #include "passes/pass.h"
-#include "plan/winograd.h"
 
 enum {
     BLOCKS = 24,       // of tiles, at least, in what a convolution computes at a time
@@ -41,27 +41,24 @@ struct choice {
 
 // ---- what a band costs
 
-static bool has_blocks(const struct ir_node *n, uint32_t rows) {
-    struct plan_conv c = conv_node_params(n);
-    const struct ir_dim *x = ir_in(n, 0)->type.dims, *y = ir_out(n)->type.dims;
-    struct plan_view in = {.frames = (uint32_t)x[0].first, .channels = (uint32_t)x[3].first},
-                     out = {.frames = (uint32_t)y[0].first,
-                            .height = (uint32_t)y[1].first,
-                            .width = (uint32_t)y[2].first,
-                            .channels = (uint32_t)y[3].first};
-    struct plan_winograd g = plan_winograd(&c, &in, &out, out.height, THREADS);
-    return rows / g.space.outputs * g.tiles_wide >= BLOCKS * g.block;
+static int64_t height_of(const struct ir_node *n) { return ir_out(n)->type.dims[1].first; }
+
+// The fewest rows of its result that a node computes in enough blocks.
+static int64_t least_rows(const struct ir_node *n) {
+    if (n->op != IR_FRAME_CONV && n->op != IR_STREAM_CONV) return 0;
+    struct plan_winograd g = conv_node_winograd(n, THREADS);
+    return (int64_t)(size_divide_up(BLOCKS * g.block, g.tiles_wide) * g.space.outputs);
 }
 
-// Rows in proportion to those of the first node.
-static bool is_efficient(const struct choice *c, int64_t rows) {
+// The fewest of its first node's rows that a run computes in enough blocks everywhere; other nodes have rows in proportion.
+static int64_t least_efficient(const struct choice *c) {
     struct ir_node *n = c->first;
-    int64_t height = ir_out(n)->type.dims[1].first;
+    uint64_t least = 0, height = (uint64_t)height_of(n);
     for (int i = 0; i < c->count; i++, n = n->next) {
-        bool conv = n->op == IR_FRAME_CONV || n->op == IR_STREAM_CONV;
-        if (conv && !has_blocks(n, (uint32_t)(rows * ir_out(n)->type.dims[1].first / height))) return false;
+        uint64_t rows = size_divide_up((uint64_t)least_rows(n) * height, (uint64_t)height_of(n));
+        if (rows > least) least = rows;
     }
-    return true;
+    return (int64_t)least;
 }
 
 // ---- the choice
@@ -72,7 +69,6 @@ static bool is_better(const struct choice *best, uint64_t bytes, int64_t rows) {
 }
 
 static void try_rows(struct choice *best, struct choice c, int64_t rows) {
-    if (!c.least && !is_efficient(&c, rows)) return;
     bands_mark(c.first, c.count, rows);
     uint64_t bytes = memory_needed(c.g);
     bands_mark(c.first, c.count, 0);
@@ -83,10 +79,12 @@ static void try_rows(struct choice *best, struct choice c, int64_t rows) {
 }
 
 static void try_run(struct choice *best, struct choice c) {
-    int64_t tile = bands_tile(c.first), height = ir_out(c.first)->type.dims[1].first, last = 0;
+    int64_t tile = bands_tile(c.first), height = height_of(c.first), last = 0;
+    int64_t least = c.least ? 0 : least_efficient(&c);
     for (int64_t bands = 2; bands <= MOST_BANDS; bands++) {
         int64_t rows = (height + bands - 1) / bands;
         rows = (rows + tile - 1) / tile * tile;
+        if (rows < least) return;
         if (rows < height && rows != last) try_rows(best, c, rows);
         last = rows;
     }

@@ -38,3 +38,9 @@ struct plan_conv_shape conv_node_shape(const struct ir_node *n) {
     struct plan_view in = frames_view(&ir_in(n, 0)->type), out = frames_view(&ir_out(n)->type);
     return plan_conv_shape(&p, &in, &out);
 }
+
+struct plan_winograd conv_node_winograd(const struct ir_node *n, uint32_t threads) {
+    struct plan_conv p = conv_node_params(n);
+    struct plan_view in = frames_view(&ir_in(n, 0)->type), out = frames_view(&ir_out(n)->type);
+    return plan_winograd(&p, &in, &out, out.height, threads);
+}

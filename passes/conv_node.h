@@ -4,9 +4,12 @@
 
 #include "ir/ir.h"
 #include "plan/conv_shape.h"
+#include "plan/winograd.h"
 
 // Without what a stream_conv does in front of its convolution.
 struct plan_conv conv_node_params(const struct ir_node *n);
 struct plan_conv_shape conv_node_shape(const struct ir_node *n);
+// Of a node with an algorithm other than DIRECT: all rows of the result, computed at a time.
+struct plan_winograd conv_node_winograd(const struct ir_node *n, uint32_t threads);
 
 #endif
