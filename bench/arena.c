@@ -4,15 +4,15 @@
 //
 // A file has a line of names and then lines `id,lower,upper,size`: alive from lower to upper, upper not included. A number
 // between dots in its name is its capacity, as in `A.1048576.csv`, which are the instances published with MiniMalloc
-// (github.com/google/minimalloc, benchmarks). A plan that fits it is enough, unless --least asks for the smallest. Every plan is checked by the definition, pair by pair. Ends with 1 if a plan is
-// wrong.
+// (github.com/google/minimalloc, benchmarks). A plan that fits it is enough, unless --least asks for the smallest. Every
+// plan is checked by the definition, pair by pair. Ends with 1 if a plan is wrong.
 #include "passes/arena_plan.h"
+#include "tools/measure/clock.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { MOST_ITEMS = 1 << 20 };
 
@@ -22,12 +22,6 @@ struct instance {
     int count;
     uint64_t capacity; // 0: none is named
 };
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static bool read_item(const char *line, struct arena_item *item) {
     const char *comma = strchr(line, ',');
@@ -82,9 +76,9 @@ static bool is_right(const struct instance *in, uint64_t size) {
 static bool measure(struct instance *in, struct arena_limits limits) {
     struct arena_statistics statistics;
     if (limits.enough) limits.enough = in->capacity;
-    double start = now();
+    double start = measure_now();
     uint64_t size = arena_plan_within(in->items, in->count, 1, limits, &statistics);
-    double seconds = now() - start;
+    double seconds = measure_now() - start;
     uint64_t bound = arena_lower_bound(in->items, in->count, 1);
     bool right = is_right(in, size);
     double over = bound ? 100.0 * (double)(size - bound) / (double)bound : 0;

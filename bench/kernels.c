@@ -12,6 +12,7 @@
 #include "base/cores.h"
 #include "passes/conv_cost.h"
 #include "tools/measure/conv.h"
+#include "tools/measure/times.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -80,17 +81,12 @@ static double max_error(const struct candidate *c, const struct measure_data *d)
     return worst;
 }
 
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static void report(const struct named_shape *k, struct candidate *c, const struct options *o, double error,
                    double direct) {
     const struct plan_conv_case *conv = &c->conv.conv;
     const struct plan_view *v = &conv->out;
     double flops = 2.0 * 9 * k->shape.taps * k->shape.in * v->channels * v->frames * v->height * v->width;
-    qsort(c->seconds, o->repeats, sizeof *c->seconds, ascending);
+    measure_sort(c->seconds, o->repeats);
     double least = c->seconds[0], median = c->seconds[o->repeats / 2];
     printf("%-20s %-16s %4u %9.3f %9.3f %9.3f %7.0f %7.0f %6.2f %9.1e %7.3f", k->name,
            plan_conv_algorithm_name(c->algorithm), conv->params.block_channels, 1e3 * least, 1e3 * median,

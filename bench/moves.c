@@ -10,6 +10,7 @@
 #include "passes/storage.h"
 #include "runtime/session.h"
 #include "tools/measure/clock.h"
+#include "tools/measure/times.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,11 +35,6 @@ static void run(struct bench *b) {
     }
 }
 
-static int compare(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
 static double median(struct bench *b) {
     double times[REPEATS];
     run(b); // touches the memory
@@ -47,7 +43,7 @@ static double median(struct bench *b) {
         run(b);
         times[i] = measure_now() - start;
     }
-    qsort(times, REPEATS, sizeof *times, compare);
+    measure_sort(times, REPEATS);
     return times[REPEATS / 2];
 }
 

@@ -11,6 +11,7 @@
 #include "tools/measure/clock.h"
 #include "tools/measure/conv.h"
 #include "tools/measure/peak.h"
+#include "tools/measure/times.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -111,11 +112,6 @@ static void tear_down(struct bench *b) {
     for (int i = 0; i < 2; i++) free(b->y[i]);
 }
 
-static int compare(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double seconds_of(const struct bench *b, void (*run)(const struct bench *)) {
     double begin = measure_now();
     run(b);
@@ -140,7 +136,7 @@ static void measure(struct bench *b, unsigned repeats) {
         times[1][i] = seconds_of(b, run_panels);
     }
     for (int i = 0; i < 2; i++) {
-        qsort(times[i], repeats, sizeof(double), compare);
+        measure_sort(times[i], repeats);
         rate[i] = operations / times[i][repeats / 2];
     }
     printf("%4zux%4zux%4zu %8zu %8.1f %8.1f %9.2f %11.1g\n", b->rows, b->depth, b->columns, b->elements,

@@ -3,6 +3,7 @@
 #include "passes/conv_cost.h"
 #include "tools/measure/clock.h"
 #include "tools/measure/conv.h"
+#include "tools/measure/times.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -106,11 +107,6 @@ static struct conv_shape_choice *heaviest(struct conv_choice *c) {
 
 // ---- the rest
 
-static int compare(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 // The median of known / expected: how fast this machine is, next to the model's. 1 where nothing is known.
 static double proportion(const struct conv_choice *c) {
     size_t count = 0;
@@ -123,7 +119,7 @@ static double proportion(const struct conv_choice *c) {
         }
     }
     if (count > 0) {
-        qsort(ratios, count, sizeof *ratios, compare);
+        measure_sort(ratios, count);
         ratio = ratios[count / 2];
     }
     free(ratios);

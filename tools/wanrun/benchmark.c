@@ -2,6 +2,7 @@
 #include "tools/measure/clock.h"
 
 #include "tools/measure/peak.h"
+#include "tools/measure/times.h"
 #include "tools/wanrun/progress.h"
 
 #include <inttypes.h>
@@ -56,11 +57,6 @@ static bool measure_steady(struct benchmark *b, struct error *err) {
 }
 
 // ---- what is said of the times
-
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 // Of sorted times, the least that is not below `percent` of them.
 static double percentile(const double *sorted, unsigned count, unsigned percent) {
@@ -118,7 +114,7 @@ static bool report(struct benchmark *b, struct error *err) {
     json_t *lists[2] = {NULL, NULL};
     for (int v = 0; v < 2; v++) {
         if (b->params->json && b->frames[v] > 0) lists[v] = list_json(b->seconds[v], n);
-        qsort(b->seconds[v], n, sizeof *b->seconds[v], ascending);
+        measure_sort(b->seconds[v], n);
     }
     if (b->params->json) return print_json(b, lists, err);
     print_text(b);

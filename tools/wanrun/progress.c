@@ -2,6 +2,7 @@
 #include "tools/wanrun/progress.h"
 
 #include "tools/measure/clock.h"
+#include "tools/measure/times.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -64,17 +65,12 @@ uint64_t progress_peak_rss(void) {
     return (uint64_t)usage.ru_maxrss * 1024;
 }
 
-static int compare(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static void print_summary(const struct progress *p) {
     size_t n = p->count - 1;
     double *sorted = malloc(n * sizeof *sorted);
     if (sorted == NULL) return;
     memcpy(sorted, p->steps + 1, n * sizeof *sorted);
-    qsort(sorted, n, sizeof *sorted, compare);
+    measure_sort(sorted, n);
     double median = (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
     fprintf(stderr, ", steady median %.3f s (min %.3f, max %.3f, n %zu)", median, sorted[0], sorted[n - 1],
             n);
