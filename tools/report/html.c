@@ -55,6 +55,13 @@ void html_real(struct strbuf *out, const char *tag, double value, const char *sh
     finish(out, tag, shown);
 }
 
+void html_flops(struct strbuf *out, const char *tag, double flops, const char *path, ...) {
+    char shown[32];
+    FORMAT_PATH(text, path);
+    snprintf(shown, sizeof shown, "%.5g GFLOP", flops * 1e-9);
+    html_real(out, tag, flops, shown, "%s", text);
+}
+
 void html_string(struct strbuf *out, const char *tag, const char *string, const char *path, ...) {
     FORMAT_PATH(text, path);
     begin(out, tag, strlen(string) > 44 ? "name" : "short", text);

@@ -7,6 +7,8 @@
 
 #include "tools/report/markup.h"
 
+#define COUNT(list) (int)(sizeof(list) / sizeof *(list))
+
 // An element of `tag` that shows a number of the JSON as `shown`. The rest is the path.
 void html_number(struct strbuf *out, const char *tag, uint64_t value, const char *shown, const char *path,
                  ...) __attribute__((format(printf, 5, 6)));
@@ -16,6 +18,9 @@ void html_count(struct strbuf *out, const char *tag, uint64_t value, const char 
     __attribute__((format(printf, 4, 5)));
 void html_real(struct strbuf *out, const char *tag, double value, const char *shown, const char *path, ...)
     __attribute__((format(printf, 5, 6)));
+// The attribute's value is in floating-point operations, what is shown in GFLOP.
+void html_flops(struct strbuf *out, const char *tag, double flops, const char *path, ...)
+    __attribute__((format(printf, 4, 5)));
 // A string of the JSON; one that is empty is null there and a dash here.
 void html_string(struct strbuf *out, const char *tag, const char *text, const char *path, ...)
     __attribute__((format(printf, 4, 5)));

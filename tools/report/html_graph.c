@@ -3,8 +3,6 @@
 
 #include <stdio.h>
 
-#define COUNT(list) (int)(sizeof(list) / sizeof *(list))
-
 // ---- convolutions
 
 static void alternatives(const struct plan_ops_row *r, uint32_t p, uint32_t i, struct strbuf *out) {
@@ -97,13 +95,6 @@ void html_ops(const struct report *r, const struct report_program *g, uint32_t p
 
 // ---- stages
 
-static void gflop(double flops, struct strbuf *out, const char *path, uint32_t p, uint32_t v, uint32_t i) {
-    char shown[32], text[96];
-    snprintf(shown, sizeof shown, "%.5g GFLOP", flops * 1e-9);
-    snprintf(text, sizeof text, path, p, v, i);
-    html_real(out, "span", flops, shown, "%s", text);
-}
-
 static void flow(const struct report_variant *v, uint32_t p, uint32_t index, struct strbuf *out) {
     strbuf_add(out, "<div class=\"flow\">");
     for (uint32_t i = 0; i < v->stage_count; i++) {
@@ -113,7 +104,7 @@ static void flow(const struct report_variant *v, uint32_t p, uint32_t index, str
         markup_short(out, s->name, 44);
         strbuf_printf(out, "<br/>%u operators, %u cache%s, ", s->op_count, s->caches,
                       s->caches == 1 ? "" : "s");
-        gflop(s->flops, out, "programs.%u.variants.%u.graph.stages.%u.flops", p, index, i);
+        html_flops(out, "span", s->flops, "programs.%u.variants.%u.graph.stages.%u.flops", p, index, i);
         strbuf_add(out, "</a>");
     }
     if (v->stage_count > 0)
@@ -139,7 +130,7 @@ static void stage(const struct report_program *g, const struct report_variant *v
         const struct report_run *b = &v->blocks[k];
         strbuf_add(out, "<details>");
         summary(b, "block", k, out);
-        gflop(b->flops, out, "programs.%u.variants.%u.graph.blocks.%u.flops", p, index, k);
+        html_flops(out, "span", b->flops, "programs.%u.variants.%u.graph.blocks.%u.flops", p, index, k);
         strbuf_add(out, "</span></summary>\n<figure>\n");
         svg_graph(g, v, b->first_op, b->op_count, out);
         strbuf_add(out, "</figure></details>\n");
@@ -149,12 +140,10 @@ static void stage(const struct report_program *g, const struct report_variant *v
 
 static void variant_graph(const struct report_program *g, uint32_t p, uint32_t index, struct strbuf *out) {
     const struct report_variant *v = &g->variant[index];
-    char shown[32];
     strbuf_printf(out, "<h3>%s step: ", v->name);
     html_count(out, "span", v->op_count, "programs.%u.variants.%u.operators", p, index);
     strbuf_add(out, " operators, ");
-    snprintf(shown, sizeof shown, "%.5g GFLOP", v->flops * 1e-9);
-    html_real(out, "span", v->flops, shown, "programs.%u.variants.%u.flops", p, index);
+    html_flops(out, "span", v->flops, "programs.%u.variants.%u.flops", p, index);
     strbuf_add(out, "</h3>\n");
     flow(v, p, index, out);
     strbuf_printf(

@@ -3,8 +3,6 @@
 
 #include <stdio.h>
 
-#define COUNT(list) (int)(sizeof(list) / sizeof *(list))
-
 static const char *table_id(char text[32], uint32_t p, const char *name) {
     snprintf(text, 32, "p%u-%s", p, name);
     return text;

@@ -58,15 +58,14 @@ static void size_card(struct strbuf *out, const char *name, const char *key, uin
 }
 
 static void variant_cards(const struct report_variant *v, uint32_t p, uint32_t index, struct strbuf *out) {
-    char name[64], shown[32];
+    char name[64];
     snprintf(name, sizeof name, "frames of the %s step", v->name);
     begin_card(out, name);
     html_count(out, "b", v->frames, "programs.%u.variants.%u.frames", p, index);
     end_card(out);
     snprintf(name, sizeof name, "work of the %s step", v->name);
     begin_card(out, name);
-    snprintf(shown, sizeof shown, "%.5g GFLOP", v->flops * 1e-9);
-    html_real(out, "b", v->flops, shown, "programs.%u.variants.%u.flops", p, index);
+    html_flops(out, "b", v->flops, "programs.%u.variants.%u.flops", p, index);
     end_card(out);
     snprintf(name, sizeof name, "arena of the %s step", v->name);
     begin_card(out, name);

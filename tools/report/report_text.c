@@ -32,24 +32,6 @@ static void shape_cells(const void *rows, uint32_t i, void *out) {
     memcpy(r->cells, cells, sizeof cells);
 }
 
-typedef void cells_fn(const void *rows, uint32_t i, void *row);
-
-// `row` is a structure that the function fills in; its `cells` are at `cells`.
-static void print_table(const char *const *head, int columns, const void *rows, uint32_t count,
-                        cells_fn *fill, void *row, const char *const *cells, struct strbuf *out) {
-    size_t widths[16] = {0};
-    table_widen(widths, head, columns);
-    for (uint32_t i = 0; i < count; i++) {
-        fill(rows, i, row);
-        table_widen(widths, cells, columns);
-    }
-    table_row(out, head, widths, columns);
-    for (uint32_t i = 0; i < count; i++) {
-        fill(rows, i, row);
-        table_row(out, cells, widths, columns);
-    }
-}
-
 enum { CAUSAL_COLUMNS = 7 };
 
 struct text_row {
@@ -81,14 +63,14 @@ static void text_causal(const struct report_program *g, struct strbuf *out) {
         out,
         "\nCausal convolutions: %u; in each step the zero frames in front, the cached and the new frames\n",
         g->causal_count);
-    print_table(head, 6, g->causal, g->causal_count, causal_cells, &r, r.cells, out);
+    table_print(head, 6, g->causal, g->causal_count, causal_cells, &r, r.cells, out);
 }
 
 static void text_shapes(const struct report_program *g, struct strbuf *out) {
     static const char *const head[SHAPE_COLUMNS] = {"operator", "model", "first", "steady", "node"};
     struct shape_row r;
     strbuf_printf(out, "\nShapes: %u operators (first: step 0; steady: every later step)\n", g->shape_count);
-    print_table(head, SHAPE_COLUMNS, g->shapes, g->shape_count, shape_cells, &r, r.cells, out);
+    table_print(head, SHAPE_COLUMNS, g->shapes, g->shape_count, shape_cells, &r, r.cells, out);
     text_causal(g, out);
 }
 
@@ -123,10 +105,10 @@ static void text_caches(const struct report_program *g, struct strbuf *out) {
     struct text_row r;
     char total[32];
     strbuf_printf(out, "\nCaches: %u, %s\n", g->cache_count, format_bytes(total, g->cache_bytes));
-    print_table(head, 7, g->caches, g->cache_count, cache_cells, &r, r.cells, out);
+    table_print(head, 7, g->caches, g->cache_count, cache_cells, &r, r.cells, out);
     if (g->cache_count == 0) return;
     strbuf_add(out, "\nCaches at other sizes, laid out as here\n");
-    print_table(sizes, 4, g->resolutions, REPORT_RESOLUTIONS, resolution_cells, &r, r.cells, out);
+    table_print(sizes, 4, g->resolutions, REPORT_RESOLUTIONS, resolution_cells, &r, r.cells, out);
 }
 
 // ---- memory
@@ -213,7 +195,7 @@ static void text_sizes(const struct report *r, struct strbuf *out) {
     struct text_row row;
     strbuf_printf(out, "\nSizes: %u, each a run of its own; the plan has the weights once\n",
                   r->program_count);
-    print_table(head, SIZE_COLUMNS, r->programs, r->program_count, size_cells, &row, row.cells, out);
+    table_print(head, SIZE_COLUMNS, r->programs, r->program_count, size_cells, &row, row.cells, out);
 }
 
 // ---- the whole

@@ -34,8 +34,10 @@ static void runner_up_cell(const struct plan_choice *c, char text[CELL]) {
                  1e3 * (double)c->seconds, plan_time_source_name(c->source));
 }
 
-static void row_cells(const struct plan_ops_row *r, struct ops_row *t) {
-    for (int i = 0; i < COLUMNS; i++) t->cells[i] = t->text[i];
+static void row_cells(const void *rows, uint32_t i, void *out) {
+    const struct plan_ops_row *r = (const struct plan_ops_row *)rows + i;
+    struct ops_row *t = out;
+    for (int k = 0; k < COLUMNS; k++) t->cells[k] = t->text[k];
     t->cells[0] = plan_conv_shape_text(&r->shape, t->shape);
     snprintf(t->text[1], CELL, "%u", r->uses[PLAN_FIRST]);
     snprintf(t->text[2], CELL, "%u", r->uses[PLAN_STEADY]);
@@ -46,22 +48,8 @@ static void row_cells(const struct plan_ops_row *r, struct ops_row *t) {
     t->cells[10] = r->why;
 }
 
-static void text_rows(const struct plan_ops_table *table, struct strbuf *out) {
-    size_t widths[COLUMNS] = {0};
-    struct ops_row t;
-    table_widen(widths, head, COLUMNS);
-    for (uint32_t i = 0; i < table->count; i++) {
-        row_cells(&table->rows[i], &t);
-        table_widen(widths, t.cells, COLUMNS);
-    }
-    table_row(out, head, widths, COLUMNS);
-    for (uint32_t i = 0; i < table->count; i++) {
-        row_cells(&table->rows[i], &t);
-        table_row(out, t.cells, widths, COLUMNS);
-    }
-}
-
 void report_text_ops(const struct report *r, const struct report_program *g, struct strbuf *out) {
+    struct ops_row row;
     strbuf_printf(
         out,
         "\nConvolutions at latents of %ux%u: how often in each step; of one the time and error to expect\n",
@@ -69,7 +57,7 @@ void report_text_ops(const struct report *r, const struct report_program *g, str
     if (r->time_threads > 0)
         strbuf_printf(out, "times: with %u threads on the machine that compiled\n", r->time_threads);
     else strbuf_add(out, "times: by the cost model, for two cores of the machine that it was fitted on\n");
-    text_rows(&g->ops, out);
+    table_print(head, COLUMNS, g->ops.rows, g->ops.count, row_cells, &row, row.cells, out);
     strbuf_add(out, "\nTime of a step to expect\n");
     for (int v = 0; v < PLAN_VARIANTS; v++) {
         const struct report_variant *i = &g->variant[v];

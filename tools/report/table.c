@@ -23,3 +23,18 @@ void table_widen(size_t *widths, const char *const *cells, int count) {
         if (n > widths[i]) widths[i] = n;
     }
 }
+
+void table_print(const char *const *head, int columns, const void *rows, uint32_t count, table_cells_fn *fill,
+                 void *row, const char *const *cells, struct strbuf *out) {
+    size_t widths[TABLE_COLUMNS] = {0};
+    table_widen(widths, head, columns);
+    for (uint32_t i = 0; i < count; i++) {
+        fill(rows, i, row);
+        table_widen(widths, cells, columns);
+    }
+    table_row(out, head, widths, columns);
+    for (uint32_t i = 0; i < count; i++) {
+        fill(rows, i, row);
+        table_row(out, cells, widths, columns);
+    }
+}
