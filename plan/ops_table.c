@@ -123,7 +123,7 @@ static void add_others(const struct plan *p, const struct plan_program *g, enum 
     const struct plan_op *ops = p->ops + g->variant[v].first_op;
     double products = 0, others = 0;
     for (uint32_t i = 0; i < g->variant[v].op_count; i++) {
-        struct plan_work w = plan_work(p, &ops[i], 1);
+        struct plan_work w = plan_work(p, g, &ops[i], 1);
         if (ops[i].kind == PLAN_OP_CONV) products += w.product_flops;
         else if (ops[i].kind == PLAN_OP_ATTENTION) others += w.flops / attention_rate;
         else others += w.bytes / bytes_per_flop;

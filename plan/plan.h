@@ -393,6 +393,13 @@ static inline const struct plan_program *plan_find_program(const struct plan *p,
     }
     return NULL;
 }
+
+// The cache that a view of a program's operator is on, or NULL. The plan must be verified.
+static inline const struct plan_cache *plan_view_cache(const struct plan *p, const struct plan_program *g,
+                                                       const struct plan_view *v) {
+    return v->space == PLAN_CACHE ? &p->caches[g->first_cache + v->index] : NULL;
+}
+
 // The operators of both variants, which lie behind each other from variant[PLAN_FIRST].first_op on.
 static inline uint32_t plan_program_ops(const struct plan_program *g) {
     return g->variant[PLAN_FIRST].op_count + g->variant[PLAN_STEADY].op_count;

@@ -20,10 +20,6 @@ bool rt_xnn(enum xnn_status status, const char *call, struct error *err) {
     }
 }
 
-static const struct plan_cache *view_cache(const struct rt_session *s, const struct plan_view *v) {
-    return v->space == PLAN_CACHE ? &s->plan->caches[s->program->first_cache + v->index] : NULL;
-}
-
 static unsigned char *view_base(const struct rt_session *s, enum plan_variant variant,
                                 const struct plan_view *v) {
     const struct plan *p = s->plan;
@@ -32,7 +28,7 @@ static unsigned char *view_base(const struct rt_session *s, enum plan_variant va
         const struct plan_buffer *buffers = p->buffers + s->program->variant[variant].first_buffer;
         return s->arena.data + buffers[v->index].offset;
     }
-    case PLAN_CACHE: return s->caches.data + view_cache(s, v)->offset;
+    case PLAN_CACHE: return s->caches.data + plan_view_cache(s->plan, s->program, v)->offset;
     case PLAN_INPUT: return s->input.data;
     default: return s->output.data;
     }
@@ -41,7 +37,7 @@ static unsigned char *view_base(const struct rt_session *s, enum plan_variant va
 static struct rt_tensor resolve_view(const struct rt_session *s, enum plan_variant variant, uint32_t index) {
     if (index == PLAN_NONE) return (struct rt_tensor){0};
     const struct plan_view *v = &s->plan->views[index];
-    const struct plan_cache *cache = view_cache(s, v);
+    const struct plan_cache *cache = plan_view_cache(s->plan, s->program, v);
     return rt_tensor_of(v, view_base(s, variant, v), cache == NULL ? PLAN_F32 : cache->type);
 }
 

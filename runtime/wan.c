@@ -270,7 +270,7 @@ int wan_session_operator(const struct wan_session *s, int steady, size_t index, 
     if (index >= v->op_count) return 0;
     const struct plan_op *op = &p->ops[v->first_op + index];
     const struct plan_view *shape = &p->views[op->out];
-    struct plan_work w = plan_work(p, op, wan_session_threads(s));
+    struct plan_work w = plan_work(p, s->rt.program, op, wan_session_threads(s));
     bool conv = op->kind == PLAN_OP_CONV;
     *out = (struct wan_operator){.name = plan_string(p, op->name),
                                  .kind = plan_op_name(op->kind),

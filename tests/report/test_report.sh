@@ -84,6 +84,13 @@ same "the operations of the last pass are those of the operators" "$(values plan
 "$program" compile "$full" --latent-size 30x52 --conv direct -q -o larger
 same "caches at 240x416: those of a plan for it" "$("$program" dump larger | sed -n 's/^program 0:.*caches \([0-9]*\) bytes$/\1/p')" \
     "$(values plan.json programs.0.caches.resolutions.0.bytes)"
+# The first step has no old frames: its convolutions write their histories and read none.
+"$program" compile "$full" --latent-size 3x5 --conv winograd4 -q -o streamed
+report streamed --format json --graph -o streamed.json
+for v in 0 1; do
+    same "variant $v: the second convolution, its history, what it reads" "1 operator $([ $v = 0 ] && echo absent || echo cache)" \
+        "$(values streamed.json programs.0.variants.$v.graph.operators.3.history programs.0.variants.$v.graph.operators.3.reads.0.from programs.0.variants.$v.graph.operators.3.reads.1.from)"
+done
 weighted() { # FOLDER MODEL: a copy of the model with its weights beside it
     mkdir "$1" && cp "$data/$1/$2" "$1" && "$make_weights" "$data/$1/recipe.txt" "$1/weights.data" >log.txt 2>&1
 }

@@ -20,6 +20,7 @@ struct writer {
 struct graph {
     struct report *r;
     const struct plan *p;
+    const struct plan_program *program;
     struct writer **last; // of each buffer
     struct report_variant *out;
 };
@@ -97,12 +98,17 @@ static void add_writers(struct graph *g, const struct plan_view *v, const char *
     }
 }
 
+// A history that the step only writes: with one tap a convolution reads no frame before its own.
+static bool is_unread(const struct plan_op *op, int input) {
+    return op->kind == PLAN_OP_CONV && input == PLAN_CONV_HISTORY && op->params.conv.taps == 1;
+}
+
 static void find_edges(struct graph *g, const struct plan_op *op, struct report_op *out) {
     struct report_edge edges[3 * MOST_WRITERS];
     uint32_t count = 0;
     for (int i = 0; i < 3; i++) {
         const struct plan_view *v = plan_get_view(g->p, op->in[i]);
-        if (v == NULL) continue;
+        if (v == NULL || is_unread(op, i)) continue;
         const char *shape = report_view_shape(g->r, v);
         if (v->space == PLAN_ARENA) add_writers(g, v, shape, edges, &count);
         else if (v->space == PLAN_CACHE)
@@ -167,7 +173,7 @@ static uint32_t history_of(const struct plan *p, const struct plan_op *op) {
 }
 
 static void gather_op(struct graph *g, const struct plan_op *op, uint32_t index, struct report_op *out) {
-    struct plan_work work = plan_work(g->p, op, g->r->threads);
+    struct plan_work work = plan_work(g->p, g->program, op, g->r->threads);
     *out = (struct report_op){.kind = plan_op_name(op->kind),
                               .name = report_name(g->r, plan_string(g->p, op->name)),
                               .detail = detail_of(g->r, op),
@@ -183,7 +189,7 @@ static void gather_op(struct graph *g, const struct plan_op *op, uint32_t index,
 void report_gather_graph(struct report *r, const struct plan *p, const struct plan_program *program,
                          enum plan_variant v, struct report_variant *out) {
     const struct plan_variant_info *info = &program->variant[v];
-    struct graph g = {.r = r, .p = p, .out = out};
+    struct graph g = {.r = r, .p = p, .program = program, .out = out};
     g.last = arena_array(&r->arena, (size_t)info->buffer_count + 1, sizeof(struct writer *));
     out->ops = arena_array(&r->arena, (size_t)info->op_count + 1, sizeof *out->ops);
     out->op_count = info->op_count;

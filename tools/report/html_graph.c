@@ -159,6 +159,8 @@ static void variant_graph(const struct report_program *g, uint32_t p, uint32_t i
 
 // ---- passes
 
+#define NO_SIZE "\xe2\x80\x93" // a dash: lengths are still symbols
+
 static void pass_row(const struct report_program *g, const struct report_pass *s, uint32_t p, uint32_t i,
                      struct strbuf *out) {
     strbuf_add(out, s->changed ? "<tr>" : "<tr class=\"same\">");
@@ -166,12 +168,14 @@ static void pass_row(const struct report_program *g, const struct report_pass *s
     html_string(out, "td", s->name, "programs.%u.passes.%u.name", p, i);
     for (int v = 0; v < PLAN_VARIANTS; v++) {
         const char *name = g->variant[v].name;
-        char shown[32];
+        bool has_sizes = report_pass_has_sizes(s, v);
+        char bytes[32] = NO_SIZE, flops[32] = NO_SIZE;
         if (!g->variant[v].present) continue;
+        if (has_sizes) format_bytes(bytes, s->value_bytes[v]);
+        if (has_sizes) snprintf(flops, sizeof flops, "%.5g", (double)s->flops[v] * 1e-9);
         html_count(out, "td", s->nodes[v], "programs.%u.passes.%u.%s.nodes", p, i, name);
-        html_bytes(out, "td", s->value_bytes[v], "programs.%u.passes.%u.%s.value_bytes", p, i, name);
-        snprintf(shown, sizeof shown, "%.5g", (double)s->flops[v] * 1e-9);
-        html_number(out, "td", s->flops[v], shown, "programs.%u.passes.%u.%s.flops", p, i, name);
+        html_number(out, "td", s->value_bytes[v], bytes, "programs.%u.passes.%u.%s.value_bytes", p, i, name);
+        html_number(out, "td", s->flops[v], flops, "programs.%u.passes.%u.%s.flops", p, i, name);
     }
     strbuf_add(out, "</tr>\n");
 }

@@ -124,13 +124,15 @@ struct report_variant {
     double conv_seconds, other_seconds; // to expect of a step
 };
 
-// What the graph was after a pass; the first row is what was imported.
+// What the graph was after a pass; the first row is what was imported. Bytes and operations are 0 as long as lengths are
+// symbols.
 struct report_pass {
     const char *name;
     bool changed;
     uint32_t nodes[PLAN_VARIANTS];
     uint64_t value_bytes[PLAN_VARIANTS], flops[PLAN_VARIANTS];
 };
+static inline bool report_pass_has_sizes(const struct report_pass *p, int v) { return p->value_bytes[v] > 0; }
 
 struct report_program {
     uint32_t latent_channels, latent_height, latent_width, frame_channels, frame_height, frame_width;

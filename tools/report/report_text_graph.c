@@ -107,8 +107,10 @@ static void text_pass(const struct report_program *g, const struct report_pass *
     strbuf_printf(out, "  %-20s", s->name);
     for (int v = 0; v < PLAN_VARIANTS; v++) {
         if (!g->variant[v].present) continue;
-        strbuf_printf(out, "  %6u %9s %10.5g", s->nodes[v], format_bytes(bytes, s->value_bytes[v]),
-                      (double)s->flops[v] * 1e-9);
+        if (!report_pass_has_sizes(s, v)) strbuf_printf(out, "  %6u %9s %10s", s->nodes[v], "-", "-");
+        else
+            strbuf_printf(out, "  %6u %9s %10.5g", s->nodes[v], format_bytes(bytes, s->value_bytes[v]),
+                          (double)s->flops[v] * 1e-9);
     }
     strbuf_add(out, s->changed ? "\n" : "  (no change)\n");
 }

@@ -120,13 +120,16 @@ static void draw_beside(struct picture *p, uint32_t i, uint32_t row, const char 
 
 static void draw_memory(struct picture *p, uint32_t i) {
     const struct report_op *op = &p->v->ops[i];
-    uint32_t row = 0;
+    uint32_t row = 0, history = op->history; // PLAN_NONE once it is drawn
     for (uint32_t k = 0; k < op->edge_count; k++) {
         const struct report_edge *e = &op->edges[k];
         if (e->from == REPORT_FROM_INPUT) draw_beside(p, i, row++, "latent", e->shape, true, false);
-        if (e->from == REPORT_FROM_CACHE)
-            draw_beside(p, i, row++, p->g->caches[e->index].name, e->shape, true, op->history == e->index);
+        if (e->from != REPORT_FROM_CACHE) continue;
+        draw_beside(p, i, row++, p->g->caches[e->index].name, e->shape, true, history == e->index);
+        if (history == e->index) history = PLAN_NONE;
     }
+    if (history != PLAN_NONE)
+        draw_beside(p, i, row++, p->g->caches[history].name, p->g->caches[history].shape, false, true);
     if (op->to == REPORT_TO_CACHE)
         draw_beside(p, i, row++, p->g->caches[op->to_index].name, op->out_shape, false, true);
     if (op->to == REPORT_TO_OUTPUT) draw_beside(p, i, row++, "frames", op->out_shape, false, true);
