@@ -214,7 +214,8 @@ struct ir_module {
     enum ir_dtype cache_dtype; // IR_F16 or IR_BF16: plan_caches keeps them so
     uint64_t cache_bytes;
     enum ir_bands bands;
-    int first_kept; // of the frames that the first step gives, how many (the last ones) are video; 0: all
+    unsigned threads; // that a run will have; 0: a few
+    int first_kept;   // of the frames that the first step gives, how many (the last ones) are video; 0: all
     struct ir_symbol *symbols;
     const char *model_name, *form;
     int64_t latent_height,

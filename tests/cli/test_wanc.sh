@@ -157,6 +157,11 @@ run dump none
 same "--bands=none: no run" 0 "$(grep -c "^ bands:" "$work/stdout")"
 run dump least
 same "--bands=least: in both steps" 2 "$(grep -c "^ bands:" "$work/stdout")"
+band_rows() { # OPTION..: of the steady step, compiled for large images
+    "$program" compile "$full" --latent-size 135x240 --conv winograd4 --quiet "$@" -o high && "$program" dump high | sed -n 's/^ bands: .*, \([0-9]*\) rows$/\1/p' | tail -n 1
+}
+few=$(band_rows) many=$(band_rows --threads 8)
+same "--threads: higher bands for more" yes "$([ "${few:-0}" -gt 0 ] && [ "${many:-0}" -gt "$few" ] && echo yes || echo "'$few' and '$many' rows")"
 refused "a rule for bands that there is not" 2 "expected auto, none or least, found 'some'" compile "$full" $size --bands some -o plan
 fresh
 # shellcheck disable=SC2086

@@ -40,6 +40,7 @@ struct ir_module *import(const struct wanc_options *o, const struct models *mode
     m->model_name = arena_strdup(&m->arena, file_name(o->files[0]));
     m->cache_dtype = o->cache_dtype;
     m->bands = o->bands;
+    m->threads = o->threads;
     const struct onnx_model *const list[] = {models->open[0], models->open[1]};
     if (import_decoder(m, list, models->count, o->first_as_is, &options, err)) return m;
     ir_module_free(m);
