@@ -2,7 +2,7 @@
 # Installs what the build and the tests need: Debian packages only, nothing else.
 #
 #   tools/setup.sh            everything to build, test and run the demo
-#   tools/setup.sh --tests    also what the tests of reports look at them with, a browser among it (about 500 MB); without
+#   tools/setup.sh --tests    also what the tests look at reports, man pages and completions with, a browser among it (about 500 MB); without
 #                             it these tests are skipped
 #
 # Repeatable, and silent when nothing is missing. Runs as root, or through sudo.
@@ -14,7 +14,7 @@ set -eu
 packages="gcc libc6-dev meson ninja-build pkg-config protobuf-c-compiler libprotobuf-c-dev
 protobuf-compiler libonnx-dev libavformat-dev libavcodec-dev libswscale-dev libavutil-dev
 libcmocka-dev libxxhash-dev libjansson-dev libonnx-testdata"
-test_packages="chromium graphviz libxml2-utils"
+test_packages="chromium graphviz libxml2-utils groff-base zsh fish"
 xnnpack_packages="libxnnpack-dev libpthreadpool-dev"
 me=setup
 . "$(dirname "$0")/apt.sh"

@@ -245,13 +245,13 @@ same "opt -: standard input" same "$(cmp "$work/opaque.ir" "$work/stdout" && ech
 
 # ---- usage
 
-refused "no command" 2 "no command"
-refused "unknown command" 2 "unknown command 'fly'" fly
+refused "no command" 2 "expected a command, found none"
+refused "unknown command" 2 "fly: unknown command" fly
 refused "no file" 2 "wrong number of files" compile
 refused "three files" 2 "wrong number of files" compile a b c -o d
 refused "no output" 2 "-o PLAN is missing" compile "$full" $size
-refused "unknown option" 2 "unknown option" compile --fast
-refused "option without value" 2 "needs a value" compile "$full" -o
+refused "unknown option" 2 "\-\-fast: unknown" compile --fast
+refused "option without value" 2 "expected a value, found none" compile "$full" -o
 refused "size that is none" 2 "expected HxW" compile "$full" --latent-size 3y5 -o plan
 refused "size of nothing" 2 "expected HxW" compile "$full" --latent-size 0x5 -o plan
 refused "a pass left out that the plan needs" 1 "plan_caches did not run" compile "$full" $size --skip plan_caches -o plan

@@ -236,7 +236,7 @@ refused "%s in a pattern" 2 "holds a %" "$plan" "$latents" -o %s.png
 
 fresh
 run --help
-same "--help" "0 Usage: wanrun PLAN LATENTS [-o OUT] [options]" "$status $(head -n 1 "$work/stdout")"
+same "--help" "0 usage: wanrun PLAN LATENTS [options]" "$status $(head -n 1 "$work/stdout")"
 run --version
 same "--version" "0 wanrun" "$status $(cut -d' ' -f1 "$work/stdout")"
 

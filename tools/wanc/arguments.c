@@ -1,0 +1,250 @@
+// The command line of wanc: its table of options, and what they set.
+#include "tools/wanc/arguments.h"
+
+#include "tools/report/report.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool parse_size(const char *text, int length, struct latent_size *size, struct error *err) {
+    char *end;
+    *size = (struct latent_size){.height = strtoll(text, &end, 10)};
+    if (*end == 'x') size->width = strtoll(end + 1, &end, 10);
+    if (end == text + length && size->height > 0 && size->width > 0 && size->height <= 4096 &&
+        size->width <= 4096)
+        return true;
+    return error_set(err, ERROR_USAGE,
+                     "--latent-size: expected HxW with numbers from 1 to 4096, found '%.*s'", length, text);
+}
+
+static bool add_size(struct wanc_options *o, struct latent_size size, struct error *err) {
+    for (int i = 0; i < o->size_count; i++) {
+        if (o->sizes[i].height != size.height || o->sizes[i].width != size.width) continue;
+        return error_set(err, ERROR_USAGE, "--latent-size: %dx%d is given twice", (int)size.height,
+                         (int)size.width);
+    }
+    if (o->size_count == PLAN_MAX_PROGRAMS)
+        return error_set(err, ERROR_USAGE, "--latent-size: more than %d sizes", PLAN_MAX_PROGRAMS);
+    o->sizes[o->size_count++] = size;
+    return true;
+}
+
+static bool set_sizes(void *values, const char *text, struct error *err) {
+    struct wanc_options *o = values;
+    for (;; text++) {
+        struct latent_size size;
+        int length = (int)strcspn(text, ",");
+        if (!parse_size(text, length, &size, err) || !add_size(o, size, err)) return false;
+        text += length;
+        if (*text == 0) return true;
+    }
+}
+
+static bool set_conv(void *values, const char *text, struct error *err) {
+    struct wanc_options *o = values;
+    for (int i = 0; conv_choice_names[i] != NULL; i++) {
+        if (strcmp(text, conv_choice_names[i]) == 0) o->choice.conv = conv_choice_names[i];
+    }
+    return o->choice.conv != NULL ||
+           error_set(err, ERROR_USAGE,
+                     "--conv: expected direct, im2col, winograd2, winograd4 or auto, found '%s'", text);
+}
+
+static bool set_max_error(void *values, const char *text, struct error *err) {
+    struct wanc_options *o = values;
+    char *end;
+    o->choice.max_error = strtod(text, &end);
+    return (end != text && *end == 0 && o->choice.max_error > 0 && isfinite(o->choice.max_error)) ||
+           error_set(err, ERROR_USAGE, "--max-error: expected a number above 0, found '%s'", text);
+}
+
+static bool set_first(void *values, const char *text, struct error *err) {
+    struct wanc_options *o = values;
+    o->first_as_is = strcmp(text, "as-is") == 0;
+    return o->first_as_is || strcmp(text, "reference") == 0 ||
+           error_set(err, ERROR_USAGE, "--first: expected reference or as-is, found '%s'", text);
+}
+
+static bool set_cache_type(void *values, const char *text, struct error *err) {
+    struct wanc_options *o = values;
+    static const enum ir_dtype types[] = {IR_F32, IR_F16, IR_BF16};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        if (strcmp(text, ir_dtype_name(types[i])) != 0) continue;
+        o->cache_dtype = types[i];
+        return true;
+    }
+    return error_set(err, ERROR_USAGE, "--cache-type: expected f32, f16 or bf16, found '%s'", text);
+}
+
+static bool set_bands(void *values, const char *text, struct error *err) {
+    struct wanc_options *o = values;
+    static const char *const names[] = {
+        [IR_BANDS_AUTO] = "auto", [IR_BANDS_NONE] = "none", [IR_BANDS_LEAST] = "least"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(text, names[i]) != 0) continue;
+        o->bands = (enum ir_bands)i;
+        return true;
+    }
+    return error_set(err, ERROR_USAGE, "--bands: expected auto, none or least, found '%s'", text);
+}
+
+static bool set_max_memory(void *values, const char *text, struct error *err) {
+    struct wanc_options *o = values;
+    static const char *const units[] = {"", "KiB", "MiB", "GiB"};
+    char *end;
+    double number = strtod(text, &end);
+    for (size_t i = 0; i < sizeof units / sizeof *units && text[0] >= '0' && text[0] <= '9'; i++) {
+        double bytes = ldexp(number, 10 * (int)i);
+        if (strcmp(end, units[i]) != 0 || !(bytes >= 1 && bytes <= PLAN_MAX_BYTES)) continue;
+        o->max_memory = (uint64_t)bytes;
+        return true;
+    }
+    return error_set(err, ERROR_USAGE,
+                     "--max-memory: expected a size such as 5GiB, 800MiB or 5000000000, found '%s'", text);
+}
+
+static bool set_tune(void *values, const char *text, struct error *err) {
+    struct wanc_options *o = values;
+    char *end = NULL;
+    o->tune = true;
+    o->tune_seconds = text == NULL ? 60 : strtod(text, &end);
+    return text == NULL || (end != text && *end == 0 && o->tune_seconds > 0 && o->tune_seconds <= 86400) ||
+           error_set(err, ERROR_USAGE, "--tune: expected seconds above 0 and up to 86400, found '%s'", text);
+}
+
+// ---- sections of a report
+
+static bool add_section(void *values, enum report_section section) {
+    ((struct wanc_options *)values)->sections |= section;
+    return true;
+}
+
+#define SECTION_SETTER(name, section)                                                                        \
+    static bool name(void *values, const char *text, struct error *err) {                                    \
+        (void)text;                                                                                          \
+        (void)err;                                                                                           \
+        return add_section(values, section);                                                                 \
+    }
+SECTION_SETTER(add_shapes, REPORT_SHAPES)
+SECTION_SETTER(add_caches, REPORT_CACHES)
+SECTION_SETTER(add_memory, REPORT_MEMORY)
+SECTION_SETTER(add_ops, REPORT_OPS)
+SECTION_SETTER(add_graph, REPORT_GRAPH)
+
+// ---- the table
+
+#define FLAG(field) OPTION_SETS_FLAG(struct wanc_options, field)
+#define TEXT(field) OPTION_SETS_TEXT(struct wanc_options, field)
+#define NUMBER(field, most) OPTION_SETS_NUMBER(struct wanc_options, field, most)
+#define CALLS(function) OPTION_CALLS(function)
+static const struct option_row rows[] = {
+    {"output", 'o', "FILE", .hint = OPTION_FILE, .commands = "compile inspect report dump opt", TEXT(output),
+     .help = "where to write; without it, all but compile write to the standard output"},
+    {"latent-size", .value = "HxW,..", .commands = "compile inspect report", CALLS(set_sizes),
+     .help = "height and width of the latents, where the model leaves them open; one plan for several sizes, "
+             "also by "
+             "giving the option again"},
+    {"conv", .value = "ALGORITHM", .words = "auto direct im2col winograd2 winograd4",
+     .commands = "compile report opt", CALLS(set_conv),
+     .help = "how convolutions are computed: auto (default), the fastest; direct, by 2D convolutions; "
+             "im2col, in the "
+             "least memory; winograd2 or winograd4"},
+    {"max-error", .value = "E", .commands = "compile report opt", CALLS(set_max_error),
+     .help = "bound the error of a decode, of frames in [-1,1], by E (default 3.5e-4); slower, more exact "
+             "algorithms "
+             "are taken where that is needed"},
+    {"cache-type", .value = "TYPE", .words = "f32 f16 bf16", .commands = "compile report opt",
+     CALLS(set_cache_type),
+     .help = "keep the caches in f32 (default), f16 or bf16; half the memory, with an error"},
+    {"max-memory", .value = "SIZE", .commands = "compile", CALLS(set_max_memory),
+     .help = "the fastest plan that takes at most so much memory: 5GiB, 800MiB"},
+    {"bands", .value = "RULE", .words = "auto none least", .commands = "compile report opt", CALLS(set_bands),
+     .help =
+         "auto (default), work on bands of large images where that costs no time; none, on whole images; or "
+         "least, wherever it takes less memory"},
+    {"prepack", .commands = "compile", FLAG(prepack),
+     .help = "the plan also holds the weights as XNNPACK packs them on this CPU; a much larger file, which "
+             "starts at "
+             "once"},
+    {"tune", .value = "SECONDS", .may_lack_value = true, .commands = "compile", CALLS(set_tune),
+     .help = "measure the algorithms of each convolution on this machine, for about so long (default 60), "
+             "instead of "
+             "expecting times by a model"},
+    {"timing-cache", .value = "FILE", .hint = OPTION_FILE, .commands = "compile", TEXT(timing_cache),
+     .help = "take measured times from FILE, and keep new ones there"},
+    {"threads", .value = "N", .commands = "compile report opt", NUMBER(threads, 1024),
+     .help =
+         "threads that a run will have; for --tune, --max-memory and report one per core by default, for the "
+         "height of bands four"},
+    {"shapes", .commands = "report", CALLS(add_shapes),
+     .help = "shapes in both variants, and the paddings in time; without a section all are shown"},
+    {"caches", .commands = "report", CALLS(add_caches),
+     .help = "the caches, where they lie, and what they take at other sizes"},
+    {"memory", .commands = "report", CALLS(add_memory),
+     .help = "the scratch arena over time, its peak, and the memory of a run"},
+    {"ops", .commands = "report", CALLS(add_ops),
+     .help = "how each convolution is computed, why, and in what time"},
+    {"graph", .commands = "report", CALLS(add_graph),
+     .help = "the network in stages, and what each pass of the compiler left"},
+    {"format", .value = "FORMAT", .words = "text json csv html svg dot trace", .commands = "report",
+     TEXT(format), .help = "text (default), json, csv, html, svg, dot or trace"},
+    {"json", .commands = "inspect", FLAG(json), .help = "as JSON"},
+    {"first", .value = "RULE", .words = "reference as-is", .commands = "compile report inspect",
+     CALLS(set_first),
+     .help = "of a step alone: reference (default), its first step leaves out the temporal upsamplers; or "
+             "as-is, it "
+             "is the step itself on caches of zeros"},
+    {"print-after", .value = "PASS,..", .commands = "compile opt", TEXT(passes.print_after),
+     .help = "print the IR after these passes, or after all"},
+    {"stop-after", .value = "PASS", .commands = "compile opt", TEXT(passes.stop_after),
+     .help = "stop behind this pass and print the IR"},
+    {"canonical", .commands = "compile", FLAG(canonical),
+     .help =
+         "with --stop-after, names and order that do not depend on the file, to compare what two files are "
+         "compiled to"},
+    {"skip", .value = "PASS,..", .commands = "compile opt", TEXT(passes.skip), .help = "leave passes out"},
+    {"passes", .value = "PASS,..", .commands = "opt", TEXT(pass_list), .help = "the passes to run"},
+    {"verify-each", .commands = "compile opt", FLAG(passes.verify_each),
+     .help = "check the IR after every pass, and that its text reads back the same"},
+    {"timings", .commands = "compile opt", FLAG(passes.timings), .help = "seconds of each pass"},
+    {"quiet", 'q', FLAG(quiet), .help = "no notes"},
+    {0},
+};
+
+static const struct option_command commands[] = {
+    {"compile", "MODEL.onnx [STEADY.onnx] -o PLAN",
+     "compile a decoder; with two files, its first and its steady step"},
+    {"inspect", "MODEL.onnx [STEADY.onnx]",
+     "what the file holds, which form it has, and the proof; or what is in the way"},
+    {"report", "PLAN|MODEL.onnx",
+     "shapes, caches, memory, operators and the graph of a plan, or of what a model is compiled to"},
+    {"dump", "PLAN", "everything in a plan, as text"},
+    {"passes", "", "the compiler's passes, in order"},
+    {"opt", "FILE.ir --passes A,B,..", "run passes on textual IR (- reads standard input)"},
+    {0},
+};
+
+static const struct option_example examples[] = {
+    {"wanc compile decoder.onnx --latent-size 60x104 -o plan.bin", "a plan for video of 480x832"},
+    {"wanc compile decoder.onnx --latent-size 60x104 --max-memory 5GiB -o plan.bin", "the fastest in that"},
+    {"wanc report plan.bin --format html -o report.html", "a page about it"},
+    {0},
+};
+
+bool arguments_parse(struct wanc_options *o, struct option_result *result, int argc, char **argv,
+                     struct error *err) {
+    static const struct option_program program = {
+        .name = "wanc",
+        .version = WAN_VERSION,
+        .summary = "compile a causal video decoder to a plan",
+        .description = "Compiles the decoder of a video VAE, as people export it to ONNX, to a plan for "
+                       "wanrun, and says "
+                       "what is in either.",
+        .commands = commands,
+        .rows = rows,
+        .notes = "Exit status: 0 success, 1 failure, 2 wrong usage.",
+        .examples = examples,
+    };
+    return options_parse(&program, argc, argv, o, result, err);
+}

@@ -1,0 +1,129 @@
+#include "tools/wanrun/arguments.h"
+
+#include "runtime/wan.h"
+#include "tools/options/options.h"
+#include "tools/output/output.h"
+
+#include <limits.h>
+
+enum { MAX_THREADS = 1024, MAX_FPS = 1000, DEFAULT_FPS = 16 };
+enum { MAX_ITERATIONS = 1000000, DEFAULT_WARMUP = 1, DEFAULT_ITERATIONS = 5 };
+
+static bool list_operands(unsigned i, const char **term, const char **text) {
+    static const char *const operands[][2] = {
+        {"PLAN", "the plan"},
+        {"LATENTS", "a .npy file, float16 or float32, [1, channels, frames, height, width] or [channels, "
+                    "frames, height, "
+                    "width]; also with frames before channels, where the plan's number of channels tells "
+                    "them apart. Height "
+                    "and width choose the plan's size"},
+    };
+    if (i >= 2) return false;
+    *term = operands[i][0];
+    *text = operands[i][1];
+    return true;
+}
+
+static bool list_formats(unsigned i, const char **term, const char **text) {
+    const struct output_format *f = output_format_at(i);
+    if (f != NULL) *term = f->pattern ? "%04d.png" : f->suffix, *text = f->description;
+    else if (output_format_at(i - 1) != NULL) *term = "-", *text = ".y4m on the standard output";
+    else return false;
+    return true;
+}
+
+static bool set_profile(void *values, const char *text, struct error *err) {
+    struct decode_params *p = &((struct arguments *)values)->decode;
+    (void)err;
+    p->profile = p->profile || text == NULL;
+    if (text != NULL) p->profile_path = text;
+    return true;
+}
+
+#define FLAG(field) OPTION_SETS_FLAG(struct arguments, field)
+#define TEXT(field) OPTION_SETS_TEXT(struct arguments, field)
+#define NUMBER(field, most) OPTION_SETS_NUMBER(struct arguments, field, most)
+static const struct option_row rows[] = {
+    {"output", 'o', "FILE", .hint = OPTION_FILE, .items = list_formats, TEXT(decode.output),
+     .help = "what to write; the suffix chooses the format (default: the name of LATENTS with .mp4, in the "
+             "working "
+             "directory)"},
+    {"threads", .value = "N", NUMBER(decode.threads, MAX_THREADS),
+     .help = "threads that decode (default: one per core that it may run on)"},
+    {"fps", .value = "N", NUMBER(decode.fps, MAX_FPS),
+     .help = "frames per second of .mp4 and .y4m (default: 16)"},
+    {"all-frames", FLAG(decode.all_frames),
+     .help = "write all frames of the first step, where only the last belong to the video"},
+    {"cache-folder", .value = "DIR", .hint = OPTION_FOLDER, TEXT(decode.cache_folder),
+     .help =
+         "keep the caches in a file in DIR, which vanishes in the end: with less memory than caches, slowly"},
+    {"save-state", .value = "FILE", .hint = OPTION_FILE, TEXT(decode.save_state),
+     .help = "write at the end, or when interrupted, what another run needs to go on"},
+    {"load-state", .value = "FILE", .hint = OPTION_FILE, TEXT(decode.load_state),
+     .help = "go on with the latent frame behind those that FILE has seen"},
+    {"stop-after", .value = "N", NUMBER(decode.stop_after, INT_MAX),
+     .help = "stop when N latent frames of the video are decoded"},
+    {"timings", FLAG(decode.timings), .help = "print the seconds of each step and the peak memory"},
+    {"profile", .value = "FILE", .may_lack_value = true, .hint = OPTION_FILE, OPTION_CALLS(set_profile),
+     .help = "print the time of every operator; or write it to FILE, as JSON"},
+    {"trace", .value = "FILE", .hint = OPTION_FILE, TEXT(decode.trace_path),
+     .help = "write the times of all operators as a trace, for chrome://tracing or Perfetto"},
+    {"benchmark", FLAG(is_benchmark),
+     .help = "write no video: repeat the first step and the steady one, and print what they take"},
+    {"warmup", .value = "N", NUMBER(benchmark.warmup, MAX_ITERATIONS),
+     .help = "of each, run before it is measured (default: 1)"},
+    {"iterations", .value = "N", NUMBER(benchmark.iterations, MAX_ITERATIONS),
+     .help = "of each, measured (default: 5)"},
+    {"json", FLAG(benchmark.json), .help = "print the benchmark as JSON"},
+    {"quiet", 'q', FLAG(decode.quiet),
+     .help = "print nothing but errors (no warnings of the compiler either)"},
+    {0},
+};
+
+static const struct option_example examples[] = {
+    {"wanrun decoder.plan latents.npy", "writes latents.mp4"},
+    {"wanrun decoder.plan latents.npy -o sheet.png", "a look at the video"},
+    {"wanrun decoder.plan latents.npy -o frame-%04d.png", "every frame"},
+    {"wanrun decoder.plan latents.npy -o - | mpv -", "watch while it decodes"},
+    {0},
+};
+
+static const char notes[] =
+    "Ctrl-C stops after the current step; .mp4, .y4m and numbered .png keep the frames so far.\n"
+    "\n"
+    "Exit status: 0 success, 1 failure, 2 wrong usage.";
+
+static bool set_operands(struct arguments *a, const struct option_result *r, struct error *err) {
+    static const char *const missing[] = {"PLAN and LATENTS", "LATENTS"};
+    if (r->count < 2) return error_set(err, ERROR_USAGE, "expected %s, found none", missing[r->count]);
+    if (r->count > 2)
+        return error_set(err, ERROR_USAGE, "expected nothing after LATENTS, found '%s'", r->operands[2]);
+    a->decode.plan = a->benchmark.plan = r->operands[0];
+    a->decode.latents = r->operands[1];
+    return a->decode.output == NULL || output_check_path(a->decode.output, err);
+}
+
+bool arguments_parse(struct arguments *a, int argc, char **argv, struct error *err) {
+    const struct option_program program = {
+        .name = "wanrun",
+        .version = wan_version(),
+        .summary = "decode the latents of a video",
+        .description = "Decodes the latents of a video with a plan made by `wanc compile`.",
+        .operands = "PLAN LATENTS",
+        .operand_items = list_operands,
+        .rows = rows,
+        .notes = notes,
+        .examples = examples,
+    };
+    struct option_result result;
+    *a = (struct arguments){.decode = {.fps = DEFAULT_FPS},
+                            .benchmark = {.warmup = DEFAULT_WARMUP, .iterations = DEFAULT_ITERATIONS}};
+    if (!options_parse(&program, argc, argv, a, &result, err)) return false;
+    a->done = result.done;
+    if (a->done) return true;
+    if (!set_operands(a, &result, err)) return false;
+    if (a->is_benchmark && (a->decode.load_state || a->decode.save_state || a->decode.stop_after))
+        return error_set(err, ERROR_USAGE, "--benchmark: takes no state, and no --stop-after");
+    return a->is_benchmark || !a->benchmark.json ||
+           error_set(err, ERROR_USAGE, "--json: expected --benchmark beside it, found none");
+}
