@@ -4,13 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
-bool error_set(struct error *err, enum error_code code, const char *format, ...) {
+bool error_set_in(struct error *err, enum error_code code, const char *file, const char *format, ...) {
     if (err == NULL || err->code != ERROR_NONE) return false;
     va_list args;
     va_start(args, format);
     vsnprintf(err->message, sizeof err->message, format, args);
     va_end(args);
     err->code = code;
+    err->file = file;
     return false;
 }
 
@@ -27,4 +28,32 @@ bool error_prefix(struct error *err, const char *format, ...) {
         snprintf(err->message + n, room, ": %.*s", (int)(room > 3 ? room - 3 : 0), old);
     }
     return false;
+}
+
+// What a user calls the part of the program that is in a folder.
+static const char *area_of(const char *file) {
+    static const struct {
+        const char *folder, *area;
+    } areas[] = {{"frontend/", "onnx"}, {"ir/", "ir"},         {"passes/", "compile"},
+                 {"plan/", "plan"},     {"runtime/", "run"},   {"latents/", "latents"},
+                 {"output/", "video"},  {"report/", "report"}, {"tools/", "tool"}};
+    for (size_t i = 0; file != NULL && i < sizeof areas / sizeof *areas; i++) {
+        if (strstr(file, areas[i].folder) != NULL) return areas[i].area;
+    }
+    return "file";
+}
+
+const char *error_name(const struct error *err, char out[ERROR_NAME_SIZE]) {
+    static const char *const names[] = {[ERROR_NONE] = "none",
+                                        [ERROR_USAGE] = "usage",
+                                        [ERROR_INPUT] = "input",
+                                        [ERROR_UNSUPPORTED] = "unsupported",
+                                        [ERROR_IO] = "io",
+                                        [ERROR_MEMORY] = "memory",
+                                        [ERROR_INTERNAL] = "internal",
+                                        [ERROR_CANCELLED] = "cancelled"};
+    bool has_area = err->code == ERROR_INPUT || err->code == ERROR_UNSUPPORTED;
+    snprintf(out, ERROR_NAME_SIZE, "%s%s%s", has_area ? area_of(err->file) : "", has_area ? "-" : "",
+             names[err->code]);
+    return out;
 }

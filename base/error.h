@@ -22,15 +22,21 @@ enum error_code {
 
 struct error {
     enum error_code code;
+    const char *file; // of ours, where it was set: its folder tells what part of the program complains
     char message[1024];
 };
 
 // Sets code and message, unless `err` is already set. Always returns false, so that callers can
 // `return error_set(...)`. A NULL `err` is allowed.
-bool error_set(struct error *err, enum error_code code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+#define error_set(err, code, ...) error_set_in(err, code, __FILE__, __VA_ARGS__)
+bool error_set_in(struct error *err, enum error_code code, const char *file, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 // Puts "what: " in front of the message: the caller's knowledge of which file or pass it was.
 bool error_prefix(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// The name under which docs/errors.md explains such errors: "onnx-unsupported", "usage". Users see it behind the message.
+enum { ERROR_NAME_SIZE = 40 };
+const char *error_name(const struct error *err, char out[ERROR_NAME_SIZE]);
 
 #endif

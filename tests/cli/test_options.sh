@@ -1,12 +1,13 @@
 #!/bin/sh
 # What the tables of options give: help, man pages, completions; looked at by those who read them.
 #
-#     test_options.sh WANC WANRUN
+#     test_options.sh WANC WANRUN SOURCE
 set -u
-here=$(realpath "$(dirname "$0")")
+here=$(realpath "$(dirname "$0")") source=$(realpath "$3")
 wanc=$(realpath "$1") wanrun=$(realpath "$2")
 tool=wanc program=$wanc
 . "$here/cases.sh"
+export LC_ALL=C
 trap 'rm -rf "$work"' EXIT
 fresh
 
@@ -69,4 +70,20 @@ fi
 refused "an option of another command" 2 "\-\-bands: expected with the command compile report opt, found with dump" dump --bands none plan
 refused "no command" 2 "expected a command, found none" --quiet
 refused "an unknown command" 2 "decode: unknown command" decode plan
+
+# ---- errors: what sources can set, and what the page explains
+
+names() { # FOLDER AREA
+    grep -rhoE "ERROR_(INPUT|UNSUPPORTED)" --include='*.c' "$source/$1" | sort -u | sed "s/ERROR_/$2-/" | tr 'A-Z' 'a-z'
+}
+{
+    names frontend onnx; names ir ir; names passes compile; names plan plan; names runtime run
+    names tools/latents latents; names tools/output video; names tools/report report
+    for folder in "$source"/tools/*/; do
+        case $folder in */latents/ | */output/ | */report/) ;; *) names "${folder#"$source"/}" tool ;; esac
+    done
+    printf '%s\n' usage io memory internal cancelled
+} | sort -u >names.txt
+same "docs/errors.md: a section for each name" "$(cat names.txt)" "$(sed -n 's/^### //p' "$source/docs/errors.md" | sort)"
+refused "the name of an error" 1 "not a plan: .* \[plan-input\]$" dump "$here/cases.sh"
 finish

@@ -443,7 +443,7 @@ interrupted() { # SIGNAL OUT OPTION...
     kill -"$signalled" $job
     wait $job
     status=$?
-    held=$(sed -n 's/.*interrupted: it holds the first \([0-9]*\) of 199997 frames$/\1/p' "$work/stderr")
+    held=$(sed -n 's/.*interrupted: it holds the first \([0-9]*\) of 199997 frames \[cancelled\]$/\1/p' "$work/stderr")
 }
 for signal in INT TERM HUP; do
     interrupted $signal out.mp4

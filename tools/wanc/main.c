@@ -62,6 +62,8 @@ int main(int argc, char **argv) {
     if (arguments_parse(&o, &result, argc, argv, &err) && (result.done || run_command(&o, &result, &err)))
         return EXIT_OK;
     bool usage = err.code == ERROR_USAGE;
-    fprintf(stderr, "wanc: %s%s\n", err.message, usage ? " (see wanc --help)" : "");
+    char name[ERROR_NAME_SIZE];
+    fprintf(stderr, "wanc: %s%s [%s]\n", err.message, usage ? " (see wanc --help)" : "",
+            error_name(&err, name));
     return usage ? EXIT_USAGE : EXIT_FAILED;
 }

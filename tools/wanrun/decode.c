@@ -42,7 +42,8 @@ static bool wan_failed(const char *what, const struct wan_error *from, struct er
         [WAN_ERROR_INTERNAL] = ERROR_INTERNAL,
     };
     size_t i = (size_t)from->status;
-    error_set(err, i < sizeof codes / sizeof codes[0] ? codes[i] : ERROR_INTERNAL, "%s", from->message);
+    enum error_code code = i < sizeof codes / sizeof codes[0] ? codes[i] : ERROR_INTERNAL;
+    error_set_in(err, code, "runtime/", "%s", from->message);
     return strncmp(from->message, what, strlen(what)) == 0 ? false : error_prefix(err, "%s", what);
 }
 

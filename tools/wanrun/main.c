@@ -25,13 +25,13 @@ static char *default_output(const char *latents) {
 
 // One line, whatever the names of files hold.
 static int fail(const struct error *err) {
-    char line[sizeof err->message];
+    char line[sizeof err->message], name[ERROR_NAME_SIZE];
     memcpy(line, err->message, sizeof line);
     for (char *c = line; *c != 0; c++) {
         if ((unsigned char)*c < ' ' || *c == 127) *c = '?';
     }
     bool usage = err->code == ERROR_USAGE;
-    fprintf(stderr, "wanrun: %s%s\n", line, usage ? " (see wanrun --help)" : "");
+    fprintf(stderr, "wanrun: %s%s [%s]\n", line, usage ? " (see wanrun --help)" : "", error_name(err, name));
     return usage ? EXIT_USAGE : EXIT_FAILED;
 }
 
