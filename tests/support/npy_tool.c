@@ -7,6 +7,7 @@
 //     npy_tool diff A B [LIMIT]                 prints the largest difference; fails above LIMIT or where shapes differ
 //     npy_tool slice IN OUT COUNT [FROM]        COUNT frames of IN (third axis from the end)
 //     npy_tool transpose IN OUT                 exchanges the fourth and the third axis from the end
+//     npy_tool bytes IN OUT                     frames [1,C,F,H,W] in [-1, 1] as bytes [F,H,W,C], rounded
 //     npy_tool prefix SHORT LONG                are SHORT's frames (third axis from the end) the first ones of LONG,
 //                                               bit for bit?
 //
@@ -131,6 +132,25 @@ static int transpose(const char *path, const char *to) {
     return 0;
 }
 
+static int bytes(const char *path, const char *to) {
+    struct npy_array a = npy_load(path);
+    if (a.rank != 5) npy_die("%s: expected 5 axes", path);
+    size_t channels = a.shape[1], frames = a.shape[2], plane = a.shape[3] * a.shape[4];
+    char text[256];
+    snprintf(text, sizeof text, "{'descr': '|u1', 'fortran_order': False, 'shape': (%zu, %zu, %zu, %zu), }",
+             frames, a.shape[3], a.shape[4], channels);
+    FILE *f = open_file(to, "wb");
+    write_header(f, 1, text);
+    for (size_t i = 0; i < frames * plane * channels; i++) {
+        size_t c = i % channels, pixel = i / channels % plane, frame = i / channels / plane;
+        double x = npy_value(&a, (c * frames + frame) * plane + pixel);
+        fputc((int)floor((fmin(fmax(x, -1), 1) + 1) * 127.5 + 0.5), f);
+    }
+    close_file(f, to);
+    npy_free(&a);
+    return 0;
+}
+
 static int raw(const char *path, const char *version, const char *header, const char *bytes) {
     FILE *f = open_file(path, "wb");
     write_header(f, atoi(version), header);
@@ -204,6 +224,7 @@ int main(int argc, char **argv) {
     if (strcmp(command, "slice") == 0 && argc == 5) return slice(argv[2], argv[3], argv[4], "0");
     if (strcmp(command, "slice") == 0 && argc == 6) return slice(argv[2], argv[3], argv[4], argv[5]);
     if (strcmp(command, "transpose") == 0 && argc == 4) return transpose(argv[2], argv[3]);
+    if (strcmp(command, "bytes") == 0 && argc == 4) return bytes(argv[2], argv[3]);
     if (strcmp(command, "prefix") == 0 && argc == 4) return prefix(argv[2], argv[3]);
-    npy_die("expected one of: make raw poke shape diff slice transpose prefix");
+    npy_die("expected one of: make raw poke shape diff slice transpose bytes prefix");
 }

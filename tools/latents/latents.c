@@ -16,9 +16,11 @@ static const struct latents_reader *const readers[] = {
     &latents_npy,
 };
 
-enum { HEAD_BYTES = 16 };
+enum { HEAD_BYTES = 16, ARRAY_SCRATCH = 1 << 16 };
 
-static size_t element_size(const struct latents *l) { return l->type == LATENTS_F16 ? 2 : 4; }
+static size_t element_size(const struct latents *l) {
+    return l->type == LATENTS_U8 ? 1 : l->type == LATENTS_F16 ? 2 : 4;
+}
 
 bool latents_read_bytes(const struct latents *l, uint64_t offset, void *out, size_t size, struct error *err) {
     unsigned char *to = out;
@@ -55,6 +57,7 @@ static bool parse_header(struct latents *l, struct error *err) {
     unsigned char head[HEAD_BYTES];
     size_t size = l->file_size < sizeof head ? (size_t)l->file_size : sizeof head;
     if (!latents_read_bytes(l, 0, head, size, err)) return false;
+    const char *what = l->is_array ? "numbers" : "latents";
     struct strbuf names = {0};
     for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++) {
         if (readers[i]->recognises(head, size)) {
@@ -64,17 +67,17 @@ static bool parse_header(struct latents *l, struct error *err) {
         strbuf_printf(&names, "%s%s", i > 0 ? " or " : "", readers[i]->name);
     }
     if (l->file_size == 0) {
-        error_set(err, ERROR_INPUT, "%s: expected latents in a %s file, found an empty file", l->path,
+        error_set(err, ERROR_INPUT, "%s: expected %s in a %s file, found an empty file", l->path, what,
                   strbuf_text(&names));
     } else {
-        error_set(err, ERROR_INPUT, "%s: expected latents in a %s file, found another kind of file", l->path,
+        error_set(err, ERROR_INPUT, "%s: expected %s in a %s file, found another kind of file", l->path, what,
                   strbuf_text(&names));
     }
     strbuf_free(&names);
     return false;
 }
 
-static void print_shape(struct strbuf *b, const struct latents *l) {
+void latents_print_shape(struct strbuf *b, const struct latents *l) {
     strbuf_add(b, "[");
     for (unsigned i = 0; i < l->rank; i++) {
         strbuf_printf(b, "%s%llu", i > 0 ? ", " : "", (unsigned long long)l->shape[i]);
@@ -85,7 +88,7 @@ static void print_shape(struct strbuf *b, const struct latents *l) {
 // "FILE: expected <expected>, found [1, 16, 3, 5]"
 static bool wrong_shape(const struct latents *l, const char *expected, struct error *err) {
     struct strbuf found = {0};
-    print_shape(&found, l);
+    latents_print_shape(&found, l);
     error_set(err, ERROR_INPUT, "%s: expected %s, found %s", l->path, expected, strbuf_text(&found));
     strbuf_free(&found);
     return false;
@@ -136,6 +139,19 @@ bool latents_open(struct latents *l, const char *path, uint64_t channels, struct
     return false;
 }
 
+static bool open_array(struct latents *l, struct error *err) {
+    if (!open_file(l, err) || !parse_header(l, err) || !check_size(l, err)) return false;
+    l->scratch = malloc(ARRAY_SCRATCH);
+    return l->scratch != NULL || error_set(err, ERROR_MEMORY, "%s: out of memory", l->path);
+}
+
+bool latents_open_array(struct latents *l, const char *path, struct error *err) {
+    *l = (struct latents){.path = path, .fd = -1, .is_array = true};
+    if (open_array(l, err)) return true;
+    latents_close(l);
+    return false;
+}
+
 void latents_close(struct latents *l) {
     if (l->fd >= 0) close(l->fd);
     free(l->scratch);
@@ -171,12 +187,32 @@ static void convert_f32(float *out, const unsigned char *in, size_t n) {
     }
 }
 
+static void convert_u8(float *out, const unsigned char *in, size_t n) {
+    for (size_t i = 0; i < n; i++) out[i] = in[i];
+}
+
+static void convert(const struct latents *l, float *out, size_t n) {
+    if (l->type == LATENTS_U8) convert_u8(out, l->scratch, n);
+    else if (l->type == LATENTS_F16) convert_f16(out, l->scratch, n);
+    else convert_f32(out, l->scratch, n);
+}
+
 // Plane `i` of the file, [height][width].
 static bool read_plane(struct latents *l, uint64_t i, float *out, struct error *err) {
     size_t n = (size_t)(l->height * l->width), bytes = n * element_size(l);
     if (!latents_read_bytes(l, l->data_offset + i * bytes, l->scratch, bytes, err)) return false;
-    if (l->type == LATENTS_F16) convert_f16(out, l->scratch, n);
-    else convert_f32(out, l->scratch, n);
+    convert(l, out, n);
+    return true;
+}
+
+bool latents_read_numbers(struct latents *l, uint64_t first, size_t count, float *out, struct error *err) {
+    size_t size = element_size(l), most = ARRAY_SCRATCH / size;
+    while (count > 0) {
+        size_t n = count < most ? count : most;
+        if (!latents_read_bytes(l, l->data_offset + first * size, l->scratch, n * size, err)) return false;
+        convert(l, out, n);
+        first += n, out += n, count -= n;
+    }
     return true;
 }
 

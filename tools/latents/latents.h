@@ -10,6 +10,7 @@
 #define WANRUN_LATENTS_H
 
 #include "base/error.h"
+#include "base/strbuf.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,12 +18,14 @@
 
 enum { LATENTS_MAX_RANK = 32 }; // as many as numpy allows
 
-enum latents_type { LATENTS_F16, LATENTS_F32 };
+enum latents_type { LATENTS_F16, LATENTS_F32, LATENTS_U8 }; // bytes: in other arrays than latents
 
 struct latents {
     const char *path; // the caller's
     int fd;
     uint64_t file_size;
+
+    bool is_array; // opened as one, below
 
     // What a reader finds out: C order, little endian.
     enum latents_type type;
@@ -59,6 +62,13 @@ bool latents_refuse_shape(const struct latents *l, uint64_t channels, const stru
 bool latents_check_finite(struct latents *l, struct error *err);
 // Latent frame `t` as float[channels][height][width].
 bool latents_read_frame(struct latents *l, uint64_t t, float *out, struct error *err);
+
+// Any other array in such a file, of any rank, and also of bytes: its type, its shape and its numbers alone.
+bool latents_open_array(struct latents *l, const char *path, struct error *err);
+// `count` numbers from number `first` on, of those that the shape says that there are; bytes as 0 to 255.
+bool latents_read_numbers(struct latents *l, uint64_t first, size_t count, float *out, struct error *err);
+// "[1, 16, 3, 5]" appended to `out`.
+void latents_print_shape(struct strbuf *out, const struct latents *l);
 
 // For readers: exactly `size` bytes at `offset`; an error that says how the file ends otherwise.
 bool latents_read_bytes(const struct latents *l, uint64_t offset, void *out, size_t size, struct error *err);

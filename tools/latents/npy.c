@@ -177,6 +177,7 @@ static const char *type_name(const char *descr) {
 static bool set_layout(struct latents *l, const struct header *h, struct error *err) {
     if (strcmp(h->descr, "<f4") == 0) l->type = LATENTS_F32;
     else if (strcmp(h->descr, "<f2") == 0) l->type = LATENTS_F16;
+    else if (l->is_array && strcmp(h->descr, "|u1") == 0) l->type = LATENTS_U8;
     else {
         return error_set(err, ERROR_INPUT, "%s: expected float16 ('<f2') or float32 ('<f4'), found %s ('%s')",
                          l->path, type_name(h->descr), h->descr);

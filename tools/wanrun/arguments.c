@@ -5,6 +5,9 @@
 #include "tools/output/output.h"
 
 #include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { MAX_THREADS = 1024, MAX_FPS = 1000, DEFAULT_FPS = 16 };
 enum { MAX_ITERATIONS = 1000000, DEFAULT_WARMUP = 1, DEFAULT_ITERATIONS = 5 };
@@ -38,6 +41,23 @@ static bool set_profile(void *values, const char *text, struct error *err) {
     p->profile = p->profile || text == NULL;
     if (text != NULL) p->profile_path = text;
     return true;
+}
+
+static bool parse_tolerance(const char *option, const char *text, double *out, struct error *err) {
+    char *end;
+    *out = strtod(text, &end);
+    return (end != text && *end == 0 && *out >= 0 && isfinite(*out)) ||
+           error_set(err, ERROR_USAGE, "%s: expected a number from 0 on, found '%s'", option, text);
+}
+
+static bool set_atol(void *values, const char *text, struct error *err) {
+    struct arguments *a = values;
+    return parse_tolerance("--atol", text, &a->decode.verify.tolerance.absolute, err);
+}
+
+static bool set_rtol(void *values, const char *text, struct error *err) {
+    struct arguments *a = values;
+    return parse_tolerance("--rtol", text, &a->decode.verify.tolerance.relative, err);
 }
 
 #define FLAG(field) OPTION_SETS_FLAG(struct arguments, field)
@@ -74,7 +94,17 @@ static const struct option_row rows[] = {
      .help = "of each, run before it is measured (default: 1)"},
     {"iterations", .value = "N", NUMBER(benchmark.iterations, MAX_ITERATIONS),
      .help = "of each, measured (default: 5)"},
-    {"json", FLAG(benchmark.json), .help = "print the benchmark as JSON"},
+    {"verify", .value = "FRAMES", .hint = OPTION_FILE, TEXT(decode.verify.path),
+     .help = "compare the frames with those of a reference, a .npy file: [1, channels, frames, height, "
+             "width] and the "
+             "like, float16 or float32, or bytes [frames, height, width, channels]; print the errors of the "
+             "steps, and "
+             "fail if one is too large; nothing is written without -o"},
+    {"atol", .value = "X", OPTION_CALLS(set_atol),
+     .help = "with --verify, a number may differ by X + rtol * |expected| (default: 0.001; for bytes half a "
+             "level more)"},
+    {"rtol", .value = "Y", OPTION_CALLS(set_rtol), .help = "with --verify, see --atol (default: 0)"},
+    {"json", FLAG(json), .help = "print the benchmark, or what --verify found, as JSON"},
     {"quiet", 'q', FLAG(decode.quiet),
      .help = "print nothing but errors (no warnings of the compiler either)"},
     {0},
@@ -85,6 +115,7 @@ static const struct option_example examples[] = {
     {"wanrun decoder.plan latents.npy -o sheet.png", "a look at the video"},
     {"wanrun decoder.plan latents.npy -o frame-%04d.png", "every frame"},
     {"wanrun decoder.plan latents.npy -o - | mpv -", "watch while it decodes"},
+    {"wanrun decoder.plan latents.npy --verify frames.npy", "are these the frames of PyTorch?"},
     {0},
 };
 
@@ -103,6 +134,22 @@ static bool set_operands(struct arguments *a, const struct option_result *r, str
     return a->decode.output == NULL || output_check_path(a->decode.output, err);
 }
 
+// Options that mean nothing without others, or are nothing beside them.
+static bool check_together(const struct arguments *a, struct error *err) {
+    const struct decode_params *d = &a->decode;
+    bool is_verify = d->verify.path != NULL;
+    if (a->is_benchmark && (d->load_state || d->save_state || d->stop_after))
+        return error_set(err, ERROR_USAGE, "--benchmark: takes no state, and no --stop-after");
+    if (a->is_benchmark && is_verify) return error_set(err, ERROR_USAGE, "--benchmark: takes no --verify");
+    if (is_verify && d->output != NULL && strcmp(d->output, "-") == 0)
+        return error_set(err, ERROR_USAGE,
+                         "--verify: prints on the standard output, where -o - writes the video");
+    if (!is_verify && (d->verify.tolerance.absolute >= 0 || d->verify.tolerance.relative > 0))
+        return error_set(err, ERROR_USAGE, "--atol, --rtol: expected --verify beside them, found none");
+    return a->is_benchmark || is_verify || !a->json ||
+           error_set(err, ERROR_USAGE, "--json: expected --benchmark or --verify beside it, found none");
+}
+
 bool arguments_parse(struct arguments *a, int argc, char **argv, struct error *err) {
     const struct option_program program = {
         .name = "wanrun",
@@ -116,14 +163,12 @@ bool arguments_parse(struct arguments *a, int argc, char **argv, struct error *e
         .examples = examples,
     };
     struct option_result result;
-    *a = (struct arguments){.decode = {.fps = DEFAULT_FPS},
+    *a = (struct arguments){.decode = {.fps = DEFAULT_FPS, .verify.tolerance.absolute = -1},
                             .benchmark = {.warmup = DEFAULT_WARMUP, .iterations = DEFAULT_ITERATIONS}};
     if (!options_parse(&program, argc, argv, a, &result, err)) return false;
     a->done = result.done;
     if (a->done) return true;
     if (!set_operands(a, &result, err)) return false;
-    if (a->is_benchmark && (a->decode.load_state || a->decode.save_state || a->decode.stop_after))
-        return error_set(err, ERROR_USAGE, "--benchmark: takes no state, and no --stop-after");
-    return a->is_benchmark || !a->benchmark.json ||
-           error_set(err, ERROR_USAGE, "--json: expected --benchmark beside it, found none");
+    a->benchmark.json = a->decode.verify.json = a->json;
+    return check_together(a, err);
 }

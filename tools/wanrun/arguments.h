@@ -9,6 +9,7 @@ struct arguments {
     struct decode_params decode;
     struct benchmark_params benchmark;
     bool is_benchmark;
+    bool json; // of what is printed
     bool done; // help or the version were printed
 };
 

@@ -25,9 +25,11 @@ struct decode {
     float *latent; // one frame
     struct output output;
     uint64_t begin, end; // latent frames to decode
-    uint64_t frames;     // video frames that they give
+    uint64_t frames;     // video frames that they give,
+    uint64_t taken;      // and how many came so far
     struct progress progress;
     struct profile profile; // if it is asked for
+    struct verify verify;   // likewise
 };
 
 // Passes a failure of libwan on; `what` is put in front unless the message begins with it.
@@ -113,11 +115,24 @@ static bool open_latents(struct decode *d, struct error *err) {
 
 // A state may be written over the one that was loaded: by then it is read.
 static bool is_input(const struct decode_params *p, const char *path) {
-    return file_is_same(path, p->latents) || file_is_same(path, p->plan);
+    return file_is_same(path, p->latents) || file_is_same(path, p->plan) ||
+           (p->verify.path != NULL && file_is_same(path, p->verify.path));
+}
+
+// What the run is to give, beside a reference.
+static bool open_verify(struct decode *d, struct error *err) {
+    const struct wan_plan_params *s = &d->shape;
+    const struct verify_params *p = &d->params->verify;
+    uint64_t first = d->params->all_frames ? s->first_frames : s->first_kept;
+    struct verify_part part = {
+        .first_step = d->begin, .frames = d->frames, .ends_early = d->end < d->latents.frames};
+    if (d->begin > 0) part.first_frame = first + (d->begin - 1) * s->steady_frames;
+    return p->path == NULL || verify_open(&d->verify, p, s, &part, err);
 }
 
 static bool open_output(struct decode *d, struct error *err) {
     const struct decode_params *p = d->params;
+    if (p->output == NULL) return open_verify(d, err);
     const char *outputs[] = {p->output, p->save_state};
     for (size_t i = 0; i < 2; i++) {
         if (outputs[i] != NULL && is_input(p, outputs[i]))
@@ -132,7 +147,7 @@ static bool open_output(struct decode *d, struct error *err) {
     };
     if (!output_open(&d->output, p->output, &params, err)) return false;
     interrupt_remove_if_killed(d->output.temporary);
-    return true;
+    return open_verify(d, err);
 }
 
 static bool is_profiled(const struct decode_params *p) {
@@ -158,6 +173,12 @@ static bool open_session(struct decode *d, struct error *err) {
            error_set(err, ERROR_MEMORY, "%s: out of memory for the profile", d->params->plan);
 }
 
+static bool take_frame(struct decode *d, uint64_t t, const float *frame, struct error *err) {
+    d->taken++;
+    return (d->params->output == NULL || output_write(&d->output, frame, err)) &&
+           (d->params->verify.path == NULL || verify_frame(&d->verify, t, frame, err));
+}
+
 // Sends latent frame `t` and writes the frames that come back; the step's time is that without writing.
 static bool step(struct decode *d, uint64_t t, struct error *err) {
     if (!latents_read_frame(&d->latents, t, d->latent, err)) return false;
@@ -167,13 +188,13 @@ static bool step(struct decode *d, uint64_t t, struct error *err) {
         return wan_failed(d->params->plan, &error, err);
     for (const float *frame; (frame = wan_session_receive(d->session)) != NULL;) {
         double write_begin = measure_now();
-        if (!output_write(&d->output, frame, err)) return false;
+        if (!take_frame(d, t, frame, err)) return false;
         writing += measure_now() - write_begin;
     }
     double seconds = measure_now() - begin - writing;
     progress_step(&d->progress, seconds);
     if (is_profiled(d->params)) profile_step(&d->profile, t > 0, seconds);
-    progress_show(&d->progress, d->output.written);
+    progress_show(&d->progress, d->taken);
     return true;
 }
 
@@ -186,6 +207,9 @@ static bool save_state(struct decode *d, struct error *err) {
 
 // After a signal: a video is finished with the frames so far, anything else is given up.
 static bool cancelled(struct decode *d, struct error *err) {
+    if (d->params->output == NULL)
+        return error_set(err, ERROR_CANCELLED, "%s: interrupted after %" PRIu64 " of %" PRIu64 " frames",
+                         d->params->verify.path, d->taken, d->frames);
     const char *name = strcmp(d->output.path, "-") == 0 ? "standard output" : d->output.path;
     bool keep = d->output.format->complete_at_any_frame && d->output.written > 0;
     if (keep && !(output_finish(&d->output, err) && save_state(d, err))) return false;
@@ -218,12 +242,12 @@ static bool decode_steps(struct decode *d, struct error *err) {
         if (interrupt_requested()) return cancelled(d, err);
         if (!step(d, t, err)) return false;
     }
-    return output_finish(&d->output, err) && save_state(d, err);
+    return (d->params->output == NULL || output_finish(&d->output, err)) && save_state(d, err);
 }
 
 static void report(const struct decode *d) {
     const struct decode_params *p = d->params;
-    if (!p->quiet) {
+    if (!p->quiet && p->output != NULL) {
         fprintf(stderr, "wanrun: %" PRIu64 " frames of %ux%u in %.1f s -> %s\n", d->frames,
                 d->shape.frame_height, d->shape.frame_width, measure_now() - d->progress.start,
                 strcmp(p->output, "-") == 0 ? "standard output" : p->output);
@@ -242,6 +266,7 @@ static bool write_profile(const struct decode *d, struct error *err) {
 
 static void close_all(struct decode *d) {
     output_abort(&d->output);
+    verify_close(&d->verify);
     progress_free(&d->progress);
     profile_free(&d->profile);
     wan_session_free(d->session);
@@ -257,7 +282,7 @@ bool decode(const struct decode_params *params, struct error *err) {
     ok = ok && decode_steps(&d, err);
     progress_clear(&d.progress);
     if (ok) report(&d);
-    ok = ok && write_profile(&d, err);
+    ok = ok && write_profile(&d, err) && (params->verify.path == NULL || verify_finish(&d.verify, err));
     close_all(&d);
     return ok;
 }

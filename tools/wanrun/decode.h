@@ -3,12 +3,13 @@
 #define WANRUN_DECODE_H
 
 #include "base/error.h"
+#include "tools/wanrun/verify.h"
 
 #include <stdbool.h>
 
 struct decode_params {
-    const char *plan, *latents, *output;
-    unsigned threads; // 0: one per online core
+    const char *plan, *latents, *output; // output NULL: frames are only compared
+    unsigned threads;                    // 0: one per online core
     unsigned fps;
     bool quiet, timings;
     bool profile;                        // print the time of every operator
@@ -17,7 +18,8 @@ struct decode_params {
     const char *load_state, *save_state; // NULL, or files: where to go on, and how the next run can
     unsigned stop_after;                 // so many latent frames, counted from the start of the video; 0: all
     const char *cache_folder;            // NULL: caches in memory
-    bool all_frames;                     // of the first step, not only those that belong to the video
+    struct verify_params verify;
+    bool all_frames; // of the first step, not only those that belong to the video
 };
 
 // Instead of decoding a video, measures the steps of one: `benchmark`.

@@ -43,19 +43,23 @@ static void occupy_standard_streams(void) {
     if (fd >= 0) close(fd);
 }
 
-static bool benchmark(const struct arguments *a, struct error *err) {
-    if (!decode_benchmark(&a->decode, &a->benchmark, err)) return false;
+static bool flush_stdout(struct error *err) {
     return (fflush(stdout) == 0 && !ferror(stdout)) ||
            error_set(err, ERROR_IO, "standard output: cannot write: %s", strerror(errno));
 }
 
+static bool benchmark(const struct arguments *a, struct error *err) {
+    return decode_benchmark(&a->decode, &a->benchmark, err) && flush_stdout(err);
+}
+
 static bool decode_video(struct decode_params *p, struct error *err) {
-    char *chosen = p->output == NULL ? default_output(p->latents) : NULL;
+    bool is_verify = p->verify.path != NULL;
+    char *chosen = p->output == NULL && !is_verify ? default_output(p->latents) : NULL;
     if (p->output == NULL) p->output = chosen;
     interrupt_install(!p->quiet && isatty(STDERR_FILENO));
-    bool ok = p->output != NULL ? decode(p, err) : error_set(err, ERROR_MEMORY, "out of memory");
+    bool ok = p->output != NULL || is_verify ? decode(p, err) : error_set(err, ERROR_MEMORY, "out of memory");
     free(chosen);
-    return ok;
+    return flush_stdout(err) && ok;
 }
 
 int main(int argc, char **argv) {
