@@ -38,7 +38,7 @@ static void slide_windows(struct rt_session *s, struct slide *slides, uint32_t c
         struct slide *one = &slides[i];
         one->from = one->to;
         one->to = plan_bands_window(b, one->view->index);
-        pthreadpool_parallelize_1d(s->pool, move_frame, one, one->view->frames, 0);
+        pthreadpool_parallelize_1d(s->pool, move_frame, one, one->view->frames, RT_POOL_FLAGS);
     }
 }
 

@@ -52,6 +52,10 @@ struct rt_op {
     void *state; // the kernel's, made by prepare
 };
 
+// For every call of the pool in a step: denormals are zeros, as in XNNPACK's operators, and threads that are done sleep until
+// the next call. By default they would spin for milliseconds, which other work pays for, and ours beside other work.
+enum { RT_POOL_FLAGS = PTHREADPOOL_FLAG_DISABLE_DENORMALS | PTHREADPOOL_FLAG_YIELD_WORKERS };
+
 struct rt_session {
     const struct plan *plan;
     const struct plan_program *program; // of the plan

@@ -53,7 +53,7 @@ static void gather_row(void *context, size_t row) {
 }
 
 static void gather_rows(struct rt_session *s, const struct gather *g, size_t rows) {
-    pthreadpool_parallelize_1d(s->pool, gather_row, (void *)g, rows, PTHREADPOOL_FLAG_DISABLE_DENORMALS);
+    pthreadpool_parallelize_1d(s->pool, gather_row, (void *)g, rows, RT_POOL_FLAGS);
 }
 
 // Scores of some keys: the weights are rows of K times the attention's scale.

@@ -36,5 +36,5 @@ void rt_for_pieces(pthreadpool_t pool, const struct rt_tensor *shape, rt_piece_f
     size_t pixels = shape->channels < PIECE_FLOATS ? PIECE_FLOATS / shape->channels : 1;
     // Denormals cost up to a hundred times a normal number; XNNPACK flushes them as well.
     pthreadpool_parallelize_3d_tile_1d(pool, run_piece, &p, shape->frames, shape->height, shape->width,
-                                       pixels, PTHREADPOOL_FLAG_DISABLE_DENORMALS);
+                                       pixels, RT_POOL_FLAGS);
 }

@@ -151,7 +151,7 @@ static void wait_for_patches(struct task *t, size_t index) {
 
 // Block `index` in the order in which they are taken, by the threads of the pool.
 static void run_block(struct task *t, size_t index, pthreadpool_t pool) {
-    const uint32_t flags = PTHREADPOOL_FLAG_DISABLE_DENORMALS;
+    const uint32_t flags = RT_POOL_FLAGS;
     const struct winograd *w = t->work->w;
     size_t place = t->work->odd ? t->work->blocks - 1 - index : index;
     place_block(t, place / w->blocks_wide, place % w->blocks_wide);
@@ -198,9 +198,7 @@ static struct work new_work(struct rt_session *s, const struct rt_op *op) {
 bool rt_winograd_run(struct rt_session *s, struct rt_op *op, struct error *err) {
     struct work work = new_work(s, op);
     if (work.w->g.shared) run_shared(&work);
-    else
-        pthreadpool_parallelize_1d(s->pool, run_thread, &work, work.w->g.workspaces,
-                                   PTHREADPOOL_FLAG_DISABLE_DENORMALS);
+    else pthreadpool_parallelize_1d(s->pool, run_thread, &work, work.w->g.workspaces, RT_POOL_FLAGS);
     return rt_xnn(atomic_load(&work.status), "run fully connected", err);
 }
 

@@ -2,6 +2,7 @@
 //
 //     profile_tool profile FILE FIRST_STEPS STEADY_STEPS
 //     profile_tool benchmark FILE FIRST_FRAMES STEADY_FRAMES      3 steps each
+//     profile_tool summary FILE STEADY_STEPS FRAMES
 //     profile_tool trace FILE STEPS PROFILE      as many events as PROFILE's operators have calls, and STEPS steps
 #include <jansson.h>
 #include <math.h>
@@ -127,10 +128,30 @@ static int check_benchmark(const char *path, double first, double steady) {
     return bad;
 }
 
+// Of a run of one first step and `steady` others.
+static int check_summary(const char *path, double steady, double frames) {
+    json_t *root = load(path);
+    if (root == NULL) return 1;
+    const json_t *times = json_object_get(root, "steady_seconds");
+    bool ordered = number(times, "min") > 0 && number(times, "min") <= number(times, "median") &&
+                   number(times, "median") <= number(times, "max");
+    int bad = number(root, "wanrun") != 1 || number(root, "frames") != frames ? wrong(path, "head")
+              : number(root, "latent_frames") != steady + 1 || number(times, "steps") != steady
+                  ? wrong(path, "steps")
+              : !ordered || !(number(root, "first_seconds") > 0) ||
+                      number(root, "seconds") < number(root, "first_seconds") + steady * number(times, "min")
+                  ? wrong(path, "times")
+                  : 0;
+    json_decref(root);
+    return bad;
+}
+
 int main(int argc, char **argv) {
     if (argc != 5) return 2;
-    bool profile = strcmp(argv[1], "profile") == 0, benchmark = strcmp(argv[1], "benchmark") == 0;
+    bool profile = strcmp(argv[1], "profile") == 0, benchmark = strcmp(argv[1], "benchmark") == 0,
+         summary = strcmp(argv[1], "summary") == 0;
     int bad = profile     ? check_profile(argv[2], strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10))
+              : summary   ? check_summary(argv[2], strtod(argv[3], NULL), strtod(argv[4], NULL))
               : benchmark ? check_benchmark(argv[2], strtod(argv[3], NULL), strtod(argv[4], NULL))
                           : check_trace(argv[2], strtoul(argv[3], NULL, 10), argv[4]);
     if (!bad) puts("ok");

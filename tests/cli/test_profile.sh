@@ -1,5 +1,5 @@
 #!/bin/sh
-# wanrun --profile, --trace and --benchmark.
+# wanrun --profile, --trace, --benchmark, --json and --log.
 #
 #     test_profile.sh WANC WANRUN PROFILE_TOOL SOURCE
 #
@@ -37,7 +37,17 @@ run "$work/direct.plan" "$latents" --benchmark --iterations 3 --threads 1
 same "--benchmark: text" "first steady threads" "$(awk '{ print $1 }' "$work/stdout" | tr '\n' ' ' | sed 's/ $//')"
 same "--benchmark writes no file" benchmark.json "$(ls -A)"
 
-refused "--json without --benchmark" 2 "expected --benchmark" "$work/direct.plan" "$latents" --json
+# ---- what a run did, and while it does
+
+fresh
+run "$work/direct.plan" "$latents" -o frames.npy --json --log
+cp "$work/stdout" summary.json
+same "--json: what the run did" ok "$("$check" summary summary.json 3 13)"
+same "--log: a line for each latent frame" "1 1 5 2 9 3 13 4 " \
+    "$(sed -n 's/^wanrun: latent frame \([0-9]*\) of 4: \([0-9]*\) of 13 frames, [0-9.]* s\(, [0-9]* s left\)\{0,1\}$/\2 \1/p' "$work/stderr" | tr '\n' ' ')"
+run "$work/direct.plan" "$latents" -o frames.npy --log --quiet
+same "--log --quiet: these lines alone" "4 4" "$(grep -c "latent frame" "$work/stderr") $(wc -l <"$work/stderr")"
+refused "--json, and a video on the standard output" 2 "prints on the standard output" "$work/direct.plan" "$latents" --json -o -
 refused "no iterations" 2 "from 1 to" "$work/direct.plan" "$latents" --benchmark --iterations 0
 refused "a folder that is not there" 1 "no/profile.json" "$work/direct.plan" "$latents" -o - --quiet --profile=no/profile.json
 refused "--trace without a file" 2 "expected a value" "$work/direct.plan" "$latents" --trace

@@ -104,7 +104,9 @@ static const struct option_row rows[] = {
      .help = "with --verify, a number may differ by X + rtol * |expected| (default: 0.001; for bytes half a "
              "level more)"},
     {"rtol", .value = "Y", OPTION_CALLS(set_rtol), .help = "with --verify, see --atol (default: 0)"},
-    {"json", FLAG(json), .help = "print the benchmark, or what --verify found, as JSON"},
+    {"json", FLAG(json),
+     .help = "print what the run did, the benchmark, or what --verify found, as JSON on the standard output"},
+    {"log", FLAG(decode.log), .help = "a line for each latent frame, instead of a bar on the terminal"},
     {"quiet", 'q', FLAG(decode.quiet),
      .help = "print nothing but errors (no warnings of the compiler either)"},
     {0},
@@ -146,8 +148,8 @@ static bool check_together(const struct arguments *a, struct error *err) {
                          "--verify: prints on the standard output, where -o - writes the video");
     if (!is_verify && (d->verify.tolerance.absolute >= 0 || d->verify.tolerance.relative > 0))
         return error_set(err, ERROR_USAGE, "--atol, --rtol: expected --verify beside them, found none");
-    return a->is_benchmark || is_verify || !a->json ||
-           error_set(err, ERROR_USAGE, "--json: expected --benchmark or --verify beside it, found none");
+    return !a->json || d->output == NULL || strcmp(d->output, "-") != 0 ||
+           error_set(err, ERROR_USAGE, "--json: prints on the standard output, where -o - writes the video");
 }
 
 bool arguments_parse(struct arguments *a, int argc, char **argv, struct error *err) {
@@ -170,5 +172,6 @@ bool arguments_parse(struct arguments *a, int argc, char **argv, struct error *e
     if (a->done) return true;
     if (!set_operands(a, &result, err)) return false;
     a->benchmark.json = a->decode.verify.json = a->json;
+    a->decode.json = a->json && a->decode.verify.path == NULL;
     return check_together(a, err);
 }

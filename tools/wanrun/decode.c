@@ -10,6 +10,7 @@
 #include "tools/wanrun/interrupt.h"
 #include "tools/wanrun/profile.h"
 #include "tools/wanrun/progress.h"
+#include "tools/wanrun/summary.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -235,7 +236,9 @@ static void print_notes(const struct decode *d) {
 }
 
 static bool decode_steps(struct decode *d, struct error *err) {
-    if (!progress_init(&d->progress, d->params->quiet, d->frames, d->end - d->begin)) {
+    const struct decode_params *p = d->params;
+    enum progress_style style = p->log ? PROGRESS_LOG : p->quiet ? PROGRESS_NONE : PROGRESS_BAR;
+    if (!progress_init(&d->progress, style, d->frames, d->end - d->begin)) {
         return error_set(err, ERROR_MEMORY, "%s: out of memory", d->latents.path);
     }
     for (uint64_t t = d->begin; t < d->end; t++) {
@@ -253,6 +256,21 @@ static void report(const struct decode *d) {
                 strcmp(p->output, "-") == 0 ? "standard output" : p->output);
     }
     if (p->timings) progress_print_timing(&d->progress, d->begin > 0);
+}
+
+static bool print_summary(const struct decode *d, struct error *err) {
+    const struct decode_params *p = d->params;
+    struct summary s = {.plan = p->plan,
+                        .latents = p->latents,
+                        .output = p->output,
+                        .latent_frames = d->end - d->begin,
+                        .frames = d->frames,
+                        .height = d->shape.frame_height,
+                        .width = d->shape.frame_width,
+                        .threads = wan_session_threads(d->session),
+                        .resumed = d->begin > 0,
+                        .progress = &d->progress};
+    return !p->json || summary_print(&s, err);
 }
 
 static bool write_profile(const struct decode *d, struct error *err) {
@@ -282,7 +300,8 @@ bool decode(const struct decode_params *params, struct error *err) {
     ok = ok && decode_steps(&d, err);
     progress_clear(&d.progress);
     if (ok) report(&d);
-    ok = ok && write_profile(&d, err) && (params->verify.path == NULL || verify_finish(&d.verify, err));
+    ok = ok && write_profile(&d, err) && print_summary(&d, err) &&
+         (params->verify.path == NULL || verify_finish(&d.verify, err));
     close_all(&d);
     return ok;
 }

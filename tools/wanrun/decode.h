@@ -11,7 +11,8 @@ struct decode_params {
     const char *plan, *latents, *output; // output NULL: frames are only compared
     unsigned threads;                    // 0: one per online core
     unsigned fps;
-    bool quiet, timings;
+    bool quiet, log, timings;
+    bool json;                           // a summary on the standard output, at the end
     bool profile;                        // print the time of every operator
     const char *profile_path;            // NULL, or where it is written as JSON,
     const char *trace_path;              // and as a trace
