@@ -462,7 +462,7 @@ if [ -z "$why" ]; then pass "SIGINT: .npy is not written"; else fail "SIGINT: .n
 if script -qec true /dev/null >/dev/null 2>&1; then
     fresh
     script -qec "\"$wanrun\" \"$plan\" \"$latents\" -o out.npy" /dev/null >"$work/stdout" 2>&1 </dev/null
-    same "progress on a terminal" 1 "$(tr '\r' '\n' <"$work/stdout" | grep -c '^frame 13/13  [0-9.]* s/frame')"
+    same "progress on a terminal" 1 "$(tr '\r' '\n' <"$work/stdout" | grep -c '^\[#\{20\}\] frame 13/13  [0-9.]* s/frame')"
 else
     skip "progress on a terminal" "no script(1)"
 fi
