@@ -1,5 +1,5 @@
 // Building and editing: modules, graphs, constants, nodes and the use lists between them.
-#include "ir/ir.h"
+#include "ir/rearrange.h"
 
 #include "base/half.h"
 
@@ -85,6 +85,18 @@ int ir_base_name(const char *name) { return (int)strcspn(name, "~"); }
 
 const char *ir_fresh_name(struct ir_module *m, const char *hint) {
     return arena_printf(&m->arena, "%.*s~%u", ir_base_name(hint), hint, m->next_id++);
+}
+
+// Rearrangements that cannot be composed leave a value whose axes nobody knows: it gets a name of its own.
+void ir_take_name(struct ir_value *to, const struct ir_value *from, const struct ir_rearrange *r) {
+    struct ir_module *m = to->def->block->graph->module;
+    struct ir_rearrange *all = arena_alloc(&m->arena, sizeof *all);
+    to->name = from->name;
+    to->to_model = from->to_model;
+    if (r == NULL) return;
+    if (from->to_model == NULL) *all = *r;
+    else if (!rearrange_compose(r, from->to_model, all)) to->name = ir_fresh_name(m, from->name);
+    to->to_model = all;
 }
 
 static struct ir_value *new_value(struct ir_module *m, const char *name, struct ir_type type) {

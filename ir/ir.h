@@ -61,6 +61,8 @@ struct ir_value {
     struct ir_constant *constant;
     struct ir_use *uses;
     struct ir_storage storage;
+    const struct ir_rearrange
+        *to_model;           // to the tensor that the model has by this name; NULL: it is that tensor
     struct ir_type declared; // what the ONNX file says, rank -1 where it says nothing
     struct ir_value *next;   // in the module's list of constants
     struct ir_value *map;    // scratch for cloning
@@ -295,6 +297,9 @@ struct ir_cache *ir_cache_new(struct ir_module *m, const char *name, struct ir_t
                               const char *producer);
 // Values keep their base name through the passes: "conv3d_10" of "conv3d_10~57". Returns its length.
 int ir_base_name(const char *name);
+// `to` has the numbers of `from`, which is about to go, and takes its name: so that a name always says which tensor of the model
+// a value is. `from` is `r` of `to`; NULL: they are equal.
+void ir_take_name(struct ir_value *to, const struct ir_value *from, const struct ir_rearrange *r);
 void ir_symbol_add(struct ir_module *m, const char *value, const char *shape);
 const char *ir_symbol_find(const struct ir_module *m, const char *value_name); // "" when there is none
 

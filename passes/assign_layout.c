@@ -58,7 +58,7 @@ static bool replace_by_frames(struct ir_node *n, struct ir_value *frames, int ch
         return refuse(n, err, "its result is not a list of frames");
     }
     struct ir_value *moved = match_rearrange(n, frames, &back);
-    frames->name = ir_out(n)->name; // the computation keeps the ONNX name, not the movement behind it
+    ir_take_name(frames, ir_out(n), &back); // the computation keeps the ONNX name, not the movement behind it
     ir_node_replace(n, moved);
     return true;
 }

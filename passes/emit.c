@@ -55,7 +55,9 @@ static bool emit_graph(struct emitter *e, const char *name, enum plan_variant va
                                              .bytes = b->bytes};
     }
     for (const struct ir_node *n = g->body.head; n != NULL; n = n->next) {
+        uint32_t before = e->op_index;
         if (!emit_node(e, n) || !emit_band(e, n)) return false;
+        if (e->op_index > before) emit_tap(e, n);
     }
     extend_to_run(e);
     for (int i = 0; i < g->buffer_count; i++) {

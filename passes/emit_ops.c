@@ -33,19 +33,26 @@ static uint32_t used_view(struct emitter *e, struct plan_view v) {
     return plan_writer_view(e->w, v);
 }
 
+static struct plan_view place_of(const struct ir_type *t, const struct ir_storage *s) {
+    return (struct plan_view){.frames = (uint32_t)t->dims[0].first,
+                              .height = (uint32_t)t->dims[1].first,
+                              .width = (uint32_t)t->dims[2].first,
+                              .channels = (uint32_t)t->dims[3].first,
+                              .space = PLAN_ARENA,
+                              .index = s->buffer,
+                              .offset = s->offset,
+                              .frame_stride = s->frame_stride,
+                              .row_stride = s->row_stride,
+                              .pixel_stride = s->pixel_stride,
+                              .channel_stride = s->channel_stride};
+}
+
+struct plan_view emit_place(const struct ir_value *v) {
+    return place_of(&v->type, &v->storage);
+}
+
 static uint32_t view_of(struct emitter *e, const struct ir_type *t, const struct ir_storage *s) {
-    struct plan_view v = {.frames = (uint32_t)t->dims[0].first,
-                          .height = (uint32_t)t->dims[1].first,
-                          .width = (uint32_t)t->dims[2].first,
-                          .channels = (uint32_t)t->dims[3].first,
-                          .space = PLAN_ARENA,
-                          .index = s->buffer,
-                          .offset = s->offset,
-                          .frame_stride = s->frame_stride,
-                          .row_stride = s->row_stride,
-                          .pixel_stride = s->pixel_stride,
-                          .channel_stride = s->channel_stride};
-    return used_view(e, v);
+    return used_view(e, place_of(t, s));
 }
 
 static uint32_t view(struct emitter *e, const struct ir_value *v) {

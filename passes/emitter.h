@@ -20,6 +20,10 @@ struct emitter {
 
 // The operators of one node, at the end of e->variant; none where its result is seen in its operand's buffer. (emit_ops.c)
 bool emit_node(struct emitter *e, const struct ir_node *n);
+// Which tensor of the model the last of its operators leaves, if it is one. (emit_taps.c)
+void emit_tap(struct emitter *e, const struct ir_node *n);
+// Where a value in a buffer lies. (emit_ops.c)
+struct plan_view emit_place(const struct ir_value *v);
 // False, with an error that names the node.
 bool emit_refuse(struct emitter *e, const struct ir_node *n, const char *why);
 

@@ -16,7 +16,7 @@ static bool visit(struct ir_node *n, bool *progress, struct error *err) {
     if (!(low < high)) return true;
     ir_attr_set_float(conv, IR_KEY_MIN, low);
     ir_attr_set_float(conv, IR_KEY_MAX, high);
-    ir_out(conv)->name = ir_out(n)->name;
+    ir_take_name(ir_out(conv), ir_out(n), NULL);
     ir_node_replace(n, ir_out(conv));
     *progress = true;
     return true;

@@ -163,7 +163,7 @@ static struct ir_node *stream_conv(const struct reading *r, struct ir_node *norm
     while (in[count - 1] == NULL) count--;
     struct ir_node *n = ir_insert(add ? add : conv, IR_STREAM_CONV, count, in);
     n->name = conv->name;
-    ir_out(n)->name = ir_out(conv)->name;
+    ir_take_name(ir_out(n), ir_out(add ? add : conv), NULL);
     ir_attr_copy_all(n, conv);
     return n;
 }

@@ -54,6 +54,7 @@ static bool visit(struct ir_node *n, bool *progress, struct error *err) {
         !rearrange_compose(&undo, r, &rest))
         return true;
     ir_attr_set_int(conv, IR_KEY_INTERLEAVE, factor);
+    ir_take_name(ir_out(conv), ir_out(conv), &undo);
     if (!ir_infer_node(conv, err)) return false;
     if (rearrange_is_identity(&rest)) ir_node_replace(n, ir_out(conv));
     else ir_attr_set_rearrange(n, &rest);

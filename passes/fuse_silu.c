@@ -10,7 +10,7 @@ static bool visit(struct ir_node *n, bool *progress, struct error *err) {
     struct ir_node *norm = n->op == IR_SILU ? match_op(ir_in(n, 0), IR_FRAME_NORM) : NULL;
     if (norm == NULL || ir_only_user(ir_out(norm)) != n || ir_attr_int(norm, IR_KEY_SILU, 0)) return true;
     ir_attr_set_int(norm, IR_KEY_SILU, 1);
-    ir_out(norm)->name = ir_out(n)->name;
+    ir_take_name(ir_out(norm), ir_out(n), NULL);
     ir_node_replace(n, ir_out(norm));
     *progress = true;
     return true;

@@ -52,6 +52,7 @@ static bool visit(struct ir_node *n, bool *progress, struct error *err) {
     struct ir_node *u = ir_insert(n, IR_FRAME_UPSAMPLE, 1, &x);
     ir_attr_set_int(u, IR_KEY_FACTOR, factor);
     if (!ir_infer_node(u, err)) return false;
+    ir_take_name(ir_out(u), ir_out(n), NULL);
     ir_node_replace(n, ir_out(u));
     return true;
 }

@@ -133,7 +133,7 @@ static bool rebuild(struct ir_node *n, struct ir_value **inputs, const struct ir
     ir_attr_copy_all(f, n);
     if (!ir_infer_node(f, err)) return false;
     struct ir_value *moved = match_rearrange(n, ir_out(f), r);
-    ir_out(f)->name = ir_out(n)->name; // the computation keeps the name
+    ir_take_name(ir_out(f), ir_out(n), r); // the computation keeps the name
     ir_node_replace(n, moved);
     return true;
 }

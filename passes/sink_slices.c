@@ -158,7 +158,7 @@ bool sink_slice(struct ir_node *n, bool *progress, struct error *err) {
     if (kept || c.r.time_atom >= 0 || c.r.out_count[c.axis] == 0 || c.start >= c.end) return true;
     if (!cut_outermost(n, &c) && !cut_apart(n, &c)) return true;
     struct ir_value *y = match_slice(n, match_rearrange(n, c.x, &c.r), c.axis, c.start, c.end);
-    y->name = ir_out(n)->name;
+    ir_take_name(y, ir_out(n), NULL);
     ir_node_replace(n, y);
     *progress = true;
     return true;
@@ -206,7 +206,7 @@ bool sink_concat(struct ir_node *n, bool *progress, struct error *err) {
     c->name = n->name;
     if (!ir_infer_node(c, err)) return false;
     struct ir_value *y = match_rearrange(n, ir_out(c), &back);
-    ir_out(c)->name = ir_out(n)->name;
+    ir_take_name(ir_out(c), ir_out(n), &back);
     ir_node_replace(n, y);
     *progress = true;
     return true;

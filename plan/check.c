@@ -44,6 +44,7 @@ static const struct section_rule {
     [PLAN_SECTION_SHAPES] = {"SHAPES", sizeof(struct plan_shape)},
     [PLAN_SECTION_CHOICES] = {"CHOICES", sizeof(struct plan_choice)},
     [PLAN_SECTION_PASSES] = {"PASSES", sizeof(struct plan_pass)},
+    [PLAN_SECTION_TAPS] = {"TAPS", sizeof(struct plan_tap)},
     [PLAN_SECTION_WEIGHTS] = {"WEIGHTS", 0},
     [PLAN_SECTION_PACKED] = {"PACKED", sizeof(struct plan_packed)},
     [PLAN_SECTION_PACKED_DATA] = {"PACKED_DATA", 0},
@@ -168,6 +169,8 @@ static void point(struct plan *p, const unsigned char *data) {
         .choice_count = s[PLAN_SECTION_CHOICES].count,
         .passes = (const void *)(data + s[PLAN_SECTION_PASSES].offset),
         .pass_count = s[PLAN_SECTION_PASSES].count,
+        .taps = (const void *)(data + s[PLAN_SECTION_TAPS].offset),
+        .tap_count = s[PLAN_SECTION_TAPS].count,
         .weights = data + s[PLAN_SECTION_WEIGHTS].offset,
         .weights_size = s[PLAN_SECTION_WEIGHTS].size,
         .packed = (const void *)(data + s[PLAN_SECTION_PACKED].offset),
@@ -269,7 +272,8 @@ bool plan_check(struct plan *plan, const unsigned char *data, size_t size, struc
     for (uint32_t i = 0; i < p.program_count; i++) {
         if (!plan_check_program(&p, i, err)) return error_prefix(err, "program %u", i);
     }
-    if (!plan_check_choices(&p, err) || !plan_check_passes(&p, err)) return false;
+    if (!plan_check_choices(&p, err) || !plan_check_passes(&p, err) || !plan_check_taps(&p, err))
+        return false;
     *plan = p;
     return true;
 }

@@ -22,6 +22,12 @@ bool plan_check_params(const struct plan *plan, const struct plan_op *op, struct
 // The candidates of convolutions, when all operators are verified. (check_choices.c)
 bool plan_check_choices(const struct plan *plan, struct error *err);
 
+// Whether a view of an operator's result is inside of its block, as that of an input would be. (check_ops.c)
+bool plan_check_tap_view(const struct plan *plan, const struct plan_program *program, enum plan_variant v,
+                         uint32_t op, uint32_t view, struct error *err);
+// What operators leave, when all of them are verified. (check_taps.c)
+bool plan_check_taps(const struct plan *plan, struct error *err);
+
 // What the passes of the compiler left. (check_passes.c)
 bool plan_check_passes(const struct plan *plan, struct error *err);
 

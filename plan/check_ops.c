@@ -158,6 +158,15 @@ static bool check_use(struct use u, const char *role, uint32_t view, struct erro
     return role[0] == 'i' || check_writable(&u, err);
 }
 
+bool plan_check_tap_view(const struct plan *p, const struct plan_program *g, enum plan_variant v, uint32_t op,
+                         uint32_t view, struct error *err) {
+    struct use u = {.plan = p, .program = g, .variant = v, .op = op};
+    if (!check_use(u, "its view", view, err)) return false;
+    return p->views[view].space == PLAN_ARENA || p->views[view].space == PLAN_OUTPUT ||
+           error_set(err, ERROR_INPUT, "its view: space %u, expected the arena or the output",
+                     p->views[view].space);
+}
+
 // Kernels take floats; what is narrower is converted by a copy, or by the convolution whose history it is.
 static bool check_types(const struct use *u, const struct plan_op *op, struct error *err) {
     const uint32_t views[] = {op->in[0], op->in[1], op->in[2], op->out, op->scratch};

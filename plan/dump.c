@@ -139,6 +139,18 @@ static void dump_passes(const struct plan *p, struct strbuf *out) {
     }
 }
 
+static void dump_taps(const struct plan *p, struct strbuf *out) {
+    strbuf_printf(out, "\ntaps: %u\n", p->tap_count);
+    for (uint32_t i = 0; i < p->tap_count; i++) {
+        const struct plan_tap *t = &p->taps[i];
+        strbuf_printf(out, "  operator %u: %s [", t->op, plan_string(p, t->name));
+        for (uint32_t k = 0; k < t->rank; k++) strbuf_printf(out, "%s%u", k ? "," : "", t->shape[k]);
+        strbuf_add(out, "]:");
+        for (uint32_t k = 0; k < t->part_count; k++) strbuf_printf(out, " %u*%u", t->extent[k], t->stride[k]);
+        dump_view(p, "", t->view, out);
+    }
+}
+
 static void dump_variant(const struct plan *p, const struct plan_program *g, enum plan_variant v,
                          struct strbuf *out) {
     const struct plan_variant_info *i = &g->variant[v];
@@ -176,4 +188,5 @@ void plan_dump(const struct plan *p, struct strbuf *out) {
     for (uint32_t i = 0; i < p->program_count; i++) dump_program(p, i, out);
     dump_choices(p, out);
     dump_passes(p, out);
+    dump_taps(p, out);
 }

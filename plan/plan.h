@@ -20,7 +20,7 @@
 
 #define PLAN_MAGIC "WANCPLAN"
 enum {
-    PLAN_VERSION = 6,
+    PLAN_VERSION = 7,
     PLAN_ALIGNMENT = 64,        // of sections, constants, buffers and caches
     PLAN_NONE = 0xffffffffu,    // no view, no constant
     PLAN_MAX_PROGRAMS = 64,     // their sizes are compared pair by pair
@@ -29,6 +29,7 @@ enum {
     PLAN_MAX_DIM = 1 << 24,     // of any extent in a view
     PLAN_PARAM_WORDS = 24,
     PLAN_MAX_KERNEL = 1 << 10, // of a kernel, stride, pad, upsample or interleave
+    PLAN_MAX_RANK = 8,         // of a tensor of the model
     PLAN_EXTRA_BYTES = 128,    // XNNPACK may read so far past a tensor: arenas and weights end with slack
 };
 
@@ -38,20 +39,21 @@ enum {
 enum plan_variant { PLAN_FIRST, PLAN_STEADY, PLAN_VARIANTS };
 
 enum plan_section_kind {
-    PLAN_SECTION_INFO = 1,    // one struct plan_info
-    PLAN_SECTION_STRINGS,     // NUL-terminated UTF-8; a string is named by its offset; offset 0 is ""
-    PLAN_SECTION_NOTES,       // uint32_t, strings: what the compiler warned of
-    PLAN_SECTION_PROGRAMS,    // struct plan_program; what belongs to one lies in the order of the programs
-    PLAN_SECTION_CACHES,      // struct plan_cache, of each program
-    PLAN_SECTION_CONSTANTS,   // struct plan_constant, shared by all programs
-    PLAN_SECTION_BUFFERS,     // struct plan_buffer, of each program's FIRST, then of its STEADY
-    PLAN_SECTION_VIEWS,       // struct plan_view, shared by all variants
-    PLAN_SECTION_OPS,         // struct plan_op, of each program's FIRST, then of its STEADY
-    PLAN_SECTION_SHAPES,      // struct plan_shape, of each program: for the report only
-    PLAN_SECTION_CHOICES,     // struct plan_choice, of each program's operators: for the report only
-    PLAN_SECTION_PASSES,      // struct plan_pass, of each program: for the report only
-    PLAN_SECTION_WEIGHTS,     // the bytes of the constants
-    PLAN_SECTION_PACKED,      // struct plan_packed: weights that are packed already, shared by all programs
+    PLAN_SECTION_INFO = 1,  // one struct plan_info
+    PLAN_SECTION_STRINGS,   // NUL-terminated UTF-8; a string is named by its offset; offset 0 is ""
+    PLAN_SECTION_NOTES,     // uint32_t, strings: what the compiler warned of
+    PLAN_SECTION_PROGRAMS,  // struct plan_program; what belongs to one lies in the order of the programs
+    PLAN_SECTION_CACHES,    // struct plan_cache, of each program
+    PLAN_SECTION_CONSTANTS, // struct plan_constant, shared by all programs
+    PLAN_SECTION_BUFFERS,   // struct plan_buffer, of each program's FIRST, then of its STEADY
+    PLAN_SECTION_VIEWS,     // struct plan_view, shared by all variants
+    PLAN_SECTION_OPS,       // struct plan_op, of each program's FIRST, then of its STEADY
+    PLAN_SECTION_SHAPES,    // struct plan_shape, of each program: for the report only
+    PLAN_SECTION_CHOICES,   // struct plan_choice, of each program's operators: for the report only
+    PLAN_SECTION_PASSES,    // struct plan_pass, of each program: for the report only
+    PLAN_SECTION_TAPS,      // struct plan_tap, of each program's FIRST, then of its STEADY: to look at values
+    PLAN_SECTION_WEIGHTS,   // the bytes of the constants
+    PLAN_SECTION_PACKED,    // struct plan_packed: weights that are packed already, shared by all programs
     PLAN_SECTION_PACKED_DATA, // their bytes
     PLAN_SECTION_KINDS,
 };
@@ -333,6 +335,19 @@ struct plan_pass {
 };
 #define PLAN_MAX_COUNT ((uint64_t)1 << 62) // of such bytes and operations
 
+// Which tensor of the model an operator leaves: whoever runs the plan may look at it behind that operator (the next ones may
+// overwrite it). An element's place in the view is counted row by row, ((t * height + y) * width + x) * channels + c. The
+// tensor's elements, in its own order, are walked by `part_count` loops: loop i takes `extent[i]` steps of `stride[i]` places,
+// the last loop is the innermost one.
+struct plan_tap {
+    uint32_t op;   // in OPS; ascending, at most one of each operator
+    uint32_t name; // string: of the tensor
+    uint32_t view; // where the operator, and those of the same node in front of it, have written
+    uint32_t rank, part_count;
+    uint32_t shape[PLAN_MAX_RANK]; // of the tensor; unused ones are 0, as in the other two
+    uint32_t extent[PLAN_MAX_RANK], stride[PLAN_MAX_RANK];
+};
+
 // A plan in memory, mapped from a file. All pointers point into the map.
 struct plan {
     struct file_map map;
@@ -360,6 +375,8 @@ struct plan {
     uint32_t choice_count;
     const struct plan_pass *passes;
     uint32_t pass_count;
+    const struct plan_tap *taps;
+    uint32_t tap_count;
     const unsigned char *weights;
     uint64_t weights_size;
     const struct plan_packed *packed;
@@ -404,6 +421,9 @@ static inline const struct plan_cache *plan_view_cache(const struct plan *p, con
 static inline uint32_t plan_program_ops(const struct plan_program *g) {
     return g->variant[PLAN_FIRST].op_count + g->variant[PLAN_STEADY].op_count;
 }
+
+// The tap of an operator in OPS, or NULL.
+const struct plan_tap *plan_tap_of(const struct plan *plan, uint32_t op);
 
 // The floats of a latent frame, and of a video frame; plan_check has seen that their bytes do not overflow.
 static inline uint64_t plan_latent_floats(const struct plan_program *g) {

@@ -3,6 +3,7 @@
 
 #include "base/size.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <xxhash.h>
@@ -29,8 +30,9 @@ struct fill {
 // A program being built: pointers to it stay valid.
 struct program {
     struct plan_program info;
-    struct table caches, shapes, passes, buffers[PLAN_VARIANTS], ops[PLAN_VARIANTS], choices[PLAN_VARIANTS];
-    uint32_t choice_base[PLAN_VARIANTS]; // what has been added to the operators of choices
+    struct table caches, shapes, passes, buffers[PLAN_VARIANTS], ops[PLAN_VARIANTS], choices[PLAN_VARIANTS],
+        taps[PLAN_VARIANTS];
+    uint32_t op_base[PLAN_VARIANTS]; // what has been added to the operators of choices and taps
 };
 
 struct plan_writer {
@@ -75,6 +77,7 @@ struct plan_program *plan_writer_add_program(struct plan_writer *w) {
         g->buffers[v].element = sizeof(struct plan_buffer);
         g->ops[v].element = sizeof(struct plan_op);
         g->choices[v].element = sizeof(struct plan_choice);
+        g->taps[v].element = sizeof(struct plan_tap);
     }
     w->current = g;
     return &g->info;
@@ -214,6 +217,10 @@ void plan_writer_choice(struct plan_writer *w, enum plan_variant v, struct plan_
     table_add(w->arena, &w->current->choices[v], &choice);
 }
 
+void plan_writer_tap(struct plan_writer *w, enum plan_variant v, struct plan_tap tap) {
+    table_add(w->arena, &w->current->taps[v], &tap);
+}
+
 void plan_writer_shape(struct plan_writer *w, struct plan_shape shape) {
     table_add(w->arena, &w->current->shapes, &shape);
 }
@@ -223,8 +230,11 @@ void plan_writer_pass(struct plan_writer *w, struct plan_pass pass) {
     table_add(w->arena, &w->current->passes, &pass);
 }
 
-static void move_choices(struct table *choices, uint32_t ops) {
-    for (size_t i = 0; i < choices->count; i++) ((struct plan_choice *)table_at(choices, i))->op += ops;
+_Static_assert(offsetof(struct plan_choice, op) == 0 && offsetof(struct plan_tap, op) == 0, "see move_ops");
+
+// Of rows that begin with the number of an operator.
+static void move_ops(struct table *rows, uint32_t ops) {
+    for (size_t i = 0; i < rows->count; i++) *(uint32_t *)table_at(rows, i) += ops;
 }
 
 // The program's parts lie behind those of the programs before it; `next` counts them.
@@ -237,8 +247,9 @@ static void complete_program(struct program *g, struct plan_program *next) {
     for (int v = 0; v < PLAN_VARIANTS; v++) {
         struct plan_variant_info *i = &g->info.variant[v];
         i->first_op = n->first_op;
-        move_choices(&g->choices[v], n->first_op - g->choice_base[v]);
-        g->choice_base[v] = n->first_op;
+        move_ops(&g->choices[v], n->first_op - g->op_base[v]);
+        move_ops(&g->taps[v], n->first_op - g->op_base[v]);
+        g->op_base[v] = n->first_op;
         i->first_buffer = n->first_buffer;
         n->first_op += i->op_count = (uint32_t)g->ops[v].count;
         n->first_buffer += i->buffer_count = (uint32_t)g->buffers[v].count;
@@ -316,6 +327,7 @@ static const struct table *buffers_of(const struct program *g) { return g->buffe
 static const struct table *ops_of(const struct program *g) { return g->ops; }
 static const struct table *passes_of(const struct program *g) { return &g->passes; }
 static const struct table *choices_of(const struct program *g) { return g->choices; }
+static const struct table *taps_of(const struct program *g) { return g->taps; }
 
 static bool put_programs(struct output *o, const struct plan_writer *w) {
     struct table tables[PLAN_MAX_PROGRAMS];
@@ -369,7 +381,8 @@ static bool put_sections(struct output *o, const struct plan_writer *w) {
            put_parts(o, w, PLAN_SECTION_OPS, ops_of, PLAN_VARIANTS) &&
            put_parts(o, w, PLAN_SECTION_SHAPES, shapes_of, 1) &&
            put_parts(o, w, PLAN_SECTION_CHOICES, choices_of, PLAN_VARIANTS) &&
-           put_parts(o, w, PLAN_SECTION_PASSES, passes_of, 1) && put_weights(o, w) &&
+           put_parts(o, w, PLAN_SECTION_PASSES, passes_of, 1) &&
+           put_parts(o, w, PLAN_SECTION_TAPS, taps_of, PLAN_VARIANTS) && put_weights(o, w) &&
            put_tables(o, PLAN_SECTION_PACKED, &w->packed, 1) && put_packed_data(o, w);
 }
 

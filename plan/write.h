@@ -33,6 +33,8 @@ uint32_t plan_writer_buffer(struct plan_writer *w, enum plan_variant v, struct p
 uint32_t plan_writer_op(struct plan_writer *w, enum plan_variant v, struct plan_op op);
 // Of the operator that `op` counts within its variant; by ascending operator and algorithm.
 void plan_writer_choice(struct plan_writer *w, enum plan_variant v, struct plan_choice choice);
+// The same, of taps.
+void plan_writer_tap(struct plan_writer *w, enum plan_variant v, struct plan_tap tap);
 void plan_writer_shape(struct plan_writer *w, struct plan_shape shape);
 // Of the program started last, whose number is set.
 void plan_writer_pass(struct plan_writer *w, struct plan_pass pass);

@@ -150,6 +150,28 @@ bool rt_session_run_op(struct rt_session *s, enum plan_variant variant, uint32_t
     return true;
 }
 
+static float element(const struct rt_tensor *t, size_t place) {
+    size_t c = place % t->channels, x = place / t->channels % t->width,
+           y = place / t->channels / t->width % t->height, frame = place / t->channels / t->width / t->height;
+    return t->data[frame * t->frame_stride + y * t->row_stride + x * t->pixel_stride + c * t->channel_stride];
+}
+
+void rt_session_read_tap(const struct rt_session *s, enum plan_variant variant, const struct plan_tap *tap,
+                         float *out) {
+    struct rt_tensor t = resolve_view(s, variant, tap->view);
+    size_t count = t.frames * t.height * t.width * t.channels, place = 0;
+    uint32_t at[PLAN_MAX_RANK] = {0};
+    for (size_t i = 0; i < count; i++) {
+        out[i] = element(&t, place);
+        for (uint32_t k = tap->part_count; k-- > 0;) {
+            place += tap->stride[k];
+            if (++at[k] < tap->extent[k]) break;
+            place -= (size_t)tap->extent[k] * tap->stride[k];
+            at[k] = 0;
+        }
+    }
+}
+
 bool rt_session_run(struct rt_session *s, enum plan_variant variant, struct error *err) {
     const struct plan_variant_info *info = &s->program->variant[variant];
     for (uint32_t i = 0; i < info->op_count; i++) {

@@ -95,6 +95,9 @@ bool rt_session_run(struct rt_session *s, enum plan_variant variant, struct erro
 // One operator, number `index` of the variant, as `op` says; with its name in front of an error. (session.c)
 bool rt_session_run_op(struct rt_session *s, enum plan_variant variant, uint32_t index, struct rt_op *op,
                        struct error *err);
+// What operator `index` of the variant has left, as the tensor of a tap: `out` has room for its elements.
+void rt_session_read_tap(const struct rt_session *s, enum plan_variant variant, const struct plan_tap *tap,
+                         float *out);
 // The run of a variant that works in bands (plan/bands.h). (bands.c)
 bool rt_bands_run(struct rt_session *s, enum plan_variant variant, struct error *err);
 

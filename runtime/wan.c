@@ -285,6 +285,27 @@ int wan_session_operator(const struct wan_session *s, int steady, size_t index, 
     return 1;
 }
 
+static bool is_in_bands(const struct plan_variant_info *v, size_t index) {
+    return index >= v->band_first && index < v->band_first + v->band_count;
+}
+
+int wan_session_tensor(const struct wan_session *s, int steady, size_t index, struct wan_tensor *tensor,
+                       float *values) {
+    enum plan_variant variant = steady ? PLAN_STEADY : PLAN_FIRST;
+    const struct plan *p = s->rt.plan;
+    const struct plan_variant_info *v = &s->rt.program->variant[variant];
+    const struct plan_tap *tap = index < v->op_count ? plan_tap_of(p, v->first_op + (uint32_t)index) : NULL;
+    if (tap == NULL) return 0;
+    if (is_in_bands(v, index)) return -1;
+    *tensor = (struct wan_tensor){.name = plan_string(p, tap->name), .rank = tap->rank, .count = 1};
+    for (unsigned i = 0; i < tap->rank; i++) {
+        tensor->shape[i] = tap->shape[i];
+        tensor->count *= tap->shape[i];
+    }
+    if (values != NULL) rt_session_read_tap(&s->rt, variant, tap, values);
+    return 1;
+}
+
 void wan_session_reset(struct wan_session *s) {
     rt_session_reset(&s->rt);
     s->next = PLAN_FIRST;

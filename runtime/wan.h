@@ -124,6 +124,19 @@ struct wan_operator {
 // Counted from 0 in the order in which they run. 0 past the last one, else 1.
 int wan_session_operator(const struct wan_session *session, int steady, size_t index,
                          struct wan_operator *op);
+// The tensor of the model that an operator leaves, with the model's name and in the model's order of axes.
+struct wan_tensor {
+    const char *name;  // belongs to the plan
+    unsigned rank;     // at most 8
+    uint32_t shape[8]; // of this step: its frames only
+    size_t count;      // of numbers, the product of the shape
+};
+// Of operator `index` of a step. 1: `tensor` is filled, and `values` too, unless it is NULL: room for tensor->count numbers,
+// which are what the operator left, if the observer asks right behind it; at any other time they are overwritten, or not yet
+// there. 0: the operator leaves no tensor of the model (it moves a cache, say). -1: it works in bands of the image, and there
+// is no time at which all of its tensor is in memory.
+int wan_session_tensor(const struct wan_session *session, int steady, size_t index, struct wan_tensor *tensor,
+                       float *values);
 unsigned wan_session_threads(const struct wan_session *session);
 
 // ---- stopping and going on later

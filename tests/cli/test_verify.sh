@@ -3,7 +3,8 @@
 #
 #     test_verify.sh WANC WANRUN NPY_TOOL SOURCE
 #
-# Prints TAP. The decoder and PyTorch's frames, [1,3,13,24,40], are those of tests/data/tiny.
+# Prints TAP. The decoder and PyTorch's frames, [1,3,13,24,40], are those of tests/data/tiny; tensors inside of it, by ONNX Runtime,
+# those of tests/data/taps.
 set -u
 wanc=$(realpath "$1") wanrun=$(realpath "$2") npy=$(realpath "$3") data=$(realpath "$4")/tests/data/tiny
 tool=wanrun program=$wanrun
@@ -109,9 +110,59 @@ refused "another kind of file" 1 "expected numbers in a .npy file, found another
 refused "bytes are no latents" 1 "expected float16 .* found uint8" "$plan" "$work/bytes.npy"
 refused "--atol: no number" 2 "--atol: expected a number from 0 on, found 'much'" "$plan" "$latents" --verify "$frames" --atol much
 refused "--atol alone" 2 "expected --verify beside them" "$plan" "$latents" --atol 1
-refused "--verify and --benchmark" 2 "--benchmark: takes no --verify" "$plan" "$latents" --verify "$frames" --benchmark
+refused "--verify and --benchmark" 2 "--benchmark: takes no --verify and no --dump-taps" "$plan" "$latents" --verify "$frames" --benchmark
 refused "--verify with -o -" 2 "--verify: prints on the standard output" "$plan" "$latents" --verify "$frames" -o -
 cp "$frames" "$work/own.npy"
+refused "--taps alone" 2 "--taps: expected --dump-taps" "$plan" "$latents" --taps 'conv*'
 refused "-o on the reference" 2 "own.npy: cannot write: it is also an input" "$plan" "$latents" --verify "$work/own.npy" -o "$work/own.npy"
+
+# ---- tensors
+
+taps=$(dirname "$data")/taps
+"$npy" slice "$latents" "$work/two.npy" 2
+fresh
+run "$plan" "$work/two.npy" --verify "$taps"
+same "tensors of ONNX Runtime: what its name says, in the model's order of axes, also where additions and frames are fused" \
+    "0 tensors: 9 compared, 261 not in the reference, 0 differ" "$status $(head -n 1 "$work/stdout" | sed 's/[0-9]* not/261 not/')"
+same "nothing is written" "" "$(ls -A)"
+run "$plan" "$work/two.npy" --verify "$taps" --taps 'conv*'
+same "--taps" "0 tensors: 5 compared" "$status $(head -n 1 "$work/stdout" | cut -d, -f1)"
+cp -r "$taps" "$work/taps"
+"$npy" poke "$work/taps/step1/conv3d_12.npy" $(((5 * 3 + 2) * 5 + 4)) 7e3 # [1,32,1,3,5]
+"$npy" poke "$work/taps/step1/add_974.npy" 0 9
+refused "the first tensor that differs" 1 "taps: step 1: conv3d_12, left by node_conv3d_12 (conv), is the first tensor that differs: by up to 7e+03" \
+    "$plan" "$work/two.npy" --verify "$work/taps"
+same "and where" "tensors: 9 compared 2 differ|the first that differs: step 1, conv3d_12, left by node_conv3d_12 (conv direct): max error 7.00e+03, of numbers up to 7e+03; at [0, 5, 0, 2, 4] expected 7000" \
+    "$(sed 's/, RMS error [^,]*//; s/, found.*//; s/, [0-9]* not in the reference,//' "$work/stdout" | head -n 2 | paste -sd'|' -)"
+run "$plan" "$work/two.npy" --verify "$work/taps" --json
+same "the same as JSON" '"agrees":false "compared":9 "differing":2 "element":89 "step":1 "tensor":"conv3d_12"' \
+    "$(tr -d ' \n' <"$work/stdout" | sed 's/"worst".*//' | tr '{,}' '\n\n\n' | grep '"agrees\|"compared\|"differing\|"element\|"step\|"tensor' | LC_ALL=C sort | paste -sd' ' -)"
+cp "$frames" "$work/taps/step1/conv2d.npy"
+refused "a tensor of another shape" 1 "step1/conv2d.npy: expected \[1, 48, 3, 5\], found \[1, 3, 13, 24, 40\]" \
+    "$plan" "$work/two.npy" --verify "$work/taps"
+mkdir "$work/none"
+refused "a folder without tensors" 1 "none: expected files such as step0/NAME.npy" "$plan" "$work/two.npy" --verify "$work/none"
+
+fresh
+run "$plan" "$work/two.npy" --dump-taps "$work/dumped" -o out.npy --quiet
+"$npy" slice out.npy one.npy 1
+"$npy" slice out.npy four.npy 4 1
+same "--dump-taps: the last tensor is the frames, bit for bit" "0 0" \
+    "$("$npy" diff one.npy "$work/dumped/step0/frames.npy") $("$npy" diff four.npy "$work/dumped/step1/frames.npy")"
+run "$plan" "$work/two.npy" --verify "$work/dumped" --atol 0
+same "--verify of what was dumped, exactly" "0 0 differ" "$status $(head -n 1 "$work/stdout" | grep -o '[0-9]* differ')"
+fresh
+run "$plan" "$work/two.npy" --dump-taps some --taps 'conv2d_[23]'
+same "--dump-taps: those that were asked for, and no video" "some conv2d_2.npy conv2d_3.npy" "$(ls -A | paste -sd' ' -) $(ls some/step1 | paste -sd' ' -)"
+"$wanc" compile -q "$data/full_ts.onnx" -o "$work/ts.plan" --latent-size 3x5 --keep-taps
+run "$work/ts.plan" "$work/two.npy" --dump-taps odd --taps '/conv_in/*'
+same "--dump-taps: names of paths" "0 %2Fconv_in%2FConv_output_0.npy" "$status $(ls odd/step0)"
+"$wanc" compile -q "$data/full.onnx" -o "$work/bands.plan" --latent-size 40x64 --conv winograd4 --bands least
+"$npy" make "$work/large.npy" '<f4' 1,16,1,40,64 5
+refused "--dump-taps of bands" 1 "bands.plan: works on bands of images, which hold no whole tensors: compile it with --keep-taps" \
+    "$work/bands.plan" "$work/large.npy" --dump-taps "$work/none"
+refused "--dump-taps to a file" 1 "cannot make the folder" "$plan" "$work/two.npy" --dump-taps "$work/two.npy"
+tool=wanc program=$wanc
+refused "--keep-taps and --max-memory" 2 "--keep-taps: allows no bands" compile "$data/full.onnx" --latent-size 3x5 -o none.plan --keep-taps --max-memory 1GiB
 
 finish

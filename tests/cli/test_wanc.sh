@@ -305,11 +305,11 @@ same "--stop-after -o: the IR in a file" "0 graph.ir 1" "$status $(ls -A) $(grep
 poke() { # FILE OFFSET TEXT
     printf "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
 }
-cp "$work/plan" "$work/newer.plan"; poke "$work/newer.plan" 8 '\007'
+cp "$work/plan" "$work/newer.plan"; poke "$work/newer.plan" 8 '\010'
 cp "$work/plan" "$work/damaged.plan"; poke "$work/damaged.plan" $(($(wc -c <"$work/plan") / 2)) damaged!
 head -c 5000 "$work/plan" >"$work/short.plan"
 for command in report dump; do
-    refused "$command: newer plan" 1 "newer.plan: .*version 7" $command "$work/newer.plan"
+    refused "$command: newer plan" 1 "newer.plan: .*version 8" $command "$work/newer.plan"
     refused "$command: damaged plan" 1 "damaged.plan: " $command "$work/damaged.plan"
     refused "$command: truncated plan" 1 "short.plan: " $command "$work/short.plan"
 done

@@ -163,6 +163,8 @@ static const struct option_row rows[] = {
      .help =
          "auto (default), work on bands of large images where that costs no time; none, on whole images; or "
          "least, wherever it takes less memory"},
+    {"keep-taps", .commands = "compile", FLAG(keep_taps),
+     .help = "a plan whose tensors wanrun --dump-taps and --verify can look at; no bands"},
     {"prepack", .commands = "compile", FLAG(prepack),
      .help = "the plan also holds the weights as XNNPACK packs them on this CPU; a much larger file, which "
              "starts at "

@@ -39,7 +39,7 @@ struct ir_module *import(const struct wanc_options *o, const struct models *mode
     m->choice = conv_choice_new(&m->arena, &o->choice);
     m->model_name = arena_strdup(&m->arena, file_name(o->files[0]));
     m->cache_dtype = o->cache_dtype;
-    m->bands = o->bands;
+    m->bands = o->keep_taps ? IR_BANDS_NONE : o->bands;
     m->threads = o->threads;
     const struct onnx_model *const list[] = {models->open[0], models->open[1]};
     if (import_decoder(m, list, models->count, o->first_as_is, &options, err)) return m;
@@ -183,6 +183,9 @@ static bool compile(const struct wanc_options *o, struct error *err) {
     char limit[32], peak[32];
     if (o->output == NULL && o->passes.stop_after == NULL)
         return error_set(err, ERROR_USAGE, "compile: -o PLAN is missing");
+    if (o->keep_taps && (o->max_memory != 0 || o->bands == IR_BANDS_LEAST))
+        return error_set(err, ERROR_USAGE,
+                         "--keep-taps: allows no bands, which --max-memory and --bands=least ask for");
     if (o->max_memory == 0 || o->passes.stop_after != NULL) return compile_once(o, NULL, err);
     if (o->tune && o->timing_cache == NULL)
         return error_set(err, ERROR_USAGE, "--max-memory with --tune: needs --timing-cache, to measure once");

@@ -36,6 +36,7 @@ struct wanc_options {
     enum ir_dtype cache_dtype; // of `wanc compile`
     enum ir_bands bands;       // of `wanc compile`
     uint64_t max_memory;       // of `wanc compile`: bytes; 0: no limit
+    bool keep_taps;            // of `wanc compile`: each operator leaves a whole tensor
     bool prepack;              // of `wanc compile`: packed weights in the plan
     bool canonical; // of `wanc compile --stop-after`: the IR with names and order that no file chose
     bool quiet;

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { MAX_THREADS = 1024, MAX_FPS = 1000, DEFAULT_FPS = 16 };
 enum { MAX_ITERATIONS = 1000000, DEFAULT_WARMUP = 1, DEFAULT_ITERATIONS = 5 };
@@ -94,15 +95,23 @@ static const struct option_row rows[] = {
      .help = "of each, run before it is measured (default: 1)"},
     {"iterations", .value = "N", NUMBER(benchmark.iterations, MAX_ITERATIONS),
      .help = "of each, measured (default: 5)"},
-    {"verify", .value = "FRAMES", .hint = OPTION_FILE, TEXT(decode.verify.path),
-     .help = "compare the frames with those of a reference, a .npy file: [1, channels, frames, height, "
-             "width] and the "
-             "like, float16 or float32, or bytes [frames, height, width, channels]; print the errors of the "
-             "steps, and "
-             "fail if one is too large; nothing is written without -o"},
+    {"verify", .value = "REFERENCE", .hint = OPTION_FILE, TEXT(decode.verify.path),
+     .help =
+         "compare with a reference, print the errors, and fail if one is too large; no video without -o. A "
+         ".npy file: the "
+         "frames, [1, channels, frames, height, width] and the like, float16 or float32, or bytes [frames, "
+         "height, "
+         "width, channels]. A folder, as of --dump-taps: tensor by tensor, to find the first that differs"},
+    {"dump-taps", .value = "DIR", .hint = OPTION_FOLDER, TEXT(decode.taps.folder),
+     .help = "write the tensor of the model that each operator leaves, of each step, as DIR/step0/NAME.npy; "
+             "no video "
+             "without -o"},
+    {"taps", .value = "PATTERN", TEXT(decode.taps.pattern),
+     .help = "with --dump-taps, or --verify and a folder, those only whose names fit: 'conv3d_*'"},
     {"atol", .value = "X", OPTION_CALLS(set_atol),
-     .help = "with --verify, a number may differ by X + rtol * |expected| (default: 0.001; for bytes half a "
-             "level more)"},
+     .help = "with --verify, a number may differ by X + rtol * |expected| (default: 0.001, for bytes half a "
+             "level more); of a "
+             "folder, by X times the largest number of the tensor (default: 0.0001)"},
     {"rtol", .value = "Y", OPTION_CALLS(set_rtol), .help = "with --verify, see --atol (default: 0)"},
     {"json", FLAG(json),
      .help = "print what the run did, the benchmark, or what --verify found, as JSON on the standard output"},
@@ -136,13 +145,29 @@ static bool set_operands(struct arguments *a, const struct option_result *r, str
     return a->decode.output == NULL || output_check_path(a->decode.output, err);
 }
 
+// Options that several parts of a run have; a reference that is a folder is one of tensors.
+static void spread(struct arguments *a) {
+    struct decode_params *d = &a->decode;
+    struct stat st;
+    a->benchmark.json = d->verify.json = d->taps.json = a->json;
+    d->json = a->json && d->verify.path == NULL;
+    d->taps.tolerance = d->verify.tolerance;
+    if (d->verify.path == NULL || stat(d->verify.path, &st) != 0 || !S_ISDIR(st.st_mode)) return;
+    d->taps.reference = d->verify.path;
+    d->verify.path = NULL;
+}
+
 // Options that mean nothing without others, or are nothing beside them.
 static bool check_together(const struct arguments *a, struct error *err) {
     const struct decode_params *d = &a->decode;
-    bool is_verify = d->verify.path != NULL;
+    bool is_verify = d->verify.path != NULL || d->taps.reference != NULL;
     if (a->is_benchmark && (d->load_state || d->save_state || d->stop_after))
         return error_set(err, ERROR_USAGE, "--benchmark: takes no state, and no --stop-after");
-    if (a->is_benchmark && is_verify) return error_set(err, ERROR_USAGE, "--benchmark: takes no --verify");
+    if (a->is_benchmark && (is_verify || d->taps.folder != NULL))
+        return error_set(err, ERROR_USAGE, "--benchmark: takes no --verify and no --dump-taps");
+    if (d->taps.pattern != NULL && d->taps.folder == NULL && d->taps.reference == NULL)
+        return error_set(err, ERROR_USAGE,
+                         "--taps: expected --dump-taps or --verify and a folder, found none");
     if (is_verify && d->output != NULL && strcmp(d->output, "-") == 0)
         return error_set(err, ERROR_USAGE,
                          "--verify: prints on the standard output, where -o - writes the video");
@@ -171,7 +196,6 @@ bool arguments_parse(struct arguments *a, int argc, char **argv, struct error *e
     a->done = result.done;
     if (a->done) return true;
     if (!set_operands(a, &result, err)) return false;
-    a->benchmark.json = a->decode.verify.json = a->json;
-    a->decode.json = a->json && a->decode.verify.path == NULL;
+    spread(a);
     return check_together(a, err);
 }

@@ -30,7 +30,8 @@ struct decode {
     uint64_t taken;      // and how many came so far
     struct progress progress;
     struct profile profile; // if it is asked for
-    struct verify verify;   // likewise
+    struct verify verify;   // likewise,
+    struct taps taps;       // and these
 };
 
 // Passes a failure of libwan on; `what` is put in front unless the message begins with it.
@@ -133,12 +134,12 @@ static bool open_verify(struct decode *d, struct error *err) {
 
 static bool open_output(struct decode *d, struct error *err) {
     const struct decode_params *p = d->params;
-    if (p->output == NULL) return open_verify(d, err);
     const char *outputs[] = {p->output, p->save_state};
     for (size_t i = 0; i < 2; i++) {
         if (outputs[i] != NULL && is_input(p, outputs[i]))
             return error_set(err, ERROR_USAGE, "%s: cannot write: it is also an input", outputs[i]);
     }
+    if (p->output == NULL) return open_verify(d, err);
     struct output_params params = {
         .channels = d->shape.frame_channels,
         .height = d->shape.frame_height,
@@ -155,6 +156,17 @@ static bool is_profiled(const struct decode_params *p) {
     return p->profile || p->profile_path != NULL || p->trace_path != NULL;
 }
 
+static bool has_taps(const struct decode_params *p) {
+    return p->taps.folder != NULL || p->taps.reference != NULL;
+}
+
+static void observe(void *context, int steady, size_t index, uint64_t begin_ns, uint64_t end_ns,
+                    uint64_t product_ns) {
+    struct decode *d = context;
+    if (is_profiled(d->params)) profile_observe(&d->profile, steady, index, begin_ns, end_ns, product_ns);
+    if (has_taps(d->params)) taps_observe(&d->taps, steady, index, begin_ns, end_ns, product_ns);
+}
+
 // Last, because it takes long and much memory: everything that can be wrong with files is known by then.
 static bool open_session(struct decode *d, struct error *err) {
     struct wan_error error = {0};
@@ -163,13 +175,16 @@ static bool open_session(struct decode *d, struct error *err) {
                                         .latent_width = d->shape.latent_width,
                                         .all_frames = d->params->all_frames,
                                         .cache_folder = d->params->cache_folder,
-                                        .observer = is_profiled(d->params) ? profile_observe : NULL,
-                                        .observer_context = &d->profile};
+                                        .observer =
+                                            is_profiled(d->params) || has_taps(d->params) ? observe : NULL,
+                                        .observer_context = d};
     d->session = wan_session_new(d->plan, &params, &error);
     if (d->session == NULL) return wan_failed(d->params->plan, &error, err);
     const char *state = d->params->load_state;
     if (state != NULL && wan_session_load(d->session, state, &error) != WAN_OK)
         return wan_failed(state, &error, err);
+    if (has_taps(d->params) && !taps_open(&d->taps, &d->params->taps, d->session, d->params->plan, err))
+        return false;
     return !is_profiled(d->params) || profile_init(&d->profile, d->session, d->params->trace_path != NULL) ||
            error_set(err, ERROR_MEMORY, "%s: out of memory for the profile", d->params->plan);
 }
@@ -184,9 +199,11 @@ static bool take_frame(struct decode *d, uint64_t t, const float *frame, struct 
 static bool step(struct decode *d, uint64_t t, struct error *err) {
     if (!latents_read_frame(&d->latents, t, d->latent, err)) return false;
     struct wan_error error = {0};
+    if (has_taps(d->params) && !taps_begin_step(&d->taps, t, err)) return false;
     double begin = measure_now(), writing = 0;
     if (wan_session_send(d->session, d->latent, &error) != WAN_OK)
         return wan_failed(d->params->plan, &error, err);
+    if (has_taps(d->params) && !taps_end_step(&d->taps, err)) return false;
     for (const float *frame; (frame = wan_session_receive(d->session)) != NULL;) {
         double write_begin = measure_now();
         if (!take_frame(d, t, frame, err)) return false;
@@ -210,7 +227,7 @@ static bool save_state(struct decode *d, struct error *err) {
 static bool cancelled(struct decode *d, struct error *err) {
     if (d->params->output == NULL)
         return error_set(err, ERROR_CANCELLED, "%s: interrupted after %" PRIu64 " of %" PRIu64 " frames",
-                         d->params->verify.path, d->taken, d->frames);
+                         d->latents.path, d->taken, d->frames);
     const char *name = strcmp(d->output.path, "-") == 0 ? "standard output" : d->output.path;
     bool keep = d->output.format->complete_at_any_frame && d->output.written > 0;
     if (keep && !(output_finish(&d->output, err) && save_state(d, err))) return false;
@@ -285,6 +302,7 @@ static bool write_profile(const struct decode *d, struct error *err) {
 static void close_all(struct decode *d) {
     output_abort(&d->output);
     verify_close(&d->verify);
+    taps_close(&d->taps);
     progress_free(&d->progress);
     profile_free(&d->profile);
     wan_session_free(d->session);
@@ -301,7 +319,8 @@ bool decode(const struct decode_params *params, struct error *err) {
     progress_clear(&d.progress);
     if (ok) report(&d);
     ok = ok && write_profile(&d, err) && print_summary(&d, err) &&
-         (params->verify.path == NULL || verify_finish(&d.verify, err));
+         (params->verify.path == NULL || verify_finish(&d.verify, err)) &&
+         (!has_taps(params) || taps_finish(&d.taps, err));
     close_all(&d);
     return ok;
 }

@@ -3,6 +3,7 @@
 #define WANRUN_DECODE_H
 
 #include "base/error.h"
+#include "tools/wanrun/taps.h"
 #include "tools/wanrun/verify.h"
 
 #include <stdbool.h>
@@ -20,6 +21,7 @@ struct decode_params {
     unsigned stop_after;                 // so many latent frames, counted from the start of the video; 0: all
     const char *cache_folder;            // NULL: caches in memory
     struct verify_params verify;
+    struct taps_params taps;
     bool all_frames; // of the first step, not only those that belong to the video
 };
 

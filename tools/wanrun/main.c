@@ -53,11 +53,11 @@ static bool benchmark(const struct arguments *a, struct error *err) {
 }
 
 static bool decode_video(struct decode_params *p, struct error *err) {
-    bool is_verify = p->verify.path != NULL;
-    char *chosen = p->output == NULL && !is_verify ? default_output(p->latents) : NULL;
+    bool has_other = p->verify.path != NULL || p->taps.reference != NULL || p->taps.folder != NULL;
+    char *chosen = p->output == NULL && !has_other ? default_output(p->latents) : NULL;
     if (p->output == NULL) p->output = chosen;
     interrupt_install(!p->quiet && isatty(STDERR_FILENO));
-    bool ok = p->output != NULL || is_verify ? decode(p, err) : error_set(err, ERROR_MEMORY, "out of memory");
+    bool ok = p->output != NULL || has_other ? decode(p, err) : error_set(err, ERROR_MEMORY, "out of memory");
     free(chosen);
     return flush_stdout(err) && ok;
 }
