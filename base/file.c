@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +45,14 @@ bool file_is_same(const char *a, const char *b) {
     return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-static char *volatile being_written; // the temporary's path, for file_abandon
+// The temporary's path, for file_abandon. Of several threads that write, the last one's.
+static _Atomic(char *) being_written;
+
+// Before the path is freed.
+static void forget_temporary(char *path) {
+    char *expected = path;
+    atomic_compare_exchange_strong(&being_written, &expected, NULL);
+}
 
 void file_abandon(void) {
     const char *path = being_written;
@@ -70,7 +78,7 @@ bool file_create(struct file_out *f, const char *path, struct error *err) {
     f->fd = open(f->temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     being_written = f->temporary;
     if (f->fd >= 0) return true;
-    being_written = NULL;
+    forget_temporary(f->temporary);
     io_error(err, "create", path);
     free(f->temporary);
     f->temporary = NULL; // nothing to remove
@@ -116,7 +124,7 @@ bool file_commit(struct file_out *f, struct error *err) {
     if (ok && closed != 0) ok = io_error(err, "write", f->path);
     if (ok && rename(f->temporary, f->path) != 0) ok = io_error(err, "rename into place", f->path);
     if (ok) {
-        being_written = NULL;
+        forget_temporary(f->temporary);
         free(f->temporary);
         f->temporary = NULL;
     }
@@ -127,7 +135,7 @@ bool file_commit(struct file_out *f, struct error *err) {
 void file_discard(struct file_out *f) {
     if (f->fd >= 0) close(f->fd);
     if (f->temporary != NULL) unlink(f->temporary);
-    being_written = NULL;
+    forget_temporary(f->temporary);
     free(f->temporary);
     free(f->path);
     *f = (struct file_out){.fd = -1};

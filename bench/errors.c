@@ -219,7 +219,8 @@ int main(int argc, char **argv) {
     struct error err = {0};
     if (!plan_open(&plan, o.files[0], &err) ||
         !latents_open(&l, o.files[1], plan.programs[0].latent_channels, &err) ||
-        !rt_session_open(&b.session, &plan, program_of(&plan, &l, o.files[1]), 0, NULL, NULL, &err))
+        !rt_session_open(&b.session, &plan, program_of(&plan, &l, o.files[1]), &(struct rt_session_setup){0},
+                         &err))
         die(&err);
     decode(&b, &l, o.steps);
     report(&b);

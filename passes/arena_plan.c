@@ -9,6 +9,7 @@
 //     Search       where it does not, the lower bound is tried as a capacity (passes/arena_search.c), then the sizes
 //                  between what is known to be impossible and what was found, by halving. A size that the search gives
 //                  up on counts as impossible from there on, but not as shown to be so.
+#define _GNU_SOURCE
 #include "passes/arena_plan.h"
 
 #include "passes/arena_parts.h"
@@ -64,34 +65,38 @@ static void place_all(struct fitting *f) {
     for (int i = 0; i < f->part->count; i++) f->best_offset[i] = f->part->blocks[i].offset;
 }
 
-static const struct arena_block *sorting; // qsort has no context argument
-
 static int by_key(uint64_t a, uint64_t b, int x, int y) { return a > b ? -1 : a < b ? 1 : x - y; }
-static uint64_t length_of(int i) { return (uint64_t)(sorting[i].last - sorting[i].first) + 1; }
-static uint64_t area_of(int i) {
+static uint64_t length_of(const struct arena_block *b) { return (uint64_t)(b->last - b->first) + 1; }
+static uint64_t area_of(const struct arena_block *b) {
     uint64_t area;
-    return __builtin_mul_overflow(sorting[i].size, length_of(i), &area) ? UINT64_MAX : area;
+    return __builtin_mul_overflow(b->size, length_of(b), &area) ? UINT64_MAX : area;
 }
-static int by_size(const void *a, const void *b) {
+static int by_size(const void *a, const void *b, void *context) {
+    const struct arena_block *blocks = context;
     int x = *(const int *)a, y = *(const int *)b;
-    return by_key(sorting[x].size, sorting[y].size, x, y);
+    return by_key(blocks[x].size, blocks[y].size, x, y);
 }
-static int by_area(const void *a, const void *b) {
+static int by_area(const void *a, const void *b, void *context) {
+    const struct arena_block *blocks = context;
     int x = *(const int *)a, y = *(const int *)b;
-    return by_key(area_of(x), area_of(y), x, y);
+    return by_key(area_of(&blocks[x]), area_of(&blocks[y]), x, y);
 }
-static int by_length(const void *a, const void *b) {
+static int by_length(const void *a, const void *b, void *context) {
+    const struct arena_block *blocks = context;
     int x = *(const int *)a, y = *(const int *)b;
-    return by_key(length_of(x), length_of(y), x, y);
+    return by_key(length_of(&blocks[x]), length_of(&blocks[y]), x, y);
 }
-static int by_start(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
+static int by_start(const void *a, const void *b, void *context) {
+    (void)context;
+    return *(const int *)a - *(const int *)b;
+}
 
 static void fit_first(struct fitting *f, uint64_t goal) {
-    static int (*const compare[])(const void *, const void *) = {by_size, by_area, by_length, by_start};
+    static int (*const compare[])(const void *, const void *, void *) = {by_size, by_area, by_length,
+                                                                         by_start};
     for (size_t k = 0; k < sizeof compare / sizeof *compare && f->best > goal; k++) {
         for (int i = 0; i < f->part->count; i++) f->order[i] = i;
-        sorting = f->part->blocks;
-        qsort(f->order, (size_t)f->part->count, sizeof *f->order, compare[k]);
+        qsort_r(f->order, (size_t)f->part->count, sizeof *f->order, compare[k], f->part->blocks);
         place_all(f);
     }
 }

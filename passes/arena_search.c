@@ -31,6 +31,7 @@
 // Everything is counted in steps, never in seconds: the same blocks give the same answer anywhere.
 // The frame of this search (settled placements, inference from floors) follows M. D. Moffitt, "MiniMalloc",
 // ASPLOS 2023; the binary branching, the reasons and the choice by contradictions are ours.
+#define _GNU_SOURCE
 #include "passes/arena_search.h"
 
 #include <stdlib.h>
@@ -290,27 +291,27 @@ static bool solve(struct search *s, int depth) {
 
 // ---- orders, memory
 
-static struct { // qsort has no context argument
+struct sorting {
     const struct arena_block *blocks;
     const uint64_t *pressure;
     int order;
-} sorting;
+};
 
-static void keys_of(int i, uint64_t keys[3]) {
+static void keys_of(const struct sorting *s, int i, uint64_t keys[3]) {
     static const int position[ORDERS][3] = {{0, 2, 1}, {0, 1, 2}, {2, 1, 0}}; // of pressure, area, length
-    const struct arena_block *b = &sorting.blocks[i];
+    const struct arena_block *b = &s->blocks[i];
     uint64_t length = (uint64_t)(b->last - b->first) + 1, area;
     if (__builtin_mul_overflow(length, b->size, &area)) area = UINT64_MAX;
-    keys[position[sorting.order][0]] = sorting.pressure[i];
-    keys[position[sorting.order][1]] = area;
-    keys[position[sorting.order][2]] = length;
+    keys[position[s->order][0]] = s->pressure[i];
+    keys[position[s->order][1]] = area;
+    keys[position[s->order][2]] = length;
 }
 
-static int compare(const void *a, const void *b) {
+static int compare(const void *a, const void *b, void *sorting) {
     uint64_t x[3], y[3];
     int i = *(const int *)a, k = *(const int *)b;
-    keys_of(i, x);
-    keys_of(k, y);
+    keys_of(sorting, i, x);
+    keys_of(sorting, k, y);
     for (int j = 0; j < 3; j++) {
         if (x[j] != y[j]) return x[j] > y[j] ? -1 : 1;
     }
@@ -329,8 +330,8 @@ static void make_orders(struct search *s, const struct arena_part *part, struct 
     for (int o = 0; o < ORDERS; o++) {
         s->rank[o] = arena_array(memory, n, sizeof **s->rank);
         for (int i = 0; i < s->count; i++) sorted[i] = i;
-        sorting.blocks = s->blocks, sorting.pressure = pressure, sorting.order = o;
-        qsort(sorted, n, sizeof *sorted, compare);
+        struct sorting sorting = {s->blocks, pressure, o};
+        qsort_r(sorted, n, sizeof *sorted, compare, &sorting);
         for (int i = 0; i < s->count; i++) s->rank[o][sorted[i]] = i;
     }
 }

@@ -2,7 +2,6 @@
 #include "runtime/memory.h"
 
 #include "base/size.h"
-#include "plan/plan.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +26,20 @@ static bool map_block(struct rt_block *block, uint64_t size, int flags, int fd, 
     return true;
 }
 
-bool rt_block_new(struct rt_block *block, uint64_t bytes, const char *what, struct error *err) {
+static bool take_block(struct rt_block *block, const struct wan_allocator *from, uint64_t size,
+                       const char *what, struct error *err) {
+    void *p = size <= PLAN_MAX_BYTES ? from->allocate(from->context, size, page_bytes()) : NULL;
+    if (p == NULL)
+        return error_set(err, ERROR_MEMORY, "%s: the caller's allocator has no %llu bytes", what,
+                         (unsigned long long)size);
+    *block = (struct rt_block){.data = memset(p, 0, size), .size = size, .from = *from};
+    return true;
+}
+
+bool rt_block_new(struct rt_block *block, const struct wan_allocator *from, uint64_t bytes, const char *what,
+                  struct error *err) {
+    if (from != NULL && from->allocate != NULL)
+        return take_block(block, from, mapped_bytes(bytes), what, err);
     if (!map_block(block, mapped_bytes(bytes), MAP_PRIVATE | MAP_ANONYMOUS, -1, what, err)) return false;
     // Fewer page faults and fewer misses of the address cache; where it is switched off nothing happens.
     madvise(block->data, block->size, MADV_HUGEPAGE);
@@ -64,16 +76,20 @@ bool rt_block_new_in(struct rt_block *block, uint64_t bytes, const char *folder,
 void rt_block_zero(struct rt_block *block) {
     if (block->data == NULL) return;
     // Dropped pages of private memory come back as zeros.
-    if (block->in_file || madvise(block->data, block->size, MADV_DONTNEED) != 0)
+    if (block->in_file || block->from.allocate != NULL ||
+        madvise(block->data, block->size, MADV_DONTNEED) != 0)
         memset(block->data, 0, block->size);
 }
 
 void rt_block_free(struct rt_block *block) {
-    if (block->data != NULL) munmap(block->data, block->size);
+    const struct wan_allocator *from = &block->from;
+    if (from->allocate != NULL) from->release(from->context, block->data, block->size);
+    else if (block->data != NULL) munmap(block->data, block->size);
     *block = (struct rt_block){0};
 }
 
-void rt_forget(const void *data, size_t size) {
+void rt_forget(const struct plan *plan, const void *data, size_t size) {
+    if (plan->map.data == NULL) return;
     uintptr_t page = page_bytes(), first = size_align((uintptr_t)data, page);
     uintptr_t end = ((uintptr_t)data + size) / page * page; // whole pages only: others have neighbours' bytes
     if (first < end) madvise((void *)first, end - first, MADV_DONTNEED);

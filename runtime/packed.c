@@ -25,6 +25,7 @@ struct chunk {
 
 struct rt_packed {
     const struct plan *plan;
+    const struct wan_allocator *allocator;
     bool foreign;
     size_t panel_width;       // columns; 0: not in panels
     pthread_mutex_t creating; // one session
@@ -35,10 +36,10 @@ struct rt_packed {
 
 // ---- memory
 
-static struct chunk *new_chunk(size_t bytes) {
+static struct chunk *new_chunk(const struct wan_allocator *from, size_t bytes) {
     struct chunk *c = calloc(1, sizeof *c);
     struct error err = {0};
-    if (c != NULL && rt_block_new(&c->block, bytes, "packed weights", &err)) return c;
+    if (c != NULL && rt_block_new(&c->block, from, bytes, "packed weights", &err)) return c;
     free(c);
     return NULL;
 }
@@ -48,7 +49,7 @@ static void *take(struct rt_packed *p, size_t bytes) {
     size_t whole = size_align(bytes + PLAN_EXTRA_BYTES, ALIGNMENT);
     struct chunk *c = p->chunks;
     if (c == NULL || c->block.size - c->used < whole) {
-        c = new_chunk(whole > CHUNK_BYTES ? whole : CHUNK_BYTES);
+        c = new_chunk(p->allocator, whole > CHUNK_BYTES ? whole : CHUNK_BYTES);
         if (c == NULL) return NULL;
         c->next = p->chunks;
         p->chunks = c;
@@ -286,13 +287,15 @@ static bool take_over(struct rt_packed *p, struct error *err) {
     return true;
 }
 
-struct rt_packed *rt_packed_new(const struct plan *plan, struct error *err) {
+struct rt_packed *rt_packed_new(const struct plan *plan, const struct wan_allocator *allocator,
+                                struct error *err) {
     struct rt_packed *p = calloc(1, sizeof *p);
     if (p == NULL) {
         error_set(err, ERROR_MEMORY, "out of memory");
         return NULL;
     }
     p->plan = plan;
+    p->allocator = allocator;
     pthread_mutex_init(&p->creating, NULL);
     pthread_mutex_init(&p->growing, NULL);
     if (rt_xnn(xnn_initialize(NULL), "xnn_initialize", err) && take_over(p, err) &&

@@ -5,6 +5,7 @@
 #define WANC_RUNTIME_PACKED_H
 
 #include "plan/plan.h"
+#include "wan/wan.h"
 
 #include <xnnpack.h>
 
@@ -12,7 +13,9 @@
 struct rt_packed;
 
 // Calls xnn_initialize. NULL: no memory, or XNNPACK does not run on this machine.
-struct rt_packed *rt_packed_new(const struct plan *plan, struct error *err);
+// Weights are packed into memory of `allocator`, which stays where it is; NULL: the system's.
+struct rt_packed *rt_packed_new(const struct plan *plan, const struct wan_allocator *allocator,
+                                struct error *err);
 void rt_packed_free(struct rt_packed *p);
 // The plan brings packed weights, but XNNPACK's kernels on this machine want another layout.
 bool rt_packed_is_foreign(const struct rt_packed *p);

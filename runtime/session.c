@@ -74,7 +74,7 @@ static bool open_ops(struct rt_session *s, enum plan_variant variant, struct err
 
 static bool open_caches(struct rt_session *s, const char *folder, struct error *err) {
     uint64_t bytes = s->program->cache_bytes;
-    return folder == NULL ? rt_block_new(&s->caches, bytes, "caches", err)
+    return folder == NULL ? rt_block_new(&s->caches, s->allocator, bytes, "caches", err)
                           : rt_block_new_in(&s->caches, bytes, folder, "caches", err);
 }
 
@@ -86,18 +86,18 @@ static bool open_memory(struct rt_session *s, struct error *err) {
         if (g->variant[v].frames > frames) frames = g->variant[v].frames;
     }
     uint64_t latent = sizeof(float) * plan_latent_floats(g), frame = sizeof(float) * plan_frame_floats(g);
-    return rt_block_new(&s->arena, arena, "scratch arena", err) &&
-           rt_block_new(&s->input, latent, "latent frame", err) &&
-           rt_block_new(&s->output, frames * frame, "video frames", err);
+    return rt_block_new(&s->arena, s->allocator, arena, "scratch arena", err) &&
+           rt_block_new(&s->input, s->allocator, latent, "latent frame", err) &&
+           rt_block_new(&s->output, s->allocator, frames * frame, "video frames", err);
 }
 
-static bool open_pool(struct rt_session *s, unsigned threads, struct error *err) {
+bool rt_pool_new(pthreadpool_t *pool, unsigned threads, struct error *err) {
     // pthreadpool does not notice when the system refuses a thread, and would wait for it.
     if (threads > MAX_THREADS) {
         return error_set(err, ERROR_USAGE, "%u threads, expected at most %d", threads, MAX_THREADS);
     }
-    s->pool = pthreadpool_create(threads ? threads : cores_available());
-    return s->pool != NULL || error_set(err, ERROR_MEMORY, "cannot start %u threads", threads);
+    *pool = pthreadpool_create(threads ? threads : cores_available());
+    return *pool != NULL || error_set(err, ERROR_MEMORY, "cannot start %u threads", threads);
 }
 
 static bool open_variants(struct rt_session *s, struct error *err) {
@@ -108,16 +108,22 @@ static bool open_variants(struct rt_session *s, struct error *err) {
 }
 
 bool rt_session_open(struct rt_session *s, const struct plan *plan, const struct plan_program *program,
-                     unsigned threads, struct rt_packed *packed, const char *cache_folder,
-                     struct error *err) {
-    *s = (struct rt_session){.plan = plan, .program = program, .owns_packed = packed == NULL};
+                     const struct rt_session_setup *setup, struct error *err) {
+    *s = (struct rt_session){.plan = plan,
+                             .program = program,
+                             .pool = setup->pool,
+                             .packed = setup->packed,
+                             .owns_packed = setup->packed == NULL,
+                             .owns_pool = setup->pool == NULL,
+                             .allocator = setup->allocator};
     uint32_t count = plan_program_ops(program);
-    s->packed = packed == NULL ? rt_packed_new(plan, err) : packed;
+    if (s->owns_packed) s->packed = rt_packed_new(plan, setup->allocator, err);
     s->ops = calloc(count, sizeof *s->ops);
     if (s->ops == NULL) error_set(err, ERROR_MEMORY, "out of memory for %u operators", count);
-    if (s->packed != NULL && s->ops != NULL && open_pool(s, threads, err) &&
-        open_caches(s, cache_folder, err) && open_memory(s, err) && open_variants(s, err) &&
-        rt_block_new(&s->workspace, s->workspace_bytes, "workspace", err)) {
+    if (s->packed != NULL && s->ops != NULL &&
+        (!s->owns_pool || rt_pool_new(&s->pool, setup->threads, err)) &&
+        open_caches(s, setup->cache_folder, err) && open_memory(s, err) && open_variants(s, err) &&
+        rt_block_new(&s->workspace, s->allocator, s->workspace_bytes, "workspace", err)) {
         return true;
     }
     rt_session_close(s);
@@ -136,12 +142,22 @@ void rt_session_close(struct rt_session *s) {
     rt_block_free(&s->workspace);
     rt_block_free(&s->input);
     rt_block_free(&s->output);
-    if (s->pool != NULL) pthreadpool_destroy(s->pool);
+    if (s->owns_pool && s->pool != NULL) pthreadpool_destroy(s->pool);
     *s = (struct rt_session){0};
+}
+
+static bool may_go_on(struct rt_session *s, enum plan_variant variant, struct error *err) {
+    size_t count = s->program->variant[variant].op_count;
+    if (s->progress != NULL && s->progress(s->progress_context, s->done, count) != 0)
+        return error_set(err, ERROR_CANCELLED, "stopped after %zu of %zu operators of the step", s->done,
+                         count);
+    s->touched = true;
+    return true;
 }
 
 bool rt_session_run_op(struct rt_session *s, enum plan_variant variant, uint32_t index, struct rt_op *op,
                        struct error *err) {
+    if (!may_go_on(s, variant, err)) return false;
     if (s->observer == NULL) return op->kernel->run(s, op, err) || describe(op, err);
     atomic_store(&s->product_ns, 0);
     uint64_t begin = rt_clock_ns();
@@ -174,7 +190,9 @@ void rt_session_read_tap(const struct rt_session *s, enum plan_variant variant, 
 
 bool rt_session_run(struct rt_session *s, enum plan_variant variant, struct error *err) {
     const struct plan_variant_info *info = &s->program->variant[variant];
+    s->touched = false;
     for (uint32_t i = 0; i < info->op_count; i++) {
+        s->done = i;
         if (info->band_count > 0 && i == info->band_first) {
             if (!rt_bands_run(s, variant, err)) return false;
             i += info->band_count - 1;

@@ -61,13 +61,19 @@ struct rt_session {
     const struct plan_program *program; // of the plan
     pthreadpool_t pool;
     struct rt_packed *packed; // the plan's
-    bool owns_packed;
+    bool owns_packed, owns_pool;
+    const struct wan_allocator *allocator; // of the blocks below; NULL: the system's
     struct rt_block caches, arena, workspace, input, output;
     size_t workspace_bytes; // what the operators prepared so far ask for
     // Called after each operator, if not NULL: its index in the variant, when it ran, and its time in products.
     void (*observer)(void *context, enum plan_variant variant, size_t index, uint64_t begin_ns,
                      uint64_t end_ns, uint64_t product_ns);
     void *observer_context;
+    // Called in front of each operator, if not NULL; not 0: the step stops there.
+    wan_progress *progress;
+    void *progress_context;
+    size_t done;                 // operators of the step that are complete
+    bool touched;                // by the step that is running or was the last: some operator has run
     _Atomic uint64_t product_ns; // of the running operator, if somebody observes
     uint64_t steps;              // run since the last reset: the position of histories depends on it
     struct rt_op *ops;           // of the program: FIRST, then STEADY
@@ -86,11 +92,20 @@ struct rt_kernel {
 };
 extern const struct rt_kernel rt_kernels[PLAN_OP_KINDS];
 
-// `packed` NULL: packed weights of its own. `cache_folder` NULL: caches in memory, else in a file there.
+struct rt_session_setup {
+    unsigned threads;                      // of a pool of its own; 0: one per core
+    pthreadpool_t pool;                    // NULL: one of its own
+    struct rt_packed *packed;              // NULL: packed weights of its own
+    const char *cache_folder;              // NULL: caches in memory, else in a file there
+    const struct wan_allocator *allocator; // NULL: the system's; else it stays where it is
+};
 bool rt_session_open(struct rt_session *s, const struct plan *plan, const struct plan_program *program,
-                     unsigned threads, struct rt_packed *packed, const char *cache_folder, struct error *err);
+                     const struct rt_session_setup *setup, struct error *err);
 void rt_session_close(struct rt_session *s);
-// Runs all operators of a variant, which must not be absent: FIRST after a reset, then STEADY.
+// A pool of threads; 0: one per core.
+bool rt_pool_new(pthreadpool_t *pool, unsigned threads, struct error *err);
+// Runs all operators of a variant, which must not be absent: FIRST after a reset, then STEADY. ERROR_CANCELLED: `progress`
+// stopped it.
 bool rt_session_run(struct rt_session *s, enum plan_variant variant, struct error *err);
 // One operator, number `index` of the variant, as `op` says; with its name in front of an error. (session.c)
 bool rt_session_run_op(struct rt_session *s, enum plan_variant variant, uint32_t index, struct rt_op *op,

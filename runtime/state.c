@@ -49,19 +49,30 @@ bool rt_state_save(const struct rt_session *s, const char *path, struct error *e
     return false;
 }
 
-// ---- loading
+bool rt_state_save_to(const struct rt_session *s, wan_write *write, void *context, struct error *err) {
+    struct rt_state_header h = header_of(s);
+    return (write(context, &h, sizeof h) == 0 && write(context, s->caches.data, h.cache_bytes) == 0) ||
+           error_set(err, ERROR_IO, "state: the caller's function did not write it");
+}
 
-static bool check_header(const struct file_map *m, struct rt_state_header *h, struct error *err) {
-    if (m->size < sizeof *h || memcmp(m->data, STATE_MAGIC, sizeof h->magic) != 0)
-        return error_set(err, ERROR_INPUT, "not a state: the file does not start with %s", STATE_MAGIC);
-    memcpy(h, m->data, sizeof *h);
+// ---- headers
+
+static bool check_header(const struct rt_state_header *h, struct error *err) {
+    if (memcmp(h->magic, STATE_MAGIC, sizeof h->magic) != 0)
+        return error_set(err, ERROR_INPUT, "not a state: it does not start with %s", STATE_MAGIC);
     if (h->version != STATE_VERSION)
         return error_set(err, ERROR_UNSUPPORTED, "state version %u, this program reads version %u",
                          h->version, STATE_VERSION);
     uint64_t found = header_checksum(h);
-    if (h->header != found || h->steps == 0 || h->reserved != 0)
-        return error_set(err, ERROR_INPUT, "header: checksum %016llx, expected %016llx: the file is damaged",
-                         (ull)found, (ull)h->header);
+    if (h->header == found && h->steps != 0 && h->reserved == 0) return true;
+    return error_set(err, ERROR_INPUT, "header: checksum %016llx, expected %016llx: the file is damaged",
+                     (ull)found, (ull)h->header);
+}
+
+static bool check_file(const struct file_map *m, struct rt_state_header *h, struct error *err) {
+    *h = (struct rt_state_header){0};
+    if (m->size > 0) memcpy(h, m->data, m->size < sizeof *h ? m->size : sizeof *h);
+    if (!check_header(h, err)) return false;
     if (m->size - sizeof *h == h->cache_bytes) return true;
     return error_set(err, ERROR_INPUT, "truncated or changed: %llu bytes of caches, the header says %llu",
                      (ull)(m->size - sizeof *h), (ull)h->cache_bytes);
@@ -69,7 +80,7 @@ static bool check_header(const struct file_map *m, struct rt_state_header *h, st
 
 static bool open_state(const char *path, struct file_map *m, struct rt_state_header *h, struct error *err) {
     if (!file_map_open(m, path, PLAN_MAX_BYTES, err)) return false;
-    if (check_header(m, h, err)) return true;
+    if (check_file(m, h, err)) return true;
     file_map_close(m);
     return error_prefix(err, "%s", path);
 }
@@ -80,6 +91,8 @@ bool rt_state_read_header(const char *path, struct rt_state_header *h, struct er
     file_map_close(&m);
     return true;
 }
+
+// ---- loading
 
 static bool check_session(const struct rt_session *s, const struct rt_state_header *h, struct error *err) {
     const struct plan_program *g = s->program;
@@ -93,10 +106,9 @@ static bool check_session(const struct rt_session *s, const struct rt_state_head
                      h->latent_width, g->latent_height, g->latent_width);
 }
 
-static bool load(struct rt_session *s, const struct file_map *m, const struct rt_state_header *h,
-                 struct error *err) {
-    const unsigned char *caches = m->data + sizeof *h;
-    if (!check_session(s, h, err)) return false;
+// When the header fits the session.
+static bool take_caches(struct rt_session *s, const struct rt_state_header *h, const unsigned char *caches,
+                        struct error *err) {
     uint64_t found = XXH3_64bits(caches, h->cache_bytes);
     if (found != h->caches)
         return error_set(err, ERROR_INPUT, "caches: checksum %016llx, expected %016llx: the file is damaged",
@@ -110,7 +122,28 @@ bool rt_state_load(struct rt_session *s, const char *path, struct error *err) {
     struct file_map m;
     struct rt_state_header h;
     if (!open_state(path, &m, &h, err)) return false;
-    bool ok = load(s, &m, &h, err) || error_prefix(err, "%s", path);
+    bool ok = (check_session(s, &h, err) && take_caches(s, &h, m.data + sizeof h, err)) ||
+              error_prefix(err, "%s", path);
     file_map_close(&m);
     return ok;
+}
+
+static bool refused_read(struct error *err) {
+    return error_set(err, ERROR_IO, "state: the caller's function did not read it");
+}
+
+static bool read_caches(struct rt_session *s, const struct rt_state_header *h, wan_read *read, void *context,
+                        struct error *err) {
+    struct rt_block copy = {0};
+    if (!rt_block_new(&copy, s->allocator, h->cache_bytes, "copy of the caches", err)) return false;
+    bool ok =
+        read(context, copy.data, h->cache_bytes) == 0 ? take_caches(s, h, copy.data, err) : refused_read(err);
+    rt_block_free(&copy);
+    return ok;
+}
+
+bool rt_state_load_from(struct rt_session *s, wan_read *read, void *context, struct error *err) {
+    struct rt_state_header h;
+    if (read(context, &h, sizeof h) != 0) return refused_read(err);
+    return check_header(&h, err) && check_session(s, &h, err) && read_caches(s, &h, read, context, err);
 }

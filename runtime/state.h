@@ -31,5 +31,8 @@ bool rt_state_save(const struct rt_session *s, const char *path, struct error *e
 bool rt_state_read_header(const char *path, struct rt_state_header *h, struct error *err);
 // Takes over a state of this plan and this size; any other, and a damaged one, leaves the session as it is.
 bool rt_state_load(struct rt_session *s, const char *path, struct error *err);
+// The same bytes, by the caller's functions.
+bool rt_state_save_to(const struct rt_session *s, wan_write *write, void *context, struct error *err);
+bool rt_state_load_from(struct rt_session *s, wan_read *read, void *context, struct error *err);
 
 #endif

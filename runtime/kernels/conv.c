@@ -105,9 +105,9 @@ static bool create_block(struct rt_session *s, const struct rt_op *op, struct ro
 }
 
 // The rows are packed and not read again; without this, weights would be resident twice.
-static void forget_weights(const struct rt_op *op, struct rows rows) {
+static void forget_weights(const struct rt_session *s, const struct rt_op *op, struct rows rows) {
     size_t row = op->constant[0].count / (params(op)->interleave * op->out.channels);
-    rt_forget(op->constant[0].data + rows.first * row, rows.count * row * sizeof(float));
+    rt_forget(s->plan, op->constant[0].data + rows.first * row, rows.count * row * sizeof(float));
 }
 
 // Fixes the shape; every run then only sets pointers.
@@ -143,7 +143,7 @@ static bool prepare_blocks(struct rt_session *s, const struct rt_op *op, float *
             !reshape_block(s, op, conv->blocks[i], err)) {
             return false;
         }
-        forget_weights(op, rows);
+        forget_weights(s, op, rows);
     }
     return true;
 }

@@ -145,7 +145,7 @@ static bool pack(struct packing *p, struct error *err) {
     }
     // They are packed and not read again; without this, weights would be resident twice.
     const struct rt_constant *weights = &p->weights.op->constant[0];
-    rt_forget(weights->data, weights->count * sizeof(float));
+    rt_forget(p->s->plan, weights->data, weights->count * sizeof(float));
     return true;
 }
 
@@ -173,7 +173,8 @@ bool rt_winograd_products_init(struct rt_winograd_products *w, struct rt_session
     divide_rows(w, g);
     struct packing p = {.s = s, .products = w, .weights = {op, g, NULL, w->block_columns * g->depth}};
     struct rt_block u = {0}; // resident only where weights have to be packed
-    if (!rt_block_new(&u, plan_winograd_transformed_bytes(g, block_channels), "transformed weights", err))
+    if (!rt_block_new(&u, s->allocator, plan_winograd_transformed_bytes(g, block_channels),
+                      "transformed weights", err))
         return false;
     p.weights.u = (float *)u.data;
     p.packed = calloc(g->elements, sizeof(struct rt_packed_weights *));

@@ -42,7 +42,7 @@ run report plan.bin --format svg -o memory.svg
 written "docs/images/memory.svg: what wanc report draws" "$docs/images/memory.svg" memory.svg
 
 set --
-for header in "$source"/include/wan/*.h "$source"/runtime/wan.h; do [ ! -f "$header" ] || set -- "$@" "$header"; done
+for header in "$source"/include/wan/*.h; do [ ! -f "$header" ] || set -- "$@" "$header"; done
 sh "$source/tools/api_reference.sh" "$@" >api.md
 written "docs/api.md: what tools/api_reference.sh prints" "$docs/api.md" api.md
 finish

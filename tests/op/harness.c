@@ -2,7 +2,7 @@
 #include "tests/op/harness.h"
 
 #include "base/size.h"
-#include "runtime/wan.h"
+#include "wan/wan.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -156,10 +156,11 @@ const char *write_case(const struct op_case *c, size_t input_count, size_t outpu
 static void run_steps(const char *path, const float *input, unsigned threads, float *first, float *steady,
                       size_t count) {
     struct wan_error error = {0};
-    struct wan_plan *plan = wan_plan_open(path, &error);
+    struct wan_plan *plan = wan_plan_open(path, NULL, &error);
     if (plan == NULL) fail_msg("%s", error.message);
-    struct wan_session *session =
-        wan_session_new(plan, &(struct wan_session_params){.threads = threads}, &error);
+    struct wan_session *session = wan_session_new(
+        plan, &(struct wan_session_params){.size = sizeof(struct wan_session_params), .threads = threads},
+        &error);
     if (session == NULL) fail_msg("%s", error.message);
     float *const results[2] = {first, steady};
     for (int i = 0; i < 2; i++) {

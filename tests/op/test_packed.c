@@ -110,10 +110,11 @@ static void run_steps(struct rt_session *s, struct result *r) {
 }
 
 static void run_plan(const struct plan *plan, struct rt_packed *packed, struct result *r) {
+    const struct rt_session_setup setup = {.threads = 2, .packed = packed};
     struct rt_session s;
     struct error err = {0};
     memset(r, 0, sizeof *r);
-    if (!rt_session_open(&s, plan, plan->programs, 2, packed, NULL, &err)) fail_msg("%s", err.message);
+    if (!rt_session_open(&s, plan, plan->programs, &setup, &err)) fail_msg("%s", err.message);
     run_steps(&s, r);
     rt_session_close(&s);
 }
@@ -153,7 +154,7 @@ static void test_sharing(void **state) {
     struct plan plan;
     struct result alone = run_file(write_plan(false)), one, two;
     assert_true(plan_open(&plan, write_plan(false), NULL));
-    struct rt_packed *packed = rt_packed_new(&plan, NULL);
+    struct rt_packed *packed = rt_packed_new(&plan, NULL, NULL);
     run_plan(&plan, packed, &one);
     // The first step's elements are those of time at infinity; the direct operators of both steps are one.
     assert_int_equal(count_packed(&plan, packed).weights, SPACE * TIME + DIRECT_OPERATORS);
@@ -171,7 +172,7 @@ static void test_panels(void **state) {
     struct plan plan;
     struct result alone = run_file(write_plan(false)), r;
     assert_true(plan_open(&plan, write_plan(false), NULL));
-    struct rt_packed *packed = rt_packed_new(&plan, NULL);
+    struct rt_packed *packed = rt_packed_new(&plan, NULL, NULL);
     rt_packed_forbid_panels(packed);
     run_plan(&plan, packed, &r);
     assert_memory_equal(&r, &alone, sizeof r);
@@ -187,7 +188,7 @@ static void test_brought(void **state) {
     struct result alone = run_file(write_plan(false)), r;
     assert_true(plan_open(&plan, write_plan(true), NULL));
     assert_int_equal(plan.packed_count, SPACE * TIME + DIRECT_OPERATORS);
-    struct rt_packed *packed = rt_packed_new(&plan, NULL);
+    struct rt_packed *packed = rt_packed_new(&plan, NULL, NULL);
     assert_false(rt_packed_is_foreign(packed));
     run_plan(&plan, packed, &r);
     struct count c = count_packed(&plan, packed);
@@ -251,7 +252,7 @@ static void test_other_layout(void **state) {
     memset(b.data + section(b, PLAN_SECTION_PACKED_DATA)->offset, 1, 4096);
     struct plan plan;
     assert_true(plan_open(&plan, write_bytes(b), NULL));
-    struct rt_packed *packed = rt_packed_new(&plan, NULL);
+    struct rt_packed *packed = rt_packed_new(&plan, NULL, NULL);
     assert_true(rt_packed_is_foreign(packed));
     rt_packed_free(packed);
     plan_close(&plan);
@@ -268,7 +269,8 @@ static void test_damage(void **state) {
         struct rt_session s;
         struct error err = {0};
         assert_true(plan_open(&plan, write_bytes(b), NULL));
-        assert_false(rt_session_open(&s, &plan, plan.programs, 1, NULL, NULL, &err));
+        assert_false(
+            rt_session_open(&s, &plan, plan.programs, &(struct rt_session_setup){.threads = 1}, &err));
         assert_non_null(strstr(err.message, "checksum"));
         plan_close(&plan);
         data[packed_of(b)[i].bytes / 2] ^= 4;

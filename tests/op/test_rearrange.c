@@ -4,8 +4,8 @@
 #include "base/strbuf.h"
 #include "passes/emit.h"
 #include "passes/pass.h"
-#include "runtime/wan.h"
 #include "tests/op/harness.h"
+#include "wan/wan.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -139,8 +139,8 @@ static void check_step(struct wan_session *s, const struct tensor *latent, const
 static void check_plan(const char *path, const struct tensor *latent, const struct tensor *first,
                        const struct tensor *steady) {
     struct wan_error error = {0};
-    struct wan_plan_params params;
-    struct wan_plan *plan = wan_plan_open(path, &error);
+    struct wan_plan_params params = {.size = sizeof params};
+    struct wan_plan *plan = wan_plan_open(path, NULL, &error);
     if (plan == NULL) fail_msg("%s", error.message);
     wan_plan_get_params(plan, &params);
     assert_int_equal(params.first_frames, first->t);
@@ -148,7 +148,8 @@ static void check_plan(const char *path, const struct tensor *latent, const stru
     assert_int_equal(params.frame_channels, first->c);
     assert_int_equal(params.frame_height, first->h);
     assert_int_equal(params.frame_width, first->w);
-    struct wan_session *session = wan_session_new(plan, &(struct wan_session_params){.threads = 2}, &error);
+    struct wan_session *session = wan_session_new(
+        plan, &(struct wan_session_params){.size = sizeof(struct wan_session_params), .threads = 2}, &error);
     if (session == NULL) fail_msg("%s", error.message);
     check_step(session, latent, first);
     check_step(session, latent, steady);

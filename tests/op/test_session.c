@@ -1,7 +1,7 @@
 // The public interface: the stream of latents and frames, the caches between them, and its errors.
 #include "tests/op/harness.h"
 
-#include "runtime/wan.h"
+#include "wan/wan.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -87,7 +87,7 @@ static struct fixture fixture;
 static int open_session(void **state) {
     test_setup(state);
     struct wan_error error = {0};
-    fixture.plan = wan_plan_open(write_plan(&fixture.arena, &(struct options){0}), &error);
+    fixture.plan = wan_plan_open(write_plan(&fixture.arena, &(struct options){0}), NULL, &error);
     assert_non_null(fixture.plan);
     fixture.session = wan_session_new(fixture.plan, NULL, &error);
     assert_non_null(fixture.session);
@@ -115,7 +115,7 @@ static void send(const float *latent) {
 
 static void test_stream(void **state) {
     (void)state;
-    struct wan_plan_params params;
+    struct wan_plan_params params = {.size = sizeof params};
     wan_plan_get_params(fixture.plan, &params);
     assert_int_equal(params.latent_width, 3);
     assert_int_equal(params.first_frames, 1);
@@ -173,11 +173,13 @@ static void test_bad_latents(void **state) {
 static void test_open_errors(void **state) {
     (void)state;
     struct wan_error error = {0};
-    assert_null(wan_plan_open("/nonexistent/plan.bin", &error));
+    assert_null(wan_plan_open("/nonexistent/plan.bin", NULL, &error));
     assert_int_equal(error.status, WAN_ERROR_IO);
     assert_non_null(strstr(error.message, "/nonexistent/plan.bin"));
-    assert_null(wan_plan_open("/nonexistent/plan.bin", NULL));
-    assert_null(wan_session_new(fixture.plan, &(struct wan_session_params){.threads = 100000}, &error));
+    assert_null(wan_plan_open("/nonexistent/plan.bin", NULL, NULL));
+    assert_null(wan_session_new(
+        fixture.plan,
+        &(struct wan_session_params){.size = sizeof(struct wan_session_params), .threads = 100000}, &error));
     assert_non_null(strstr(error.message, "100000 threads"));
     wan_session_free(NULL);
     wan_plan_close(NULL);
@@ -186,8 +188,9 @@ static void test_open_errors(void **state) {
 
 static void test_sessions_share_a_plan(void **state) {
     (void)state;
-    struct wan_session *other =
-        wan_session_new(fixture.plan, &(struct wan_session_params){.threads = 2}, NULL);
+    struct wan_session *other = wan_session_new(
+        fixture.plan, &(struct wan_session_params){.size = sizeof(struct wan_session_params), .threads = 2},
+        NULL);
     assert_non_null(other);
     const float *a = test_random(LATENT), *b = test_random(LATENT);
     send(a);
@@ -210,7 +213,7 @@ static void test_state(void **state) {
     (void)state;
     const float *a = test_random(LATENT), *b = test_random(LATENT), *c = test_random(LATENT);
     struct wan_session *other = wan_session_new(fixture.plan, NULL, NULL);
-    struct wan_state read;
+    struct wan_state read = {.size = sizeof read};
     send(a);
     expect_frame(a, NULL);
     send(b);
@@ -283,7 +286,7 @@ static void reopen(const struct options *options, const struct wan_session_param
     wan_session_free(fixture.session);
     wan_plan_close(fixture.plan);
     fixture.session = NULL;
-    fixture.plan = wan_plan_open(write_plan(&fixture.arena, options), &error);
+    fixture.plan = wan_plan_open(write_plan(&fixture.arena, options), NULL, &error);
     if (fixture.plan == NULL) fail_msg("%s", error.message);
     fixture.session = wan_session_new(fixture.plan, params, &error);
     if (fixture.session == NULL) fail_msg("%s", error.message);
@@ -292,8 +295,9 @@ static void reopen(const struct options *options, const struct wan_session_param
 static void test_sizes(void **state) {
     (void)state;
     reopen(&(struct options){.wide = true},
-           &(struct wan_session_params){.latent_height = 2, .latent_width = 6});
-    struct wan_plan_params params[2], none;
+           &(struct wan_session_params){
+               .size = sizeof(struct wan_session_params), .latent_height = 2, .latent_width = 6});
+    struct wan_plan_params params[2] = {{.size = sizeof *params}, {.size = sizeof *params}}, none = *params;
     assert_int_equal(wan_plan_get_size(fixture.plan, 0, &params[0]), 1);
     assert_int_equal(wan_plan_get_size(fixture.plan, 1, &params[1]), 1);
     assert_int_equal(wan_plan_get_size(fixture.plan, 2, &none), 0);
@@ -321,8 +325,11 @@ static void test_state_of_another_size(void **state) {
     (void)state;
     struct wan_error error = {0};
     reopen(&(struct options){.wide = true}, NULL);
-    struct wan_session *wide = wan_session_new(
-        fixture.plan, &(struct wan_session_params){.latent_height = 2, .latent_width = 6}, NULL);
+    struct wan_session *wide =
+        wan_session_new(fixture.plan,
+                        &(struct wan_session_params){
+                            .size = sizeof(struct wan_session_params), .latent_height = 2, .latent_width = 6},
+                        NULL);
     send(test_random(LATENT));
     wan_session_receive(fixture.session);
     assert_int_equal(wan_session_load(wide, save_state(), &error), WAN_ERROR_INPUT);
@@ -334,7 +341,9 @@ static void test_no_such_size(void **state) {
     (void)state;
     reopen(&(struct options){.wide = true}, NULL);
     struct wan_error error = {0};
-    const struct wan_session_params wanted[] = {{.latent_height = 3, .latent_width = 2}, {.latent_width = 6}};
+    const struct wan_session_params wanted[] = {
+        {.size = sizeof *wanted, .latent_height = 3, .latent_width = 2},
+        {.size = sizeof *wanted, .latent_width = 6}};
     for (int i = 0; i < 2; i++) {
         assert_null(wan_session_new(fixture.plan, &wanted[i], &error));
         assert_int_equal(error.status, WAN_ERROR_INPUT);
@@ -345,7 +354,7 @@ static void test_no_such_size(void **state) {
 static void test_one_latent_frame(void **state) {
     (void)state;
     reopen(&(struct options){.image = true}, NULL);
-    struct wan_plan_params params;
+    struct wan_plan_params params = {.size = sizeof params};
     wan_plan_get_params(fixture.plan, &params);
     assert_int_equal(params.first_frames, 1);
     assert_int_equal(params.steady_frames, 0);
@@ -365,8 +374,9 @@ static void test_one_latent_frame(void **state) {
 static void test_first_kept(void **state) {
     (void)state;
     for (int all = 0; all < 2; all++) {
-        reopen(&(struct options){.kept = 1}, &(struct wan_session_params){.all_frames = all});
-        struct wan_plan_params params;
+        reopen(&(struct options){.kept = 1},
+               &(struct wan_session_params){.size = sizeof(struct wan_session_params), .all_frames = all});
+        struct wan_plan_params params = {.size = sizeof params};
         wan_plan_get_params(fixture.plan, &params);
         assert_int_equal(params.first_frames, 2);
         assert_int_equal(params.first_kept, 1);

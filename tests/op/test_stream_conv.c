@@ -4,8 +4,8 @@
 // cache's floats around the history, which nobody may write. The reference is a loop in double precision over
 // all frames of the sequence; it knows neither steps nor histories.
 #include "plan/winograd.h"
-#include "runtime/wan.h"
 #include "tests/op/harness.h"
+#include "wan/wan.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -374,10 +374,11 @@ static void run_steps(const struct setting *s, struct wan_session *session, size
 // All steps, after one that a reset takes back.
 static float *run_threads(const struct setting *s, const char *path, unsigned threads) {
     struct wan_error error = {0};
-    struct wan_plan *plan = wan_plan_open(path, &error);
+    struct wan_plan *plan = wan_plan_open(path, NULL, &error);
     if (plan == NULL) fail_msg("%s", error.message);
-    struct wan_session *session =
-        wan_session_new(plan, &(struct wan_session_params){.threads = threads}, &error);
+    struct wan_session *session = wan_session_new(
+        plan, &(struct wan_session_params){.size = sizeof(struct wan_session_params), .threads = threads},
+        &error);
     if (session == NULL) fail_msg("%s", error.message);
     float *out = test_alloc(s->k->steps * s->output, sizeof *out);
     run_steps(s, session, 1, out);

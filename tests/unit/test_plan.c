@@ -5,8 +5,8 @@
 #include "tests/op/harness.h"
 #include "tests/unit/plan_example.h"
 
-#include "runtime/wan.h"
 #include "tools/report/report.h"
+#include "wan/wan.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -231,8 +231,10 @@ static void test_every_damaged_byte(void **state) {
 
 static void run_size(const struct wan_plan *plan, const struct wan_plan_params *p) {
     if (p->peak_bytes >= 256 << 20) return;
-    struct wan_session_params params = {
-        .threads = 1, .latent_height = p->latent_height, .latent_width = p->latent_width};
+    struct wan_session_params params = {.size = sizeof params,
+                                        .threads = 1,
+                                        .latent_height = p->latent_height,
+                                        .latent_width = p->latent_width};
     struct wan_session *s = wan_session_new(plan, &params, NULL);
     float *latent = calloc((size_t)p->latent_channels * p->latent_height * p->latent_width, sizeof *latent);
     for (int i = 0; i < 2 && s != NULL && latent != NULL; i++) {
@@ -248,9 +250,9 @@ static void run_accepted(const unsigned char *data) {
     const char *path = test_path();
     FILE *f = fopen(path, "wb");
     assert_true(f != NULL && fwrite(data, 1, good_size, f) == good_size && fclose(f) == 0);
-    struct wan_plan *plan = wan_plan_open(path, NULL);
+    struct wan_plan *plan = wan_plan_open(path, NULL, NULL);
     assert_non_null(plan);
-    struct wan_plan_params p;
+    struct wan_plan_params p = {.size = sizeof p};
     for (size_t i = 0; wan_plan_get_size(plan, i, &p); i++) run_size(plan, &p);
     wan_plan_close(plan);
 }

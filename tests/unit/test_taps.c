@@ -2,7 +2,7 @@
 #include "tests/op/harness.h"
 #include "tests/unit/plan_example.h"
 
-#include "runtime/wan.h"
+#include "wan/wan.h"
 
 #include <string.h>
 
@@ -136,11 +136,12 @@ static void observe(void *context, int steady, size_t index, uint64_t begin, uin
 
 static void test_session(void **state) {
     (void)state;
-    struct watch w = {.calls = 0};
+    struct watch w = {.tensor.size = sizeof w.tensor, .calls = 0};
     struct wan_error error = {0};
-    struct wan_plan *plan = wan_plan_open(write_plan(), &error);
+    struct wan_plan *plan = wan_plan_open(write_plan(), NULL, &error);
     if (plan == NULL) fail_msg("%s", error.message);
-    struct wan_session_params params = {.threads = 1, .observer = observe, .observer_context = &w};
+    struct wan_session_params params = {
+        .size = sizeof params, .threads = 1, .observer = observe, .observer_context = &w};
     w.session = wan_session_new(plan, &params, &error);
     float latent[COUNT]; // planes of CHANNELS * FRAMES + channel: [t][c][y][x]
     for (int i = 0; i < COUNT; i++) latent[i] = (float)i;

@@ -145,8 +145,9 @@ bool measured_conv_open(struct measured_conv *m, const struct plan_conv_shape *s
         m->conv.params.block_channels = block_channels < s->out ? block_channels : s->out;
     place_window(&m->conv.in, PLAN_INPUT);
     place_frames(&m->conv.out, PLAN_OUTPUT);
+    const struct rt_session_setup setup = {.threads = threads};
     if (!make_plan(&m->conv, d, &m->plan, err)) return false;
-    if (!rt_session_open(&m->session, &m->plan, m->plan.programs, threads, NULL, NULL, err)) {
+    if (!rt_session_open(&m->session, &m->plan, m->plan.programs, &setup, err)) {
         plan_close(&m->plan);
         return false;
     }

@@ -1,21 +1,17 @@
 #include "tools/output/colour.h"
 
+#include "base/pixel.h"
+
 #include <libavutil/opt.h>
 #include <libavutil/pixfmt.h>
-
-static uint8_t to_byte(float x) {
-    float v = (x * 0.5f + 0.5f) * 255.0f;
-    if (!(v > 0)) return 0; // NaN too
-    return v < 255 ? (uint8_t)(v + 0.5f) : 255;
-}
 
 static void row_to_rgb24(uint8_t *out, uint32_t out_width, const float *r, const float *g, const float *b,
                          uint32_t width) {
     for (uint32_t x = 0; x < out_width; x++) {
         uint32_t from = x < width ? x : width - 1;
-        out[3 * x] = to_byte(r[from]);
-        out[3 * x + 1] = to_byte(g[from]);
-        out[3 * x + 2] = to_byte(b[from]);
+        out[3 * x] = pixel_byte(r[from]);
+        out[3 * x + 1] = pixel_byte(g[from]);
+        out[3 * x + 2] = pixel_byte(b[from]);
     }
 }
 

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// round(clamp((x * 0.5 + 0.5) * 255)), interleaved red, green, blue. The picture written is `out_width` wide
+// Bytes (base/pixel.h), interleaved red, green, blue. The picture written is `out_width` wide
 // and `out_height` high; beyond the frame, its last column and row are repeated.
 void colour_to_rgb24(uint8_t *out, size_t stride, uint32_t out_width, uint32_t out_height, const float *frame,
                      uint32_t width, uint32_t height);

@@ -4,8 +4,9 @@
 
 static bool pack_programs(struct rt_packed *packed, const struct plan *plan, struct error *err) {
     for (uint32_t i = 0; i < plan->program_count; i++) {
+        const struct rt_session_setup setup = {.packed = packed};
         struct rt_session s;
-        if (!rt_session_open(&s, plan, &plan->programs[i], 0, packed, NULL, err)) return false;
+        if (!rt_session_open(&s, plan, &plan->programs[i], &setup, err)) return false;
         rt_session_close(&s);
     }
     return true;
@@ -20,7 +21,7 @@ static bool add_weights(void *context, const struct rt_packed_weights *w, struct
 
 bool prepack_add(void *context, const struct plan *plan, struct plan_writer *w, struct error *err) {
     struct prepack *p = context;
-    p->packed = rt_packed_new(plan, err);
+    p->packed = rt_packed_new(plan, NULL, err);
     return p->packed != NULL && pack_programs(p->packed, plan, err) &&
            rt_packed_layout(&plan_writer_info(w)->packed_layout, err) &&
            rt_packed_each(p->packed, add_weights, w, err);

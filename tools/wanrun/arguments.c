@@ -1,6 +1,6 @@
 #include "tools/wanrun/arguments.h"
 
-#include "runtime/wan.h"
+#include "wan/wan.h"
 #include "tools/options/options.h"
 #include "tools/output/output.h"
 

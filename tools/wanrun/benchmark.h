@@ -3,7 +3,7 @@
 #define WANRUN_BENCHMARK_H
 
 #include "base/error.h"
-#include "runtime/wan.h"
+#include "wan/wan.h"
 #include "tools/latents/latents.h"
 
 #include <stdbool.h>

@@ -2,7 +2,6 @@
 
 #include "base/file.h"
 #include "base/size.h"
-#include "runtime/wan.h"
 #include "tools/latents/latents.h"
 #include "tools/measure/clock.h"
 #include "tools/output/output.h"
@@ -11,6 +10,7 @@
 #include "tools/wanrun/profile.h"
 #include "tools/wanrun/progress.h"
 #include "tools/wanrun/summary.h"
+#include "wan/wan.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -44,6 +44,8 @@ static bool wan_failed(const char *what, const struct wan_error *from, struct er
         [WAN_ERROR_MEMORY] = ERROR_MEMORY,
         [WAN_ERROR_STATE] = ERROR_INTERNAL,
         [WAN_ERROR_INTERNAL] = ERROR_INTERNAL,
+        [WAN_ERROR_CANCELLED] = ERROR_CANCELLED,
+        [WAN_ERROR_ARGUMENT] = ERROR_INPUT,
     };
     size_t i = (size_t)from->status;
     enum error_code code = i < sizeof codes / sizeof codes[0] ? codes[i] : ERROR_INTERNAL;
@@ -53,7 +55,7 @@ static bool wan_failed(const char *what, const struct wan_error *from, struct er
 
 static bool open_plan(struct decode *d, struct error *err) {
     struct wan_error error = {0};
-    d->plan = wan_plan_open(d->params->plan, &error);
+    d->plan = wan_plan_open(d->params->plan, NULL, &error);
     if (d->plan == NULL) return wan_failed(d->params->plan, &error, err);
     wan_plan_get_params(d->plan, &d->shape);
     return true;
@@ -77,7 +79,7 @@ static bool choose_size(struct decode *d, struct error *err) {
 static bool choose_steps(struct decode *d, struct error *err) {
     const struct decode_params *p = d->params;
     struct wan_error error = {0};
-    struct wan_state state = {0};
+    struct wan_state state = {.size = sizeof state};
     if (p->load_state != NULL && wan_state_read(p->load_state, &state, &error) != WAN_OK)
         return wan_failed(p->load_state, &error, err);
     d->begin = state.steps;
@@ -170,7 +172,8 @@ static void observe(void *context, int steady, size_t index, uint64_t begin_ns, 
 // Last, because it takes long and much memory: everything that can be wrong with files is known by then.
 static bool open_session(struct decode *d, struct error *err) {
     struct wan_error error = {0};
-    struct wan_session_params params = {.threads = d->params->threads,
+    struct wan_session_params params = {.size = sizeof params,
+                                        .threads = d->params->threads,
                                         .latent_height = d->shape.latent_height,
                                         .latent_width = d->shape.latent_width,
                                         .all_frames = d->params->all_frames,
@@ -312,7 +315,7 @@ static void close_all(struct decode *d) {
 }
 
 bool decode(const struct decode_params *params, struct error *err) {
-    struct decode d = {.params = params, .latents = {.fd = -1}};
+    struct decode d = {.params = params, .shape = {.size = sizeof d.shape}, .latents = {.fd = -1}};
     bool ok = open_plan(&d, err) && open_latents(&d, err) && open_output(&d, err) && open_session(&d, err);
     if (ok && !params->quiet) print_notes(&d);
     ok = ok && decode_steps(&d, err);
@@ -327,7 +330,7 @@ bool decode(const struct decode_params *params, struct error *err) {
 
 bool decode_benchmark(const struct decode_params *params, const struct benchmark_params *benchmark,
                       struct error *err) {
-    struct decode d = {.params = params, .latents = {.fd = -1}};
+    struct decode d = {.params = params, .shape = {.size = sizeof d.shape}, .latents = {.fd = -1}};
     bool ok = open_plan(&d, err) && open_latents(&d, err) && open_session(&d, err) &&
               benchmark_run(benchmark, d.session, &d.shape, &d.latents, d.latent, err);
     close_all(&d);

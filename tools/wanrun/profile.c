@@ -8,10 +8,13 @@
 // ---- collecting
 
 static bool list_operators(struct profile_variant *v, const struct wan_session *s, int steady) {
-    struct wan_operator op;
+    struct wan_operator op = {.size = sizeof op};
     while (wan_session_operator(s, steady, v->count, &op)) v->count++;
     v->ops = calloc(v->count + 1, sizeof *v->ops);
-    for (size_t i = 0; v->ops != NULL && i < v->count; i++) wan_session_operator(s, steady, i, &v->ops[i].op);
+    for (size_t i = 0; v->ops != NULL && i < v->count; i++) {
+        v->ops[i].op.size = sizeof op;
+        wan_session_operator(s, steady, i, &v->ops[i].op);
+    }
     return v->ops != NULL;
 }
 

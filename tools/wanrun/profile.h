@@ -3,7 +3,7 @@
 #define WANRUN_PROFILE_H
 
 #include "base/error.h"
-#include "runtime/wan.h"
+#include "wan/wan.h"
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -64,7 +64,7 @@ static bool is_wanted(const struct taps *t, const char *name) {
 void taps_observe(void *context, int steady, size_t index, uint64_t begin_ns, uint64_t end_ns,
                   uint64_t product_ns) {
     struct taps *t = context;
-    struct wan_tensor tensor;
+    struct wan_tensor tensor = {.size = sizeof tensor};
     (void)begin_ns, (void)end_ns, (void)product_ns;
     if (t->err.code != ERROR_NONE || wan_session_tensor(t->session, steady, index, &tensor, NULL) <= 0 ||
         !is_wanted(t, tensor.name) || !make_room(t, tensor.count))
@@ -83,8 +83,8 @@ static bool make_folder(const char *path, struct error *err) {
 }
 
 static bool has_bands(const struct wan_session *s) {
-    struct wan_operator op;
-    struct wan_tensor tensor;
+    struct wan_operator op = {.size = sizeof op};
+    struct wan_tensor tensor = {.size = sizeof tensor};
     for (int steady = 0; steady < 2; steady++) {
         for (size_t i = 0; wan_session_operator(s, steady, i, &op); i++) {
             if (wan_session_tensor(s, steady, i, &tensor, NULL) < 0) return true;

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/strbuf.h"
-#include "runtime/wan.h"
+#include "wan/wan.h"
 #include "tools/compare/compare.h"
 
 struct taps_params {

@@ -2,7 +2,7 @@
 #ifndef WANRUN_VERIFY_H
 #define WANRUN_VERIFY_H
 
-#include "runtime/wan.h"
+#include "wan/wan.h"
 #include "tools/compare/compare.h"
 #include "tools/latents/latents.h"
 
