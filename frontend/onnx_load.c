@@ -159,27 +159,53 @@ static void fill_limits(struct onnx_limits *l, const struct onnx_limits *wanted)
     if (l->ports == 0) l->ports = 4096;
 }
 
-static bool load(struct onnx_model *model, struct error *err) {
-    struct file_map map;
-    if (!file_map_open(&map, model->path, model->limits.file_bytes, err)) return false;
-    if (model->limits.memory_bytes == 0) model->limits.memory_bytes = (64u << 20) + 16 * (uint64_t)map.size;
-    bool ok = unpack(model, &map, err);
-    file_map_close(&map); // protobuf-c has copied what it needs
-    return (ok && check_model(model, err)) || error_prefix(err, "%s", model->path);
+static bool load_bytes(struct onnx_model *model, const struct file_map *bytes, struct error *err) {
+    if (bytes->size > model->limits.file_bytes)
+        return error_set(err, ERROR_MEMORY, "%s: %zu bytes, the limit is %llu", model->path, bytes->size,
+                         (unsigned long long)model->limits.file_bytes);
+    if (model->limits.memory_bytes == 0)
+        model->limits.memory_bytes = (64u << 20) + 16 * (uint64_t)bytes->size;
+    return (unpack(model, bytes, err) && check_model(model, err)) || error_prefix(err, "%s", model->path);
 }
 
-struct onnx_model *onnx_model_open(const char *path, const struct onnx_limits *limits, struct error *err) {
+static bool load_file(struct onnx_model *model, struct error *err) {
+    struct file_map map;
+    if (!file_map_open(&map, model->path, model->limits.file_bytes, err)) return false;
+    bool ok = load_bytes(model, &map, err);
+    file_map_close(&map); // protobuf-c has copied what it needs
+    return ok;
+}
+
+static struct onnx_model *new_model(const char *path, const struct onnx_limits *limits) {
     struct arena arena = {0};
     struct onnx_model *model = arena_alloc(&arena, sizeof *model);
     model->arena = arena;
-    model->path = arena_strdup(&model->arena, path);
+    model->path = path == NULL ? "model in memory" : arena_strdup(&model->arena, path);
+    fill_limits(&model->limits, limits);
+    if (path == NULL) return model;
     const char *slash = strrchr(path, '/');
     model->folder = arena_printf(&model->arena, "%.*s", slash ? (int)(slash - path + 1) : 0, path);
-    fill_limits(&model->limits, limits);
-    if (load(model, err)) return model;
+    return model;
+}
+
+// The model if it could be loaded.
+static struct onnx_model *finish_open(struct onnx_model *model, bool loaded, struct error *err) {
+    if (loaded) return model;
     if (err != NULL) clean_text(err->message);
     onnx_model_close(model);
     return NULL;
+}
+
+struct onnx_model *onnx_model_open(const char *path, const struct onnx_limits *limits, struct error *err) {
+    struct onnx_model *model = new_model(path, limits);
+    return finish_open(model, load_file(model, err), err);
+}
+
+struct onnx_model *onnx_model_open_memory(const void *data, size_t size, const char *path,
+                                          const struct onnx_limits *limits, struct error *err) {
+    struct onnx_model *model = new_model(path, limits);
+    const struct file_map bytes = {data, size};
+    return finish_open(model, load_bytes(model, &bytes, err), err);
 }
 
 void onnx_model_close(struct onnx_model *model) {

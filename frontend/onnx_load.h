@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 // What a file may ask of us. A field of 0 stands for its default, as does a NULL pointer for all of them.
@@ -26,6 +27,10 @@ struct onnx_model;
 
 // Opens and checks a model. The error names the file, and the node or tensor.
 struct onnx_model *onnx_model_open(const char *path, const struct onnx_limits *limits, struct error *err);
+// One whose bytes are in memory, which are not needed any more when this returns. `path` names it in messages, and files of
+// external data lie in its folder; NULL: it has no name, and external data is refused.
+struct onnx_model *onnx_model_open_memory(const void *data, size_t size, const char *path,
+                                          const struct onnx_limits *limits, struct error *err);
 // Tensor data handed out by the model (and so the constants of modules imported from it) ends here.
 void onnx_model_close(struct onnx_model *model);
 

@@ -17,7 +17,7 @@ struct onnx_external { // a file of external data, mapped once
 
 struct onnx_model {
     struct arena arena;        // owns the unpacked messages: nothing of them is freed one by one
-    const char *path, *folder; // the folder ends in a slash, or is ""
+    const char *path, *folder; // the folder ends in a slash, or is ""; NULL: there is none
     struct onnx_limits limits;
     Onnx__ModelProto *proto;
     int64_t opset;

@@ -119,6 +119,12 @@ static const struct file_map *open_external(struct onnx_model *model, const char
     struct onnx_external *e = model->external;
     while (e != NULL && strcmp(e->location, location) != 0) e = e->next;
     if (e != NULL) return &e->map;
+    if (model->folder == NULL) {
+        error_set(err, ERROR_INPUT,
+                  "its data is in the file '%.200s', and a model in memory without a path has no folder",
+                  location);
+        return NULL;
+    }
     const char *path = arena_printf(&model->arena, "%s%s", model->folder, location);
     struct file_map map;
     if (!file_map_open(&map, path, model->limits.external_bytes, err)) return NULL;

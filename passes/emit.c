@@ -204,10 +204,12 @@ bool emit_plan(struct ir_module *const *modules, int count, const char *path,
     return ok;
 }
 
-bool emit_plan_open(struct ir_module *const *modules, int count, struct plan *plan, struct error *err) {
+bool emit_plan_open(struct ir_module *const *modules, int count, const struct emit_completion *completion,
+                    struct plan *plan, struct error *err) {
     struct arena scratch = {0};
     struct emitter e = {.scratch = &scratch, .err = err};
-    bool ok = emit_modules(&e, modules, count) && plan_writer_open(e.w, plan, err);
+    bool ok =
+        emit_modules(&e, modules, count) && complete(&e, completion) && plan_writer_open(e.w, plan, err);
     arena_free(&scratch);
     return ok;
 }

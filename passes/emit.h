@@ -17,6 +17,7 @@ struct emit_completion {
 bool emit_plan(struct ir_module *const *modules, int count, const char *path,
                const struct emit_completion *completion, struct error *err);
 // The same, opened at once, without a file.
-bool emit_plan_open(struct ir_module *const *modules, int count, struct plan *plan, struct error *err);
+bool emit_plan_open(struct ir_module *const *modules, int count, const struct emit_completion *completion,
+                    struct plan *plan, struct error *err);
 
 #endif

@@ -2,39 +2,11 @@
 
 #include "base/versioned.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 const char *wan_version(void) { return WAN_VERSION; }
 
 unsigned wan_abi_version(void) { return WAN_ABI_VERSION; }
-
-static wan_status status_of(enum error_code code) {
-    switch (code) {
-    case ERROR_NONE: return WAN_OK;
-    case ERROR_USAGE: return WAN_ERROR_ARGUMENT;
-    case ERROR_INPUT: return WAN_ERROR_INPUT;
-    case ERROR_UNSUPPORTED: return WAN_ERROR_UNSUPPORTED;
-    case ERROR_IO: return WAN_ERROR_IO;
-    case ERROR_MEMORY: return WAN_ERROR_MEMORY;
-    case ERROR_CANCELLED: return WAN_ERROR_CANCELLED;
-    default: return WAN_ERROR_INTERNAL;
-    }
-}
-
-wan_status api_fail(const struct api_listener *l, struct wan_error *out, wan_status status,
-                    const char *message) {
-    if (l != NULL && l->log != NULL) l->log(l->context, WAN_LOG_ERROR, message);
-    if (out != NULL) {
-        out->status = status;
-        snprintf(out->message, sizeof out->message, "%s", message);
-    }
-    return status;
-}
-
-wan_status api_report(const struct api_listener *l, struct wan_error *out, const struct error *err) {
-    return api_fail(l, out, status_of(err->code), err->message);
-}
 
 bool api_take_allocator(struct wan_allocator *to, const struct wan_allocator *from, struct error *err) {
     *to = (struct wan_allocator){0};

@@ -79,6 +79,7 @@ typedef enum wan_status {
 
 struct wan_error { // does not grow; need not be initialised
     wan_status status;
+    char name[40];      // "plan-input": docs/errors.md explains it under this name
     char message[1024]; // one line: the file or operator, what was expected, what was found
 };
 

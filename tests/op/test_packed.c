@@ -3,7 +3,7 @@
 
 #include "runtime/session.h"
 #include "tests/support/same_conv.h"
-#include "tools/wanc/prepack.h"
+#include "compiler/prepack.h"
 
 #include <stdio.h>
 #include <stdlib.h>

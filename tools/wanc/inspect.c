@@ -141,12 +141,12 @@ static bool inspect_module(struct inspection *in, const struct wanc_options *o, 
     return ok;
 }
 
-static bool inspect_models(struct inspection *in, const struct wanc_options *o, const struct models *models,
+static bool inspect_models(struct inspection *in, const struct wanc_options *o, const struct compilation *c,
                            struct error *err) {
-    in->file_count = models->count;
-    for (int i = 0; i < models->count; i++) in->files[i] = onnx_inspect(models->open[i], &in->arena);
+    in->file_count = c->model_count;
+    for (int i = 0; i < c->model_count; i++) in->files[i] = onnx_inspect(c->models[i], &in->arena);
     struct latent_size chosen = choose_size(in, o);
-    struct ir_module *m = import(o, models, chosen, err);
+    struct ir_module *m = compilation_import(c, chosen, err);
     in->form = form_of_ports(in);
     if (m != NULL) in->latent_height = chosen.height, in->latent_width = chosen.width;
     bool ok = m != NULL && inspect_module(in, o, &m, err);
@@ -169,14 +169,15 @@ static bool write(const struct inspection *in, const struct wanc_options *o, str
 }
 
 bool wanc_inspect(const struct wanc_options *o, struct error *err) {
-    struct models models = {0};
+    struct compile_options options = compile_options_of(o);
+    struct compilation c = {.o = &options};
     struct inspection in = {0};
-    bool ok = open_models(o, &models, err);
+    bool ok = compilation_open_models(&c, err);
     if (ok) {
-        ok = inspect_models(&in, o, &models, err);
+        ok = inspect_models(&in, o, &c, err);
         ok = write(&in, o, err) && ok;
     }
     arena_free(&in.arena);
-    close_models(&models);
+    compilation_close(&c, true, err);
     return ok;
 }

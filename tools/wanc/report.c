@@ -97,7 +97,9 @@ static bool is_plan(const char *path, bool *yes, struct error *err) {
 static bool open_plan(const struct wanc_options *o, struct plan *plan, struct error *err) {
     bool yes;
     if (!is_plan(o->files[0], &yes, err)) return false;
-    if (!yes) return compile_in_memory(o, plan, err);
+    struct compile_options options = compile_options_of(o);
+    struct compile_outcome outcome;
+    if (!yes) return compile_to_plan(&options, plan, &outcome, err);
     if (o->size_count > 0)
         return error_set(err, ERROR_USAGE,
                          "report: --latent-size is for a model; %s is a plan, with sizes of its own",

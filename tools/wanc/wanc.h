@@ -3,19 +3,11 @@
 #define WANC_TOOLS_WANC_H
 
 #include "base/error.h"
-#include "frontend/onnx_load.h"
-#include "ir/ir.h"
-#include "passes/conv_choice.h"
-#include "passes/pass.h"
-#include "plan/plan.h"
+#include "compiler/compile.h"
 
 #include <stdint.h>
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
-
-struct latent_size {
-    int64_t height, width; // 0: not given
-};
 
 // Options that several commands share.
 struct wanc_options {
@@ -50,19 +42,8 @@ typedef bool wanc_command(const struct wanc_options *o, struct error *err);
 // To -o FILE (written beside it, then renamed), else to standard output.
 bool write_text(const struct wanc_options *o, const char *text, struct error *err);
 
-struct models { // the opened files of a command
-    struct onnx_model *open[2];
-    int count;
-};
-// After a failure, those that could be opened are open.
-bool open_models(const struct wanc_options *o, struct models *models, struct error *err);
-void close_models(struct models *models);
-// Imports them as one decoder. Its float constants stay in the models.
-struct ir_module *import(const struct wanc_options *o, const struct models *models, struct latent_size size,
-                         struct error *err);
-
-// Compiles the files to a plan without a file of its own, with the default options.
-bool compile_in_memory(const struct wanc_options *o, struct plan *plan, struct error *err);
+// What the compiler is asked for.
+struct compile_options compile_options_of(const struct wanc_options *o);
 
 wanc_command wanc_compile, wanc_inspect, wanc_report, wanc_dump, wanc_passes, wanc_opt;
 

@@ -1,4 +1,4 @@
-#include "tools/wanc/timing_cache.h"
+#include "compiler/timing_cache.h"
 
 #include "runtime/packed.h"
 #include "tools/json/file.h"

@@ -1,4 +1,4 @@
-#include "tools/wanc/prepack.h"
+#include "compiler/prepack.h"
 
 #include "runtime/session.h"
 

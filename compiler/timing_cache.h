@@ -1,6 +1,6 @@
 // Measured times of convolutions, kept in a file between compilations (`wanc compile --timing-cache`, docs/choice.md).
-#ifndef WANC_TOOLS_TIMING_CACHE_H
-#define WANC_TOOLS_TIMING_CACHE_H
+#ifndef WANC_COMPILER_TIMING_CACHE_H
+#define WANC_COMPILER_TIMING_CACHE_H
 
 #include "plan/conv_shape.h"
 

@@ -3,8 +3,8 @@
 // What is given up for memory, in this order: whole images, for bands of them; then fast algorithms, whose transformed
 // weights are several times as large as the weights. A byte gets a price in seconds, by which each convolution's algorithm is
 // chosen; the lowest price at which the plan fits is searched for.
-#ifndef WANC_TOOLS_WANC_FIT_H
-#define WANC_TOOLS_WANC_FIT_H
+#ifndef WANC_COMPILER_FIT_H
+#define WANC_COMPILER_FIT_H
 
 #include "ir/ir.h"
 #include "plan/plan.h"

@@ -1,4 +1,4 @@
-#include "tools/wanc/fit.h"
+#include "compiler/fit.h"
 
 #include "base/strbuf.h"
 #include "plan/ops_table.h"

@@ -1,6 +1,6 @@
 // wanc compile --prepack: weights packed here, by the runtime, and written into the plan.
-#ifndef WANC_TOOLS_PREPACK_H
-#define WANC_TOOLS_PREPACK_H
+#ifndef WANC_COMPILER_PREPACK_H
+#define WANC_COMPILER_PREPACK_H
 
 #include "plan/write.h"
 #include "runtime/packed.h"

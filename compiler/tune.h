@@ -1,9 +1,9 @@
 // wanc compile --tune: the times of convolutions, measured here instead of expected by the cost model.
-#ifndef WANC_TOOLS_TUNE_H
-#define WANC_TOOLS_TUNE_H
+#ifndef WANC_COMPILER_TUNE_H
+#define WANC_COMPILER_TUNE_H
 
+#include "compiler/timing_cache.h"
 #include "passes/conv_choice.h"
-#include "tools/wanc/timing_cache.h"
 
 // Seconds that one convolution takes.
 typedef bool tune_run(void *context, const struct plan_conv_shape *s, uint32_t algorithm, double *seconds,

@@ -1,4 +1,4 @@
-#include "tools/wanc/tune.h"
+#include "compiler/tune.h"
 
 #include "passes/conv_cost.h"
 #include "tools/measure/clock.h"

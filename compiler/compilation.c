@@ -1,0 +1,121 @@
+// Models, modules and passes: compile.h, the steps.
+#include "compiler/compile.h"
+
+#include "frontend/forms.h"
+
+#include <string.h>
+
+// ---- models
+
+static struct onnx_model *open_model(const struct compile_source *from, struct error *err) {
+    return from->data == NULL ? onnx_model_open(from->path, NULL, err)
+                              : onnx_model_open_memory(from->data, from->bytes, from->path, NULL, err);
+}
+
+bool compilation_open_models(struct compilation *c, struct error *err) {
+    for (; c->model_count < c->o->source_count; c->model_count++) {
+        c->models[c->model_count] = open_model(&c->o->sources[c->model_count], err);
+        if (c->models[c->model_count] == NULL) return false;
+    }
+    return true;
+}
+
+static const char *source_name(const struct compile_options *o) {
+    return o->sources[0].path != NULL ? o->sources[0].path : "model in memory";
+}
+
+static const char *file_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+struct ir_module *compilation_import(const struct compilation *c, struct latent_size size,
+                                     struct error *err) {
+    const struct compile_options *o = c->o;
+    struct import_options options = {.latent_height = size.height, .latent_width = size.width};
+    struct ir_module *m = ir_module_new();
+    m->choice = conv_choice_new(&m->arena, &o->choice);
+    m->model_name = arena_strdup(&m->arena, file_name(source_name(o)));
+    m->cache_dtype = o->cache_dtype;
+    m->bands = o->bands;
+    m->threads = o->threads;
+    const struct onnx_model *const list[] = {c->models[0], c->models[1]};
+    if (import_decoder(m, list, c->model_count, o->first_as_is, &options, err)) return m;
+    ir_module_free(m);
+    return NULL;
+}
+
+// ---- notes
+
+static bool has_line(const struct ir_module *m, const char *line, size_t length) {
+    for (const char *at = strbuf_text(&m->notes); *at != 0; at += strcspn(at, "\n") + 1) {
+        if (strncmp(at, line, length) == 0) return true;
+    }
+    return false;
+}
+
+static void pass_line_on(const struct compile_options *o, const char *line, size_t length) {
+    struct strbuf text = {0};
+    strbuf_printf(&text, "%.*s", (int)length - 1, line);
+    o->note(o->note_context, strbuf_text(&text));
+    strbuf_free(&text);
+}
+
+// What the modules before it have not said yet.
+static void pass_notes_on(const struct compilation *c, int index) {
+    for (const char *line = strbuf_text(&c->modules[index]->notes); *line != 0;) {
+        size_t length = strcspn(line, "\n") + 1; // every note ends its line
+        bool said = false;
+        for (int i = 0; i < index && !said; i++) said = has_line(c->modules[i], line, length);
+        if (!said) pass_line_on(c->o, line, length);
+        line += length;
+    }
+}
+
+// ---- passes
+
+const char *compilation_size_comment(const struct compilation *c, int index, char text[64]) {
+    const struct compile_options *o = c->o;
+    text[0] = 0;
+    if (o->size_count > 1)
+        snprintf(text, 64, "# latent size %dx%d\n", (int)o->sizes[index].height, (int)o->sizes[index].width);
+    return text;
+}
+
+static bool compile_size(struct compilation *c, int index, struct error *err) {
+    const struct compile_options *o = c->o;
+    char comment[64];
+    struct ir_module *m = compilation_import(c, o->sizes[index], err);
+    if (m == NULL) return false;
+    c->modules[c->count++] = m;
+    if (o->passes.print_after != NULL || o->passes.timings)
+        fputs(compilation_size_comment(c, index, comment), o->passes.out);
+    if (!pass_run_all(&c->modules[index], &o->passes, err)) return false;
+    if (o->note != NULL) pass_notes_on(c, index);
+    return true;
+}
+
+static bool names_the_source(const struct compile_options *o, const struct error *err) {
+    return strncmp(err->message, source_name(o), strlen(source_name(o))) == 0;
+}
+
+bool compilation_run(struct compilation *c, struct error *err) {
+    const struct compile_options *o = c->o;
+    if (!compilation_open_models(c, err)) return false;
+    for (int i = 0; i == 0 || i < o->size_count; i++) { // none given: the model's own
+        if (compile_size(c, i, err)) continue;
+        if (o->size_count > 1 && !names_the_source(o, err))
+            error_prefix(err, "latent size %dx%d", (int)o->sizes[i].height, (int)o->sizes[i].width);
+        return false;
+    }
+    return true;
+}
+
+bool compilation_close(struct compilation *c, bool ok, struct error *err) {
+    if (!ok && !names_the_source(c->o, err) && err->code != ERROR_USAGE && err->code != ERROR_IO)
+        error_prefix(err, "%s", source_name(c->o));
+    prepack_free(&c->prepack);
+    while (c->count > 0) ir_module_free(c->modules[--c->count]);
+    while (c->model_count > 0) onnx_model_close(c->models[--c->model_count]);
+    return ok;
+}

@@ -1,0 +1,120 @@
+// Plans from compilations, once or as often as a limit of memory needs: compile.h, all of it.
+#include "compiler/compile.h"
+
+#include "base/cores.h"
+#include "compiler/fit.h"
+#include "compiler/tune.h"
+#include "passes/emit.h"
+#include "tools/measure/clock.h"
+
+// Where the plan goes.
+struct target {
+    const char *path; // NULL: it is opened
+    struct plan *plan;
+};
+
+// ---- one plan
+
+// What is done with a plan before it is written.
+static bool complete_plan(void *context, const struct plan *plan, struct plan_writer *w, struct error *err) {
+    struct compilation *c = context;
+    if (c->fit != NULL && !fit_check(c->fit, plan, err)) return false;
+    bool prepack = c->o->prepack && (c->fit == NULL || c->fit->last);
+    return !prepack || prepack_add(&c->prepack, plan, w, err);
+}
+
+static bool write_plan(struct compilation *c, const struct target *to, struct error *err) {
+    const struct emit_completion completion = {complete_plan, c};
+    const struct emit_completion *used = c->fit != NULL || c->o->prepack ? &completion : NULL;
+    return to->path != NULL ? emit_plan(c->modules, c->count, to->path, used, err)
+                            : emit_plan_open(c->modules, c->count, used, to->plan, err);
+}
+
+static bool compile_once(const struct compile_options *o, struct fit *fit, const struct target *to,
+                         struct error *err) {
+    struct compilation c = {.o = o, .fit = fit};
+    return compilation_close(&c, compilation_run(&c, err) && write_plan(&c, to, err), err);
+}
+
+// ---- under a limit of memory
+
+struct fitting {
+    const struct compile_options *o;
+    const struct target *to;
+};
+
+static bool compile_fit(void *context, struct fit *f, struct error *err) {
+    const struct fitting *fitting = context;
+    const struct target *to = fitting->to;
+    struct compile_options o = *fitting->o;
+    o.bands = f->bands;
+    o.choice.byte_price = f->byte_price;
+    if (!f->last) o.note = NULL;
+    if (!compile_once(&o, f, to, err)) return false;
+    if (!f->last && to->path == NULL) plan_close(to->plan);
+    return true;
+}
+
+static bool compile(const struct compile_options *o, const struct target *to, struct compile_outcome *outcome,
+                    struct error *err) {
+    struct fit fit = {.limit = o->max_memory, .threads = o->threads ? o->threads : cores_available()};
+    struct fitting fitting = {o, to};
+    if (o->max_memory == 0) return compile_once(o, NULL, to, err);
+    if (o->tune && o->timing_cache == NULL)
+        return error_set(err, ERROR_USAGE, "--max-memory with --tune: needs --timing-cache, to measure once");
+    if (!fit_search(&fit, compile_fit, &fitting, &outcome->slower, err)) return false;
+    outcome->fitted = true;
+    outcome->peak = fit.peak;
+    outcome->threads = fit.threads;
+    return true;
+}
+
+// ---- measured times
+
+static bool open_tune(const struct compile_options *o, struct tune *t, struct error *err) {
+    struct timing_key key;
+    *t = (struct tune){.budget = o->tune ? o->tune_seconds : 0,
+                       .threads = o->threads ? o->threads : cores_available(),
+                       .run = tune_run_here,
+                       .clock = measure_now,
+                       .context = t};
+    if (o->timing_cache == NULL) return true;
+    if (!timing_key_here(&key, t->threads, err)) return false;
+    t->cache = timing_cache_open(o->timing_cache, &key, err);
+    return t->cache != NULL;
+}
+
+static bool close_tune(struct tune *t, bool ok, struct compile_outcome *outcome, struct error *err) {
+    ok = ok && (t->cache == NULL || timing_cache_save(t->cache, err));
+    outcome->timed = true;
+    outcome->measured = t->measured;
+    outcome->cached = t->cached;
+    outcome->modelled = t->modelled;
+    outcome->seconds = t->spent;
+    timing_cache_close(t->cache);
+    return ok;
+}
+
+static bool compile_to(const struct compile_options *o, const struct target *to,
+                       struct compile_outcome *outcome, struct error *err) {
+    struct compile_options tuned = *o;
+    struct tune tune;
+    *outcome = (struct compile_outcome){0};
+    if (!o->tune && o->timing_cache == NULL) return compile(o, to, outcome, err);
+    tuned.choice.measure = tune_measure;
+    tuned.choice.context = &tune;
+    return open_tune(o, &tune, err) && close_tune(&tune, compile(&tuned, to, outcome, err), outcome, err);
+}
+
+bool compile_to_file(const struct compile_options *o, const char *path, struct compile_outcome *outcome,
+                     struct error *err) {
+    return compile_to(o, &(struct target){.path = path}, outcome, err);
+}
+
+bool compile_to_plan(const struct compile_options *o, struct plan *plan, struct compile_outcome *outcome,
+                     struct error *err) {
+    *plan = (struct plan){0};
+    if (compile_to(o, &(struct target){.plan = plan}, outcome, err)) return true;
+    plan_close(plan); // it was complete, and the timing cache could not be written
+    return false;
+}

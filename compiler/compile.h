@@ -1,0 +1,87 @@
+// From ONNX models to a plan: what `wanc compile` and libwanc (wan/wanc.h) do.
+#ifndef WANC_COMPILER_COMPILE_H
+#define WANC_COMPILER_COMPILE_H
+
+#include "compiler/prepack.h"
+#include "frontend/onnx_load.h"
+#include "ir/ir.h"
+#include "passes/conv_choice.h"
+#include "passes/pass.h"
+#include "plan/plan.h"
+
+enum { COMPILE_MAX_MODELS = 2 };
+
+struct latent_size {
+    int64_t height, width; // 0: not given
+};
+
+struct compile_source {
+    const char *path; // NULL: a model in memory that has no name
+    const void *data; // NULL: the file
+    size_t bytes;
+};
+
+struct compile_options {
+    struct compile_source sources[COMPILE_MAX_MODELS]; // one, or a first and a steady step
+    int source_count;
+    struct latent_size sizes[PLAN_MAX_PROGRAMS]; // all different; none: the model's own
+    int size_count;
+    struct pass_options passes;
+    struct conv_choice_options choice;
+    bool first_as_is;          // the first step of a step alone is the step itself, on caches of zeros
+    enum ir_dtype cache_dtype; // IR_F32, IR_F16 or IR_BF16
+    enum ir_bands bands;
+    uint64_t max_memory; // bytes; 0: no limit
+    unsigned threads;    // of a run; 0: one per core
+    bool prepack;        // packed weights in the plan
+    bool tune;           // measure,
+    double tune_seconds; // so long
+    const char *timing_cache;
+    // Each line that passes noted, without its end, of all sizes once; NULL: nobody listens.
+    void (*note)(void *context, const char *line);
+    void *note_context;
+};
+
+// ---- the steps
+
+// The opened models, and a module for each latent size, all from the same models.
+struct compilation {
+    const struct compile_options *o;
+    struct onnx_model *models[COMPILE_MAX_MODELS];
+    int model_count;
+    struct ir_module *modules[PLAN_MAX_PROGRAMS];
+    int count;
+    struct fit *fit; // NULL: no limit of memory
+    struct prepack prepack;
+};
+
+bool compilation_open_models(struct compilation *c, struct error *err);
+// Imports them as one decoder. Its float constants stay in the models.
+struct ir_module *compilation_import(const struct compilation *c, struct latent_size size, struct error *err);
+// Opens the models and runs the passes, for all sizes.
+bool compilation_run(struct compilation *c, struct error *err);
+// Which size the text behind it is of, where there are several; else "".
+const char *compilation_size_comment(const struct compilation *c, int index, char text[64]);
+// Frees all of it. Returns `ok`; if that is false, the error says of which file it is.
+bool compilation_close(struct compilation *c, bool ok, struct error *err);
+
+// ---- all of it
+
+// What came of a compilation under a limit of memory, or with measured times.
+struct compile_outcome {
+    bool fitted, timed;
+    uint64_t peak;                       // bytes that a run is expected to take, with
+    unsigned threads;                    // so many threads
+    double slower;                       // its convolutions take so many times as long as without the limit
+    unsigned measured, cached, modelled; // shapes of convolutions, by where their times come from
+    double seconds;                      // spent on measuring
+};
+
+// To a file, written beside `path`, then renamed.
+bool compile_to_file(const struct compile_options *o, const char *path, struct compile_outcome *outcome,
+                     struct error *err);
+// Opened at once, without a file.
+bool compile_to_plan(const struct compile_options *o, struct plan *plan, struct compile_outcome *outcome,
+                     struct error *err);
+
+#endif
