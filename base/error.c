@@ -35,9 +35,9 @@ static const char *area_of(const char *file) {
     static const struct {
         const char *folder, *area;
     } areas[] = {
-        {"frontend/", "onnx"},    {"ir/", "ir"},         {"passes/", "compile"}, {"compiler/", "compile"},
-        {"compiler/", "compile"}, {"plan/", "plan"},     {"runtime/", "run"},    {"latents/", "latents"},
-        {"output/", "video"},     {"report/", "report"}, {"tools/", "tool"}};
+        {"frontend/", "onnx"},     {"ir/", "ir"},         {"passes/", "compile"}, {"compiler/", "compile"},
+        {"reference/", "compile"}, {"plan/", "plan"},     {"runtime/", "run"},    {"latents/", "latents"},
+        {"output/", "video"},      {"report/", "report"}, {"tools/", "tool"}};
     for (size_t i = 0; file != NULL && i < sizeof areas / sizeof *areas; i++) {
         if (strstr(file, areas[i].folder) != NULL) return areas[i].area;
     }

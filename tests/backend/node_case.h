@@ -3,7 +3,7 @@
 #define WANC_TESTS_NODE_CASE_H
 
 #include "frontend/onnx_model.h"
-#include "support/ir_eval.h"
+#include "reference/ir_eval.h"
 
 enum { CASE_MAX_PORTS = 16 };
 

@@ -1,5 +1,5 @@
 // Runs the ONNX backend tests of single operators through the compiler's front half: import, `resolve`, and the
-// passes that work on tensors; what comes out is computed by the reference (support/ir_eval.h) and compared with
+// passes that work on tensors; what comes out is computed by the reference (reference/ir_eval.h) and compared with
 // the tensors of the test.
 //
 //     run_node_tests [--update] [--verbose] EXPECTED OPERATORS.md FOLDER..

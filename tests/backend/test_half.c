@@ -2,7 +2,7 @@
 // bfloat16. All of it computes in fp32 with the numbers that are stored.
 #include "frontend/import.h"
 #include "passes/pass.h"
-#include "support/ir_eval.h"
+#include "reference/ir_eval.h"
 #include "support/onnx_builder.h"
 
 #include <setjmp.h>

@@ -77,7 +77,7 @@ names() { # FOLDER AREA
     grep -rhoE "ERROR_(INPUT|UNSUPPORTED)" --include='*.c' "$source/$1" | sort -u | sed "s/ERROR_/$2-/" | tr 'A-Z' 'a-z'
 }
 {
-    names frontend onnx; names ir ir; { names passes compile; names compiler compile; } | sort -u; names plan plan; names runtime run
+    names frontend onnx; names ir ir; { names passes compile; names compiler compile; names reference compile; } | sort -u; names plan plan; names runtime run
     names tools/latents latents; names tools/output video; names tools/report report
     for folder in "$source"/tools/*/; do
         case $folder in */latents/ | */output/ | */report/) ;; *) names "${folder#"$source"/}" tool ;; esac

@@ -1,6 +1,6 @@
 #include "pass/same_values.h"
 
-#include "support/ir_eval.h"
+#include "reference/ir_eval.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 // The reference evaluator against numbers worked out by hand, and a stream against the whole video.
-#include "support/ir_eval.h"
+#include "reference/ir_eval.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -141,7 +141,7 @@ SECTION_SETTER(add_graph, REPORT_GRAPH)
 static const struct option_row rows[] = {
     {"output", 'o', "FILE", .hint = OPTION_FILE, .commands = "compile inspect report dump opt", TEXT(output),
      .help = "where to write; without it, all but compile write to the standard output"},
-    {"latent-size", .value = "HxW,..", .commands = "compile inspect report", CALLS(set_sizes),
+    {"latent-size", .value = "HxW,..", .commands = "compile inspect report diff", CALLS(set_sizes),
      .help = "height and width of the latents, where the model leaves them open; one plan for several sizes, "
              "also by "
              "giving the option again"},
@@ -175,7 +175,7 @@ static const struct option_row rows[] = {
              "expecting times by a model"},
     {"timing-cache", .value = "FILE", .hint = OPTION_FILE, .commands = "compile", TEXT(timing_cache),
      .help = "take measured times from FILE, and keep new ones there"},
-    {"threads", .value = "N", .commands = "compile report opt", NUMBER(threads, 1024),
+    {"threads", .value = "N", .commands = "compile report diff opt", NUMBER(threads, 1024),
      .help =
          "threads that a run will have; for --tune, --max-memory and report one per core by default, for the "
          "height of bands four"},
@@ -191,8 +191,10 @@ static const struct option_row rows[] = {
      .help = "the network in stages, and what each pass of the compiler left"},
     {"format", .value = "FORMAT", .words = "text json csv html svg dot trace", .commands = "report",
      TEXT(format), .help = "text (default), json, csv, html, svg, dot or trace"},
+    {"steps", .value = "N", .commands = "diff", NUMBER(steps, 1000),
+     .help = "compare so many steps (default: 3, or as many as there are latents)"},
     {"json", .commands = "inspect", FLAG(json), .help = "as JSON"},
-    {"first", .value = "RULE", .words = "reference as-is", .commands = "compile report inspect",
+    {"first", .value = "RULE", .words = "reference as-is", .commands = "compile report inspect diff",
      CALLS(set_first),
      .help = "of a step alone: reference (default), its first step leaves out the temporal upsamplers; or "
              "as-is, it "
@@ -221,6 +223,8 @@ static const struct option_command commands[] = {
      "what the file holds, which form it has, and the proof; or what is in the way"},
     {"report", "PLAN|MODEL.onnx",
      "shapes, caches, memory, operators and the graph of a plan, or of what a model is compiled to"},
+    {"diff", "PLAN MODEL.onnx [STEADY.onnx] [LATENTS.npy]",
+     "every operator of a plan against the model, in double precision: which one is wrong"},
     {"dump", "PLAN", "everything in a plan, as text"},
     {"passes", "", "the compiler's passes, in order"},
     {"opt", "FILE.ir --passes A,B,..", "run passes on textual IR (- reads standard input)"},

@@ -32,8 +32,9 @@ struct wanc_options {
     bool prepack;              // of `wanc compile`: packed weights in the plan
     bool canonical; // of `wanc compile --stop-after`: the IR with names and order that no file chose
     bool quiet;
-    bool json; // of `wanc inspect`
-    const char *files[2];
+    bool json;      // of `wanc inspect`
+    unsigned steps; // of `wanc diff`; 0: a few
+    const char *files[4];
     int file_count;
 };
 
@@ -45,6 +46,6 @@ bool write_text(const struct wanc_options *o, const char *text, struct error *er
 // What the compiler is asked for.
 struct compile_options compile_options_of(const struct wanc_options *o);
 
-wanc_command wanc_compile, wanc_inspect, wanc_report, wanc_dump, wanc_passes, wanc_opt;
+wanc_command wanc_compile, wanc_inspect, wanc_report, wanc_diff, wanc_dump, wanc_passes, wanc_opt;
 
 #endif

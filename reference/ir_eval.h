@@ -1,13 +1,13 @@
-// A reference for tests: runs a graph of canonical operators (levels T and F of docs/ir.md) on dense tensors of doubles, by
-// loops written as the definitions read. It is what two versions of a graph are compared with, before and after a pass, and what
-// the ONNX backend tests compute with. Nothing here is fast.
+// The reference: runs a graph of canonical operators (levels T and F of docs/ir.md) on dense tensors of doubles, by loops written as
+// the definitions read. `wanc diff` compares plans with it; tests compare two versions of a graph, before and after a pass, and run
+// ONNX's own tests of operators by it. Nothing here is fast.
 //
 //     struct ir_eval e;
 //     ir_eval_start(&e, module, 3);                       // three latent frames, where lengths depend on T
 //     ir_eval_run(&e, graph, inputs, outputs, &err);      // again for the next step: the caches stay
 //     ir_eval_end(&e);                                    // outputs end here
-#ifndef WANC_TESTS_IR_EVAL_H
-#define WANC_TESTS_IR_EVAL_H
+#ifndef WANC_REFERENCE_IR_EVAL_H
+#define WANC_REFERENCE_IR_EVAL_H
 
 #include "ir/ir.h"
 
@@ -18,14 +18,20 @@ struct ir_tensor { // row by row; integers and booleans as doubles, too
     double *data;
 };
 
+// Sees a result when it is computed, before anything reads it, and may write other numbers into it: what follows is then computed
+// from these.
+typedef void ir_eval_watch(void *context, const struct ir_value *v, struct ir_tensor *t);
+
 struct ir_eval {
     struct arena arena; // owns outputs and caches
     const struct ir_module *module;
     int64_t latent_frames;    // T of lengths that depend on it
     struct ir_tensor *caches; // by ir_cache.index; zeros at first, then what the last run left
+    ir_eval_watch *watch;     // NULL, or called with each result of each node: set it after ir_eval_start
+    void *watch_context;
 };
 
-// A tensor of zeros. Sizes come from tests: they are not checked against what memory there is.
+// A tensor of zeros. Sizes are the caller's: they are not checked against what memory there is.
 struct ir_tensor ir_tensor_new(struct arena *a, int rank, const int64_t *dims);
 // The numbers of a constant. An opaque one gets numbers in [-0.5, 0.5) that only depend on its base name, so that a graph from text
 // can be run. `latent_frames` is for integers that depend on T.

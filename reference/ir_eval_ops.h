@@ -1,8 +1,8 @@
 // The operators of ir_eval.c that compute sums (ir_eval_ops.c), and those of frames (ir_eval_frames.c).
-#ifndef WANC_TESTS_IR_EVAL_OPS_H
-#define WANC_TESTS_IR_EVAL_OPS_H
+#ifndef WANC_REFERENCE_IR_EVAL_OPS_H
+#define WANC_REFERENCE_IR_EVAL_OPS_H
 
-#include "support/ir_eval.h"
+#include "reference/ir_eval.h"
 
 // One node's operands (absent ones are NULL), and where its result's memory comes from. An operator returns a tensor of rank -1
 // when its operands do not fit.

@@ -1,7 +1,7 @@
-#include "support/ir_eval.h"
+#include "reference/ir_eval.h"
 
 #include "ir/rearrange.h"
-#include "support/ir_eval_ops.h"
+#include "reference/ir_eval_ops.h"
 
 #include <math.h>
 #include <string.h>
@@ -316,6 +316,7 @@ static bool run_node(struct run *r, const struct ir_node *n, struct error *err) 
                          "node '%s' (%s): the operands do not fit, or the result is not of its type", n->name,
                          ir_info(n)->name);
     }
+    if (has_result && r->eval->watch != NULL) r->eval->watch(r->eval->watch_context, ir_out(n), &t);
     if (has_result) bind(r, ir_out(n), t);
     return true;
 }

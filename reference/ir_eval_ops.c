@@ -1,5 +1,5 @@
 // Sums over positions: each function is the definition of its operator in docs/ir.md, section 5.2.
-#include "support/ir_eval_ops.h"
+#include "reference/ir_eval_ops.h"
 
 #include <math.h>
 #include <string.h>
