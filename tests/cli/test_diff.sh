@@ -66,7 +66,7 @@ fresh
 run diff "$plan" "$data/full_ts.onnx" --steps 1 # the name `frames` is in both
 same "another export of the same decoder: its tensors have other names" "0 1 steps: 2 results of operators compared, 73 not in the model as imported, 0 differ" \
     "$status $(head -n 1 "$work/stdout")"
-"$wanc" compile -q "$model" -o "$work/large" --latent-size 140x200 --keep-taps
+"$wanc" compile -q "$model" -o "$work/large" --latent-size 200x300 --keep-taps
 refused "hours of work" 1 "operations in 3 steps, the limit is 5e+11" diff "$work/large" "$model"
 "$wanc" compile -q "$model" -o "$work/bands" --latent-size 40x64 --conv winograd4 --bands least
 refused "a plan in bands" 1 "compile it with --keep-taps" diff "$work/bands" "$model"

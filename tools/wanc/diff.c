@@ -16,7 +16,7 @@ enum { STATED_TIMES = 16 };
 void diff_observe(void *context, int steady, size_t index, uint64_t begin_ns, uint64_t end_ns,
                   uint64_t product_ns) {
     struct diff *d = context;
-    struct diff_tensor t = {.index = index};
+    struct diff_tensor t = {.tensor.size = sizeof t.tensor, .index = index};
     (void)begin_ns, (void)end_ns, (void)product_ns;
     if (wan_session_tensor(d->session, steady, index, &t.tensor, NULL) <= 0) return;
     t.values = arena_array(&d->arena, t.tensor.count, sizeof *t.values);
@@ -92,8 +92,10 @@ static void watch(void *context, const struct ir_value *v, struct ir_tensor *t) 
     struct diff *d = context;
     struct diff_tensor *left = find(d, v->name);
     if (left == NULL || !same_shape(&left->tensor, t)) return;
-    struct diff_result r = {
-        .step = d->step, .tensor = left->tensor, .allowed = allowed_error(d, left->index)};
+    struct diff_result r = {.step = d->step,
+                            .tensor = left->tensor,
+                            .op.size = sizeof r.op,
+                            .allowed = allowed_error(d, left->index)};
     left->known = true;
     wan_session_operator(d->session, d->step > 0, left->index, &r.op);
     compare(&r, left->values, t);

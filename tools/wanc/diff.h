@@ -4,7 +4,7 @@
 
 #include "plan/plan.h"
 #include "reference/ir_eval.h"
-#include "runtime/wan.h"
+#include "wan/wan.h"
 
 #include <stdio.h>
 

@@ -96,13 +96,14 @@ static bool check_work(const struct command *c, struct error *err) {
 
 static bool open_session(struct command *c, struct error *err) {
     struct wan_error error = {0};
-    struct wan_session_params params = {.threads = c->o.threads,
+    struct wan_session_params params = {.size = sizeof params,
+                                        .threads = c->o.threads,
                                         .latent_height = c->diff.program->latent_height,
                                         .latent_width = c->diff.program->latent_width,
                                         .all_frames = 1,
                                         .observer = diff_observe,
                                         .observer_context = &c->diff};
-    c->wan = wan_plan_open(c->plan_path, &error);
+    c->wan = wan_plan_open(c->plan_path, NULL, &error);
     c->diff.session = c->wan ? wan_session_new(c->wan, &params, &error) : NULL;
     return c->diff.session != NULL ||
            error_set(err, ERROR_UNSUPPORTED, "%s: %s", c->plan_path, error.message);

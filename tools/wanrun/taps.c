@@ -38,7 +38,7 @@ static void compare(struct taps *t, int steady, size_t index, const struct wan_t
     int found = tap_read(t->params->reference, t->step, tensor, t->expected, &t->err);
     if (found == 0) t->missing++;
     if (found <= 0) return;
-    struct tap_result r = {.compared = true, .step = t->step, .tensor = *tensor};
+    struct tap_result r = {.compared = true, .op.size = sizeof r.op, .step = t->step, .tensor = *tensor};
     r.largest_expected = largest_of(t->expected, tensor->count);
     const struct tolerance allowed = {t->tolerance.absolute * r.largest_expected, t->tolerance.relative};
     comparison_add(&r.all, t->values, t->expected, tensor->count, &allowed);
