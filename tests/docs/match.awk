@@ -28,10 +28,11 @@ END {
         if (skips) i++
         while (skips && at <= found_count && !matches(shown[i], found[at])) at++
         if (at > found_count || !matches(shown[i], found[at])) {
-            printf "shown: %s\nfound: %s\n", shown[i], at > found_count ? "(the end)" : found[at]
+            print "shown: " shown[i]
+            print "found: " (at > found_count ? "(the end)" : found[at])
             exit 1
         }
         at++
     }
-    if (at <= found_count) { printf "shown: (the end)\nfound: %s\n", found[at]; exit 1 }
+    if (at <= found_count) { print "shown: (the end)\nfound: " found[at]; exit 1 }
 }
