@@ -45,7 +45,8 @@ for header in "$@"; do
         {
             name = /^ / ? "" : name_of($0)
             if (name != "") names = names (names == "" ? "" : ", ") "`" name "`"
-            sub(/^WAN_API /, "")
+            if (!/^ /) indented = sub(/^WAN_API /, "")
+            else if (indented) sub(/^        /, "") # as far as WAN_API was long
             code = code $0 "\n"
         }
         END { flush() }

@@ -41,8 +41,6 @@ run compile decoder.onnx --latent-size 30x52 -o plan.bin
 run report plan.bin --format svg -o memory.svg
 written "docs/images/memory.svg: what wanc report draws" "$docs/images/memory.svg" memory.svg
 
-set --
-for header in "$source"/include/wan/*.h; do [ ! -f "$header" ] || set -- "$@" "$header"; done
-sh "$source/tools/api_reference.sh" "$@" >api.md
+sh "$source/tools/api_reference.sh" "$source"/include/wan/*.h >api.md
 written "docs/api.md: what tools/api_reference.sh prints" "$docs/api.md" api.md
 finish
