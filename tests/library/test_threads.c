@@ -1,0 +1,123 @@
+// Many threads at once: sessions of one plan that are opened, run and freed side by side, on pools of their own or on one, and
+// compilations. Every decode gives the bits of a single one. (-Db_sanitize=thread: CONTRIBUTING.md)
+#include "tests/library/decoder.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { THREADS = 4, ROUNDS = 2 };
+
+static struct wan_plan *plan;
+static struct wan_pool *pool; // NULL: each session has its own
+static struct video whole;
+
+struct worker {
+    pthread_t thread;
+    struct video video;
+    bool ok;
+};
+
+static void run(void *(*work)(void *)) {
+    static struct worker workers[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
+    for (int i = 0; i < THREADS; i++) pthread_join(workers[i].thread, NULL);
+    for (int i = 0; i < THREADS; i++) assert_true(workers[i].ok);
+}
+
+// cmocka's assertions are for the main thread: `ok` says how it went.
+static bool decode_once(struct video *v) {
+    const struct wan_session_params params = {.size = sizeof params, .threads = 1, .pool = pool};
+    struct wan_session *s = wan_session_new(plan, &params, NULL);
+    int frame = 0;
+    for (int t = 0; s != NULL && t < STEPS; t++) {
+        if (wan_session_send(s, latents[t], NULL) != WAN_OK) break;
+        for (const float *f; (f = wan_session_receive(s)) != NULL;)
+            memcpy(v->frames[frame++], f, sizeof *v->frames);
+    }
+    wan_session_free(s);
+    return frame == FRAMES;
+}
+
+static void *decode_often(void *context) {
+    struct worker *w = context;
+    w->ok = true;
+    for (int i = 0; i < ROUNDS; i++) {
+        memset(&w->video, 0, sizeof w->video);
+        w->ok = decode_once(&w->video) && w->ok && memcmp(&w->video, &whole, sizeof whole) == 0;
+    }
+    return NULL;
+}
+
+// The weights are not packed yet: the sessions meet over them.
+static void test_sessions(void **state) {
+    (void)state;
+    void *data;
+    size_t bytes;
+    wan_plan_close(plan);
+    plan = open_tiny(&data, &bytes, NULL);
+    pool = NULL;
+    run(decode_often);
+    wan_plan_close(plan);
+    wanc_plan_free(data, bytes);
+    plan = NULL;
+}
+
+static void test_one_pool(void **state) {
+    (void)state;
+    void *data;
+    size_t bytes;
+    plan = open_tiny(&data, &bytes, NULL);
+    pool = wan_pool_new(2, NULL);
+    run(decode_often);
+    wan_plan_close(plan);
+    wan_pool_free(pool);
+    wanc_plan_free(data, bytes);
+    plan = NULL;
+}
+
+static const void *first_plan;
+static size_t first_bytes;
+
+static void *compile(void *context) {
+    struct worker *w = context;
+    char path[4096];
+    snprintf(path, sizeof path, "%s/full.onnx", tiny_folder);
+    const struct wanc_model model = {.size = sizeof model, .path = path};
+    const struct wanc_latent_size size = {HEIGHT, WIDTH};
+    const struct wanc_params params = {.size = sizeof params, .latent_sizes = &size, .latent_size_count = 1};
+    void *data;
+    size_t bytes;
+    w->ok = wanc_compile_to_memory(&model, 1, &params, &data, &bytes, NULL) == WAN_OK &&
+            bytes == first_bytes && memcmp(data, first_plan, bytes) == 0;
+    wanc_plan_free(data, bytes);
+    return NULL;
+}
+
+static void test_compilations(void **state) {
+    (void)state;
+    void *data = compile_tiny(&first_bytes);
+    first_plan = data;
+    run(compile);
+    wanc_plan_free(data, first_bytes);
+}
+
+static int decode_first(void **state) {
+    (void)state;
+    void *data;
+    size_t bytes;
+    struct wan_plan *p = open_tiny(&data, &bytes, NULL);
+    decode_all(p, NULL, &whole);
+    wan_plan_close(p);
+    wanc_plan_free(data, bytes);
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sessions), cmocka_unit_test(test_one_pool),
+                                       cmocka_unit_test(test_compilations)};
+    if (argc != 2) return 2;
+    decoder_load(argv[1]);
+    return cmocka_run_group_tests_name("threads", tests, decode_first, NULL);
+}
