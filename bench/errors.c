@@ -218,7 +218,7 @@ int main(int argc, char **argv) {
     struct latents l;
     struct error err = {0};
     if (!plan_open(&plan, o.files[0], &err) ||
-        !latents_open(&l, o.files[1], plan.programs[0].latent_channels, &err) ||
+        !latents_open(&l, o.files[1], plan.programs[0].latent_channels, NULL, &err) ||
         !rt_session_open(&b.session, &plan, program_of(&plan, &l, o.files[1]), &(struct rt_session_setup){0},
                          &err))
         die(&err);

@@ -8,16 +8,16 @@
 //     then        the numbers
 //
 // The header is parsed as exactly that: a dict literal with these three keys, each once, in any order.
-#include "tools/latents/latents.h"
+#include "tools/latents/tensor.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAGIC_BYTES = 6, MAX_HEADER = 1 << 16, MAX_STRING = 32 };
+enum { MAGIC_BYTES = 6, MAX_STRING = 32 };
 
 struct parser {
     const char *at, *end;
-    const struct latents *l;
+    const char *path;
     struct error *err;
 };
 
@@ -29,7 +29,8 @@ struct header {
     uint64_t shape[LATENTS_MAX_RANK];
 };
 
-static bool npy_recognises(const unsigned char *head, size_t size) {
+static bool npy_recognises(const struct bytes *b, const unsigned char *head, size_t size) {
+    (void)b;
     return size >= MAGIC_BYTES && memcmp(head, "\x93NUMPY", MAGIC_BYTES) == 0;
 }
 
@@ -45,8 +46,8 @@ static bool expected(struct parser *p, const char *what) {
         quoted[1] = *p->at;
         found = printable ? quoted : "a blank or control character";
     }
-    return error_set(p->err, ERROR_INPUT, "%s: malformed .npy header: expected %s, found %s", p->l->path,
-                     what, found);
+    return error_set(p->err, ERROR_INPUT, "%s: malformed .npy header: expected %s, found %s", p->path, what,
+                     found);
 }
 
 static bool take(struct parser *p, char c) {
@@ -108,8 +109,7 @@ static bool parse_shape(struct parser *p, struct header *h) {
 }
 
 static bool once(struct parser *p, bool *seen, const char *key) {
-    if (*seen)
-        return error_set(p->err, ERROR_INPUT, "%s: malformed .npy header: '%s' twice", p->l->path, key);
+    if (*seen) return error_set(p->err, ERROR_INPUT, "%s: malformed .npy header: '%s' twice", p->path, key);
     *seen = true;
     return true;
 }
@@ -117,8 +117,7 @@ static bool once(struct parser *p, bool *seen, const char *key) {
 static bool parse_descr(struct parser *p, struct header *h) {
     skip_space(p);
     if (p->at < p->end && (*p->at == '[' || *p->at == '(')) {
-        return error_set(p->err, ERROR_INPUT, "%s: expected float16 or float32, found a structured dtype",
-                         p->l->path);
+        return error_set(p->err, ERROR_INPUT, "%s: expected numbers, found a structured dtype", p->path);
     }
     return parse_string(p, h->descr);
 }
@@ -135,7 +134,7 @@ static bool parse_entry(struct parser *p, struct header *h) {
     return error_set(p->err, ERROR_INPUT,
                      "%s: malformed .npy header: expected the keys descr, fortran_order and "
                      "shape, found '%s'",
-                     p->l->path, key);
+                     p->path, key);
 }
 
 static bool parse_dict(struct parser *p, struct header *h) {
@@ -150,78 +149,96 @@ static bool parse_dict(struct parser *p, struct header *h) {
     if (p->at != p->end) return expected(p, "nothing after '}'");
     if (h->has_descr && h->has_order && h->has_shape) return true;
     const char *missing = !h->has_descr ? "descr" : !h->has_order ? "fortran_order" : "shape";
-    return error_set(p->err, ERROR_INPUT, "%s: malformed .npy header: expected a '%s', found none",
-                     p->l->path, missing);
+    return error_set(p->err, ERROR_INPUT, "%s: malformed .npy header: expected a '%s', found none", p->path,
+                     missing);
 }
 
-// What numpy calls the type, for messages: a user knows 'float64' better than '<f8'.
-static const char *type_name(const char *descr) {
-    static const struct {
-        const char *descr, *name;
-    } names[] = {{"<f8", "float64"},
-                 {">f4", "big-endian float32"},
-                 {">f2", "big-endian float16"},
-                 {"|u1", "uint8"},
-                 {"|i1", "int8"},
-                 {"<i4", "int32"},
-                 {"<i8", "int64"},
-                 {"<c8", "complex64"},
-                 {"|b1", "bool"},
-                 {"|O", "Python objects"}};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(descr, names[i].descr) == 0) return names[i].name;
+// What numpy calls the type, for messages: a user knows 'int64' better than '<i8'.
+static const struct {
+    const char *descr;
+    enum latents_type type;
+    const char *name;
+} types[] = {
+    {"<f4", LATENTS_F32, "float32"},
+    {"<f2", LATENTS_F16, "float16"},
+    {"<f8", LATENTS_F64, "float64"},
+    {"|u1", LATENTS_U8, "uint8"},
+    {"<u2", LATENTS_WORDS, "uint16"},
+    {"<i2", LATENTS_WORDS, "int16"},
+    {"|V2", LATENTS_WORDS, "two bytes"}, // bfloat16 of ml_dtypes
+    {"<V2", LATENTS_WORDS, "two bytes"},
+    {">f4", LATENTS_OTHER, "big-endian float32"},
+    {">f2", LATENTS_OTHER, "big-endian float16"},
+    {">f8", LATENTS_OTHER, "big-endian float64"},
+    {"|i1", LATENTS_OTHER, "int8"},
+    {"<i4", LATENTS_OTHER, "int32"},
+    {"<i8", LATENTS_OTHER, "int64"},
+    {"<c8", LATENTS_OTHER, "complex64"},
+    {"|b1", LATENTS_OTHER, "bool"},
+    {"|O", LATENTS_OTHER, "Python objects"},
+};
+
+static void set_type(struct latents_tensor *t, const char *descr) {
+    t->type = LATENTS_OTHER;
+    t->type_name = "another type";
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        if (strcmp(descr, types[i].descr) == 0) t->type = types[i].type, t->type_name = types[i].name;
     }
-    return "another type";
 }
 
-static bool set_layout(struct latents *l, const struct header *h, struct error *err) {
-    if (strcmp(h->descr, "<f4") == 0) l->type = LATENTS_F32;
-    else if (strcmp(h->descr, "<f2") == 0) l->type = LATENTS_F16;
-    else if (l->is_array && strcmp(h->descr, "|u1") == 0) l->type = LATENTS_U8;
-    else {
-        return error_set(err, ERROR_INPUT, "%s: expected float16 ('<f2') or float32 ('<f4'), found %s ('%s')",
-                         l->path, type_name(h->descr), h->descr);
-    }
+static bool set_layout(const char *path, const struct header *h, struct latents_tensor *t,
+                       struct error *err) {
     if (h->fortran_order) {
         return error_set(err, ERROR_INPUT,
                          "%s: expected C order, found Fortran order "
                          "(save numpy.ascontiguousarray(x) instead)",
-                         l->path);
+                         path);
     }
-    l->rank = h->rank;
-    memcpy(l->shape, h->shape, sizeof l->shape);
+    set_type(t, h->descr);
+    t->rank = h->rank;
+    memcpy(t->shape, h->shape, sizeof t->shape);
+    latents_set_dense(t);
     return true;
 }
 
-static bool header_extent(const struct latents *l, uint64_t *start, uint64_t *size, struct error *err) {
+static bool header_extent(const struct bytes *file, uint64_t *start, uint64_t *size, struct error *err) {
     unsigned char b[12];
-    if (!latents_read_bytes(l, 0, b, 10, err)) return false;
+    if (!bytes_read(file, 0, b, 10, err)) return false;
+    if (memcmp(b, "\x93NUMPY", MAGIC_BYTES) != 0)
+        return error_set(err, ERROR_INPUT, "%s: expected a .npy file in it, found another kind of file",
+                         file->path);
     if (b[6] < 1 || b[6] > 3 || b[7] != 0) {
         return error_set(err, ERROR_UNSUPPORTED,
-                         "%s: expected .npy format version 1.0, 2.0 or 3.0, found %u.%u", l->path, b[6],
+                         "%s: expected .npy format version 1.0, 2.0 or 3.0, found %u.%u", file->path, b[6],
                          b[7]);
     }
     *start = b[6] == 1 ? 10 : 12;
-    if (!latents_read_bytes(l, 0, b, (size_t)*start, err)) return false;
-    *size = b[8] | (uint64_t)b[9] << 8;
-    if (b[6] > 1) *size |= (uint64_t)b[10] << 16 | (uint64_t)b[11] << 24;
-    if (*size <= MAX_HEADER) return true;
+    if (!bytes_read(file, 0, b, (size_t)*start, err)) return false;
+    *size = bytes_little_endian(b + 8, b[6] == 1 ? 2 : 4);
+    if (*size <= NPY_MAX_HEADER) return true;
     return error_set(err, ERROR_INPUT, "%s: malformed .npy header: expected at most %d bytes, found %llu",
-                     l->path, MAX_HEADER, (unsigned long long)*size);
+                     file->path, NPY_MAX_HEADER, (unsigned long long)*size);
 }
 
-static bool npy_parse(struct latents *l, struct error *err) {
+bool npy_list_header(const struct bytes *head, struct latents_tensor *t, uint64_t *skip, struct error *err) {
     uint64_t start = 0, size = 0;
-    if (!header_extent(l, &start, &size, err)) return false;
+    if (!header_extent(head, &start, &size, err)) return false;
     char *text = malloc((size_t)size + 1);
-    if (text == NULL) return error_set(err, ERROR_MEMORY, "%s: no memory for the header", l->path);
-    struct parser p = {.at = text, .end = text + size, .l = l, .err = err};
+    if (text == NULL) return error_set(err, ERROR_MEMORY, "%s: no memory for the header", head->path);
+    struct parser p = {.at = text, .end = text + size, .path = head->path, .err = err};
     struct header h = {0};
-    bool ok =
-        latents_read_bytes(l, start, text, (size_t)size, err) && parse_dict(&p, &h) && set_layout(l, &h, err);
+    bool ok = bytes_read(head, start, text, (size_t)size, err) && parse_dict(&p, &h) &&
+              set_layout(head->path, &h, t, err);
     free(text);
-    l->data_offset = start + size;
+    *skip = start + size;
     return ok;
 }
 
-const struct latents_reader latents_npy = {".npy", npy_recognises, npy_parse};
+static bool npy_list(struct latents_file *f, struct error *err) {
+    struct latents_tensor *t = latents_add(f, NULL, err);
+    uint64_t skip = 0;
+    return t != NULL && npy_list_header(&f->bytes, t, &skip, err) &&
+           bytes_part(&f->bytes, skip, f->bytes.size - skip, &t->numbers);
+}
+
+const struct latents_reader latents_npy = {".npy", npy_recognises, npy_list};

@@ -107,7 +107,7 @@ static bool count_frames(struct decode *d, struct error *err) {
 }
 
 static bool open_latents(struct decode *d, struct error *err) {
-    if (!latents_open(&d->latents, d->params->latents, d->shape.latent_channels, err) ||
+    if (!latents_open(&d->latents, d->params->latents, d->shape.latent_channels, &d->params->input, err) ||
         !choose_size(d, err) || !choose_steps(d, err) || !count_frames(d, err))
         return false;
     const struct wan_plan_params *s = &d->shape;
@@ -315,7 +315,7 @@ static void close_all(struct decode *d) {
 }
 
 bool decode(const struct decode_params *params, struct error *err) {
-    struct decode d = {.params = params, .shape = {.size = sizeof d.shape}, .latents = {.fd = -1}};
+    struct decode d = {.params = params, .shape = {.size = sizeof d.shape}};
     bool ok = open_plan(&d, err) && open_latents(&d, err) && open_output(&d, err) && open_session(&d, err);
     if (ok && !params->quiet) print_notes(&d);
     ok = ok && decode_steps(&d, err);
@@ -330,7 +330,7 @@ bool decode(const struct decode_params *params, struct error *err) {
 
 bool decode_benchmark(const struct decode_params *params, const struct benchmark_params *benchmark,
                       struct error *err) {
-    struct decode d = {.params = params, .shape = {.size = sizeof d.shape}, .latents = {.fd = -1}};
+    struct decode d = {.params = params, .shape = {.size = sizeof d.shape}};
     bool ok = open_plan(&d, err) && open_latents(&d, err) && open_session(&d, err) &&
               benchmark_run(benchmark, d.session, &d.shape, &d.latents, d.latent, err);
     close_all(&d);

@@ -20,6 +20,7 @@ struct decode_params {
     const char *load_state, *save_state; // NULL, or files: where to go on, and how the next run can
     unsigned stop_after;                 // so many latent frames, counted from the start of the video; 0: all
     const char *cache_folder;            // NULL: caches in memory
+    struct latents_options input;        // how the latents are to be read
     struct verify_params verify;
     struct taps_params taps;
     bool all_frames; // of the first step, not only those that belong to the video

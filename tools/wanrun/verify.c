@@ -89,7 +89,6 @@ bool verify_open(struct verify *v, const struct verify_params *params, const str
                  const struct verify_part *part, struct error *err) {
     *v = (struct verify){.params = params,
                          .shape = *shape,
-                         .reference = {.fd = -1},
                          .first_frame = part->first_frame,
                          .first_step = part->first_step};
     if (open_reference(v, part, err)) return true;
