@@ -1,6 +1,8 @@
 // Everything in a plan as text, for people and for tests that compare plans.
 #include "plan/check.h"
 
+#include <stdlib.h>
+
 typedef unsigned long long ull; // for printf
 
 static const char *const variant_names[PLAN_VARIANTS] = {"first", "steady"};
@@ -171,11 +173,24 @@ static void dump_variant(const struct plan *p, const struct plan_program *g, enu
     for (uint32_t k = 0; k < i->op_count; k++) dump_op(p, k, &p->ops[i->first_op + k], out);
 }
 
+static void dump_denormalization(const struct plan *p, const struct plan_program *g, struct strbuf *out) {
+    float *values = calloc(2 * (size_t)g->latent_channels, sizeof *values);
+    uint32_t n = g->latent_channels;
+    if (values != NULL && plan_denormalizes(p, g, values, values + n)) {
+        strbuf_add(out, "\nlatents are denormalised:");
+        for (uint32_t c = 0; c < n; c++)
+            strbuf_printf(out, " *%.6g%+.6g", (double)values[c], (double)values[n + c]);
+        strbuf_add(out, "\n");
+    }
+    free(values);
+}
+
 static void dump_program(const struct plan *p, uint32_t i, struct strbuf *out) {
     const struct plan_program *g = &p->programs[i];
     strbuf_printf(out, "\nprogram %u: latent %ux%ux%u, frame %ux%ux%u, caches %llu bytes\n", i,
                   g->latent_channels, g->latent_height, g->latent_width, g->frame_channels, g->frame_height,
                   g->frame_width, (ull)g->cache_bytes);
+    dump_denormalization(p, g, out);
     dump_caches(p, g, out);
     dump_variant(p, g, PLAN_FIRST, out);
     if (plan_has_steady(g)) dump_variant(p, g, PLAN_STEADY, out);

@@ -394,6 +394,10 @@ bool plan_check(struct plan *plan, const unsigned char *data, size_t size, struc
 
 static inline const char *plan_string(const struct plan *p, uint32_t offset) { return p->strings + offset; }
 
+// Whether the latents are denormalised inside: z * scale + shift of each channel comes first. Both have latent_channels
+// floats; without it they are 1 and 0, or what else is added. (plan/denormalization.c)
+bool plan_denormalizes(const struct plan *p, const struct plan_program *g, float *scale, float *shift);
+
 // The video's part of the first step's frames.
 static inline uint32_t plan_first_kept(const struct plan *p) {
     return p->info->first_kept ? p->info->first_kept : p->programs[0].variant[PLAN_FIRST].frames;

@@ -6,6 +6,7 @@
 #include "plan/work.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 _Static_assert((int)WAN_MAX_SIZES == (int)PLAN_MAX_PROGRAMS, "public and file limits are the same");
 _Static_assert((int)WAN_PLAN_ALIGNMENT == (int)PLAN_ALIGNMENT, "public and file limits are the same");
@@ -102,6 +103,18 @@ int wan_plan_get_size(const struct wan_plan *plan, size_t index, struct wan_plan
 
 int wan_plan_get_params(const struct wan_plan *plan, struct wan_plan_params *params) {
     return wan_plan_get_size(plan, 0, params); // every plan has one
+}
+
+int wan_plan_denormalizes(const struct wan_plan *plan, float *scale, float *shift) {
+    const struct plan_program *g = plan->plan.programs;
+    size_t n = g->latent_channels;
+    float *values = malloc(2 * n * sizeof *values);
+    if (values == NULL) return 0;
+    int found = plan_denormalizes(&plan->plan, g, values, values + n);
+    if (scale != NULL) memcpy(scale, values, n * sizeof *scale);
+    if (shift != NULL) memcpy(shift, values + n, n * sizeof *shift);
+    free(values);
+    return found;
 }
 
 const char *wan_plan_note(const struct wan_plan *plan, size_t index) {

@@ -140,6 +140,9 @@ WAN_API void wan_plan_close(struct wan_plan *plan); // NULL is allowed
 WAN_API int wan_plan_get_size(const struct wan_plan *plan, size_t index, struct wan_plan_params *params);
 // The same for the first size, which often is the only one.
 WAN_API int wan_plan_get_params(const struct wan_plan *plan, struct wan_plan_params *params);
+// 1 if the plan denormalises latents itself: its first operators are z * scale + shift of each channel. `scale` and `shift` may
+// be NULL, or have latent_channels floats. Latents that a pipeline keeps normalised are then sent as they are. Else 0.
+WAN_API int wan_plan_denormalizes(const struct wan_plan *plan, float *scale, float *shift);
 // What the compiler warned of, one line each, and, if the plan holds packed weights that do not fit this machine, that;
 // counted from 0; NULL past the last one. Owned by the plan.
 WAN_API const char *wan_plan_note(const struct wan_plan *plan, size_t index);

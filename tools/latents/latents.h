@@ -28,6 +28,12 @@ struct latents_options {
     int64_t from, to;
 };
 
+// The words of a command line: "16,21,60,104", "bf16", "tchw", "3:10". Errors are of usage and name the option. (parse.c)
+bool latents_parse_shape(struct latents_options *o, const char *text, struct error *err);
+bool latents_parse_type(struct latents_options *o, const char *text, struct error *err);
+bool latents_parse_layout(struct latents_options *o, const char *text, struct error *err);
+bool latents_parse_frames(struct latents_options *o, const char *text, struct error *err);
+
 struct latents {
     char *path; // of the file
     struct latents_file file;

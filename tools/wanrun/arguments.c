@@ -1,8 +1,8 @@
 #include "tools/wanrun/arguments.h"
 
-#include "wan/wan.h"
 #include "tools/options/options.h"
 #include "tools/output/output.h"
+#include "wan/wan.h"
 
 #include <limits.h>
 #include <math.h>
@@ -16,11 +16,12 @@ enum { MAX_ITERATIONS = 1000000, DEFAULT_WARMUP = 1, DEFAULT_ITERATIONS = 5 };
 static bool list_operands(unsigned i, const char **term, const char **text) {
     static const char *const operands[][2] = {
         {"PLAN", "the plan"},
-        {"LATENTS", "a .npy file, float16 or float32, [1, channels, frames, height, width] or [channels, "
-                    "frames, height, "
-                    "width]; also with frames before channels, where the plan's number of channels tells "
-                    "them apart. Height "
-                    "and width choose the plan's size"},
+        {"LATENTS", "one or more files: .npy, .npz, .safetensors or .pt, FILE:KEY for a tensor in one, "
+                    "folders of such, or - for the "
+                    "standard input; each is a video of its own. [channels, frames, height, width] or frames "
+                    "before channels, with or "
+                    "without a 1 in front; the plan's number of channels tells them apart. Height and width "
+                    "choose the plan's size"},
     };
     if (i >= 2) return false;
     *term = operands[i][0];
@@ -61,14 +62,41 @@ static bool set_rtol(void *values, const char *text, struct error *err) {
     return parse_tolerance("--rtol", text, &a->decode.verify.tolerance.relative, err);
 }
 
+#define INPUT_SETTER(name, parse)                                                                            \
+    static bool name(void *values, const char *text, struct error *err) {                                    \
+        return parse(&((struct arguments *)values)->decode.input, text, err);                                \
+    }
+INPUT_SETTER(set_shape, latents_parse_shape)
+INPUT_SETTER(set_dtype, latents_parse_type)
+INPUT_SETTER(set_layout, latents_parse_layout)
+INPUT_SETTER(set_frames, latents_parse_frames)
+
 #define FLAG(field) OPTION_SETS_FLAG(struct arguments, field)
 #define TEXT(field) OPTION_SETS_TEXT(struct arguments, field)
 #define NUMBER(field, most) OPTION_SETS_NUMBER(struct arguments, field, most)
 static const struct option_row rows[] = {
     {"output", 'o', "FILE", .hint = OPTION_FILE, .items = list_formats, TEXT(decode.output),
-     .help = "what to write; the suffix chooses the format (default: the name of LATENTS with .mp4, in the "
-             "working "
-             "directory)"},
+     .help = "what to write; the suffix chooses the format. %s in it stands for the name of LATENTS without "
+             "suffix, and "
+             "FOLDER/ for FOLDER/%s.mp4 (default: %s.mp4)"},
+    {"key", .value = "KEY", TEXT(decode.input.key),
+     .help = "the tensor to decode, where a file holds several and FILE:KEY does not say which"},
+    {"shape", .value = "C,T,h,w", OPTION_CALLS(set_shape),
+     .help = "LATENTS are numbers without a header, of this shape; needs --dtype"},
+    {"dtype", .value = "TYPE", .words = "f16 f32 bf16 f64", OPTION_CALLS(set_dtype),
+     .help = "of these numbers; bf16 also of two-byte words in a .npy file, which has no name for it"},
+    {"layout", .value = "ORDER", .words = "cthw tchw", OPTION_CALLS(set_layout),
+     .help = "which axis comes first, where there are as many frames as channels"},
+    {"denormalize", .value = "VALUES", .hint = OPTION_FILE, TEXT(denormalize),
+     .help =
+         "decode z * std + mean, for latents as a pipeline holds them. VALUES are those of wan2.1, wan2.2 or "
+         "qwen-image, or latents_mean and latents_std in a .json file, as in the vae/config.json of "
+         "diffusers; "
+         "refused where the plan does it itself (default: none)"},
+    {"frames", .value = "A:B", OPTION_CALLS(set_frames),
+     .help = "decode the latent frames A to B - 1 only, as a slice of Python: from 0, negative from the end. "
+             "They are a "
+             "video of their own: A is decoded as a first frame, without what came before it"},
     {"threads", .value = "N", NUMBER(decode.threads, MAX_THREADS),
      .help = "threads that decode (default: one per core that it may run on)"},
     {"fps", .value = "N", NUMBER(decode.fps, MAX_FPS),
@@ -126,6 +154,8 @@ static const struct option_example examples[] = {
     {"wanrun decoder.plan latents.npy -o sheet.png", "a look at the video"},
     {"wanrun decoder.plan latents.npy -o frame-%04d.png", "every frame"},
     {"wanrun decoder.plan latents.npy -o - | mpv -", "watch while it decodes"},
+    {"wanrun decoder.plan checkpoint.pt:latents --denormalize wan2.1", "the latents of a pipeline"},
+    {"wanrun decoder.plan a.npz b.safetensors -o out/%s.y4m", "two videos"},
     {"wanrun decoder.plan latents.npy --verify frames.npy", "are these the frames of PyTorch?"},
     {0},
 };
@@ -138,11 +168,11 @@ static const char notes[] =
 static bool set_operands(struct arguments *a, const struct option_result *r, struct error *err) {
     static const char *const missing[] = {"PLAN and LATENTS", "LATENTS"};
     if (r->count < 2) return error_set(err, ERROR_USAGE, "expected %s, found none", missing[r->count]);
-    if (r->count > 2)
-        return error_set(err, ERROR_USAGE, "expected nothing after LATENTS, found '%s'", r->operands[2]);
     a->decode.plan = a->benchmark.plan = r->operands[0];
     a->decode.latents = r->operands[1];
-    return a->decode.output == NULL || output_check_path(a->decode.output, err);
+    a->latents = r->operands + 1;
+    a->latents_count = (size_t)r->count - 1;
+    return true;
 }
 
 // Options that several parts of a run have; a reference that is a folder is one of tensors.
@@ -177,13 +207,24 @@ static bool check_together(const struct arguments *a, struct error *err) {
            error_set(err, ERROR_USAGE, "--json: prints on the standard output, where -o - writes the video");
 }
 
+// Of how latents are read.
+static bool check_input(const struct arguments *a, struct error *err) {
+    const struct decode_params *d = &a->decode;
+    if (d->input.rank > 0 && !d->input.has_type)
+        return error_set(err, ERROR_USAGE, "--shape: expected --dtype beside it, found none");
+    if (d->input.has_frames && (d->load_state || d->save_state))
+        return error_set(err, ERROR_USAGE,
+                         "--frames: takes no state, which counts the frames of a whole video");
+    return true;
+}
+
 bool arguments_parse(struct arguments *a, int argc, char **argv, struct error *err) {
     const struct option_program program = {
         .name = "wanrun",
         .version = wan_version(),
         .summary = "decode the latents of a video",
         .description = "Decodes the latents of a video with a plan made by `wanc compile`.",
-        .operands = "PLAN LATENTS",
+        .operands = "PLAN LATENTS..",
         .operand_items = list_operands,
         .rows = rows,
         .notes = notes,
@@ -197,5 +238,5 @@ bool arguments_parse(struct arguments *a, int argc, char **argv, struct error *e
     if (a->done) return true;
     if (!set_operands(a, &result, err)) return false;
     spread(a);
-    return check_together(a, err);
+    return check_together(a, err) && check_input(a, err);
 }

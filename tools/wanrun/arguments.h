@@ -7,6 +7,9 @@
 
 struct arguments {
     struct decode_params decode;
+    char **latents; // all that were named; decode.latents is the first
+    size_t latents_count;
+    const char *denormalize; // NULL: nothing was said
     struct benchmark_params benchmark;
     bool is_benchmark;
     bool json; // of what is printed

@@ -53,11 +53,22 @@ static bool wan_failed(const char *what, const struct wan_error *from, struct er
     return strncmp(from->message, what, strlen(what)) == 0 ? false : error_prefix(err, "%s", what);
 }
 
-static bool open_plan(struct decode *d, struct error *err) {
+struct wan_plan *decode_open_plan(const char *path, struct error *err) {
     struct wan_error error = {0};
-    d->plan = wan_plan_open(d->params->plan, NULL, &error);
-    if (d->plan == NULL) return wan_failed(d->params->plan, &error, err);
+    struct wan_plan *plan = wan_plan_open(path, NULL, &error);
+    if (plan == NULL) wan_failed(path, &error, err);
+    return plan;
+}
+
+// The decoder may do itself what the latents are asked to be read with.
+static bool take_plan(struct decode *d, struct error *err) {
+    const struct latents_statistics *s = d->params->input.statistics;
+    d->plan = d->params->opened;
     wan_plan_get_params(d->plan, &d->shape);
+    if (s != NULL && wan_plan_denormalizes(d->plan, NULL, NULL))
+        return error_set(err, ERROR_INPUT,
+                         "%s: this plan denormalises latents itself: --denormalize %s would do it twice",
+                         d->params->plan, s->name);
     return true;
 }
 
@@ -118,8 +129,9 @@ static bool open_latents(struct decode *d, struct error *err) {
 }
 
 // A state may be written over the one that was loaded: by then it is read.
-static bool is_input(const struct decode_params *p, const char *path) {
-    return file_is_same(path, p->latents) || file_is_same(path, p->plan) ||
+static bool is_input(const struct decode *d, const char *path) {
+    const struct decode_params *p = d->params;
+    return file_is_same(path, d->latents.path) || file_is_same(path, p->plan) ||
            (p->verify.path != NULL && file_is_same(path, p->verify.path));
 }
 
@@ -138,7 +150,7 @@ static bool open_output(struct decode *d, struct error *err) {
     const struct decode_params *p = d->params;
     const char *outputs[] = {p->output, p->save_state};
     for (size_t i = 0; i < 2; i++) {
-        if (outputs[i] != NULL && is_input(p, outputs[i]))
+        if (outputs[i] != NULL && is_input(d, outputs[i]))
             return error_set(err, ERROR_USAGE, "%s: cannot write: it is also an input", outputs[i]);
     }
     if (p->output == NULL) return open_verify(d, err);
@@ -311,12 +323,11 @@ static void close_all(struct decode *d) {
     wan_session_free(d->session);
     latents_close(&d->latents);
     free(d->latent);
-    wan_plan_close(d->plan);
 }
 
 bool decode(const struct decode_params *params, struct error *err) {
     struct decode d = {.params = params, .shape = {.size = sizeof d.shape}};
-    bool ok = open_plan(&d, err) && open_latents(&d, err) && open_output(&d, err) && open_session(&d, err);
+    bool ok = take_plan(&d, err) && open_latents(&d, err) && open_output(&d, err) && open_session(&d, err);
     if (ok && !params->quiet) print_notes(&d);
     ok = ok && decode_steps(&d, err);
     progress_clear(&d.progress);
@@ -331,7 +342,7 @@ bool decode(const struct decode_params *params, struct error *err) {
 bool decode_benchmark(const struct decode_params *params, const struct benchmark_params *benchmark,
                       struct error *err) {
     struct decode d = {.params = params, .shape = {.size = sizeof d.shape}};
-    bool ok = open_plan(&d, err) && open_latents(&d, err) && open_session(&d, err) &&
+    bool ok = take_plan(&d, err) && open_latents(&d, err) && open_session(&d, err) &&
               benchmark_run(benchmark, d.session, &d.shape, &d.latents, d.latent, err);
     close_all(&d);
     return ok;

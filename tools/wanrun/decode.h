@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 struct decode_params {
+    struct wan_plan *opened;             // the caller's
     const char *plan, *latents, *output; // output NULL: frames are only compared
     unsigned threads;                    // 0: one per online core
     unsigned fps;
@@ -26,6 +27,8 @@ struct decode_params {
     bool all_frames; // of the first step, not only those that belong to the video
 };
 
+// NULL with an error, which names the file. wan_plan_close closes it.
+struct wan_plan *decode_open_plan(const char *path, struct error *err);
 // Instead of decoding a video, measures the steps of one: `benchmark`.
 struct benchmark_params;
 bool decode_benchmark(const struct decode_params *params, const struct benchmark_params *benchmark,
