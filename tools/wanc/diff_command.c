@@ -17,7 +17,8 @@ struct command {
     const char *plan_path, *latents_path;
     struct plan plan;
     struct wan_plan *wan;
-    struct models models;
+    struct compile_options options; // of the model's compilation
+    struct compilation compilation;
     struct ir_module *m;
     struct latents latents;
     uint64_t steps;
@@ -70,7 +71,7 @@ static bool open_plan(struct command *c, struct error *err) {
     if (!plan_open(&c->plan, c->plan_path, err)) return false;
     c->diff.plan = &c->plan;
     if (c->latents_path != NULL &&
-        !latents_open(&c->latents, c->latents_path, c->plan.programs[0].latent_channels, err))
+        !latents_open(&c->latents, c->latents_path, c->plan.programs[0].latent_channels, NULL, err))
         return false;
     return choose_program(c, err) && choose_steps(c, err);
 }
@@ -79,8 +80,11 @@ static bool open_plan(struct command *c, struct error *err) {
 static bool open_model(struct command *c, struct error *err) {
     struct latent_size size = {c->diff.program->latent_height, c->diff.program->latent_width};
     struct pass_options passes = {.stop_after = "specialise"};
-    if (!open_models(&c->o, &c->models, err) || (c->m = import(&c->o, &c->models, size, err)) == NULL)
-        return false;
+    c->options = compile_options_of(&c->o);
+    c->compilation.o = &c->options;
+    if (!compilation_open_models(&c->compilation, err)) return false;
+    c->m = compilation_import(&c->compilation, size, err);
+    if (c->m == NULL) return false;
     return pass_run_all(&c->m, &passes, err) || error_prefix(err, "%s", c->o.files[0]);
 }
 
@@ -179,12 +183,12 @@ static void close_all(struct command *c) {
     if (c->plan.header != NULL) plan_close(&c->plan);
     latents_close(&c->latents);
     if (c->m != NULL) ir_module_free(c->m);
-    close_models(&c->models);
+    compilation_close(&c->compilation, true, NULL);
     free(c->latent);
 }
 
 bool wanc_diff(const struct wanc_options *o, struct error *err) {
-    struct command c = {.latents = {.fd = -1}};
+    struct command c = {0};
     bool ok = take_files(&c, o, err) && open_plan(&c, err) && check_bands(&c, err) && open_model(&c, err) &&
               check_work(&c, err) && open_session(&c, err) && run_steps(&c, err);
     if (ok) print(&c);
