@@ -51,3 +51,16 @@ install_missing() {
     # shellcheck disable=SC2086 # the list is words on purpose
     [ -z "$missing" ] || apt_install $missing
 }
+
+# Debian 13 as a second source on Debian 12, below the release: nothing is taken from it that is not asked for.
+add_trixie() {
+    [ -f "$apt_dir/sources.list.d/wanc-trixie.sources" ] && return 0
+    mirror=$(debian_mirror bookworm)
+    [ -n "$mirror" ] || die "no apt source of this machine names the suite bookworm: add trixie by hand"
+    echo "$me: adding the suite trixie (pinned at 100) for XNNPACK"
+    printf 'Types: deb\nURIs: %s\nSuites: trixie\nComponents: main\nSigned-By: %s\n' "$mirror" "$debian_keyring" |
+        as_root tee "$apt_dir/sources.list.d/wanc-trixie.sources" >/dev/null
+    printf 'Package: *\nPin: release n=trixie\nPin-Priority: 100\n' |
+        as_root tee "$apt_dir/preferences.d/wanc-trixie" >/dev/null
+    apt_updated=no
+}

@@ -4,6 +4,7 @@
 #   tools/setup.sh            everything to build, test and run the demo
 #   tools/setup.sh --tests    also what the tests look at reports, man pages and completions with, a browser among it (about 500 MB); without
 #                             it these tests are skipped
+#   tools/setup.sh --without-xnnpack     all but XNNPACK and pthreadpool, for those who bring theirs
 #
 # Repeatable, and silent when nothing is missing. Runs as root, or through sudo.
 # On Debian 12 the XNNPACK of the release is from 2022 and has another API; there the suite trixie is
@@ -25,22 +26,11 @@ xnnpack_is_current() {
     [ -n "$v" ] && dpkg --compare-versions "$v" ge '0.0~git20241108'
 }
 
-add_trixie() {
-    [ -f "$apt_dir/sources.list.d/wanc-trixie.sources" ] && return 0
-    mirror=$(debian_mirror bookworm)
-    [ -n "$mirror" ] || die "no apt source of this machine names the suite bookworm: add XNNPACK of 2024-11-08 or newer by hand"
-    echo "setup: adding the suite trixie (pinned at 100) for XNNPACK"
-    printf 'Types: deb\nURIs: %s\nSuites: trixie\nComponents: main\nSigned-By: %s\n' "$mirror" "$debian_keyring" |
-        as_root tee "$apt_dir/sources.list.d/wanc-trixie.sources" >/dev/null
-    printf 'Package: *\nPin: release n=trixie\nPin-Priority: 100\n' |
-        as_root tee "$apt_dir/preferences.d/wanc-trixie" >/dev/null
-    apt_updated=no
-}
-
 # shellcheck disable=SC2086 # the list is words on purpose
 install_missing $packages
 # shellcheck disable=SC2086
 [ "${1:-}" != --tests ] || install_missing $test_packages
+[ "${1:-}" != --without-xnnpack ] || exit 0
 
 if ! xnnpack_is_current || ! installed libpthreadpool-dev; then
     codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
