@@ -83,10 +83,19 @@ static void gather_info(struct report *r, const struct plan *p) {
     r->error_limit = (double)i->error_limit;
 }
 
+static void gather_denormalization(struct report *r, const struct plan *p) {
+    r->latent_channels = p->programs->latent_channels;
+    float *values = arena_array(&r->arena, 2 * (size_t)r->latent_channels, sizeof *values);
+    if (!plan_denormalizes(p, p->programs, values, values + r->latent_channels)) return;
+    r->latent_scale = values;
+    r->latent_shift = values + r->latent_channels;
+}
+
 bool report_gather(struct report *r, const struct plan *p, uint32_t threads) {
     *r = (struct report){.threads = threads};
     gather_info(r, p);
     gather_notes(r, p);
+    gather_denormalization(r, p);
     r->programs = arena_array(&r->arena, p->program_count, sizeof *r->programs);
     bool ok = true;
     for (uint32_t i = 0; i < p->program_count && ok; i++) {

@@ -158,6 +158,9 @@ struct report {
     uint32_t plan_version, threads, time_threads, first_kept;
     uint64_t file_bytes, weight_bytes, packed_bytes;
     double error_bound, error_limit; // 0: not known, none
+    const float *latent_scale,
+        *latent_shift; // by which the plan denormalises each channel of the latents; NULL: it does not
+    uint32_t latent_channels;
     const char **notes;
     uint32_t note_count;
     struct report_program *programs;

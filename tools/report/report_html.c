@@ -101,6 +101,7 @@ static void facts(const struct report *r, struct strbuf *out) {
     html_bytes(out, "span", r->weight_bytes, "weight_bytes");
     strbuf_add(out, " of weights; ");
     html_string(out, "span", r->build, "build");
+    if (r->latent_scale != NULL) strbuf_add(out, "; latents are denormalised inside");
     if (r->error_bound > 0) {
         strbuf_add(out, "; the error of a decode is bounded by ");
         snprintf(shown, sizeof shown, "%.2e", r->error_bound);

@@ -256,19 +256,31 @@ static json_t *program_json(const struct report *r, const struct report_program 
     return program;
 }
 
+static json_t *denormalization_json(const struct report *r) {
+    json_t *scale = json_array(), *shift = json_array();
+    for (uint32_t c = 0; r->latent_scale != NULL && c < r->latent_channels; c++) {
+        json_array_append_new(scale, json_real((double)r->latent_scale[c]));
+        json_array_append_new(shift, json_real((double)r->latent_shift[c]));
+    }
+    json_t *both = json_pack("{s:o, s:o}", "scale", scale, "shift", shift);
+    if (r->latent_scale != NULL) return both;
+    json_decref(both);
+    return json_null();
+}
+
 static json_t *report_object(const struct report *r, unsigned sections) {
     json_t *notes = json_array(), *programs = json_array();
     for (uint32_t i = 0; i < r->note_count; i++) json_array_append_new(notes, json_string(r->notes[i]));
     for (uint32_t i = 0; i < r->program_count; i++)
         json_array_append_new(programs, program_json(r, &r->programs[i], sections));
-    return json_pack("{s:i, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-                     "wanc_report", REPORT_VERSION, "model", r->model, "form", r->form, "plan_version",
-                     number(r->plan_version), "build", r->build, "file_bytes", number(r->file_bytes),
-                     "weight_bytes", number(r->weight_bytes), "packed_bytes", number(r->packed_bytes),
-                     "threads", number(r->threads), "time_threads",
-                     r->time_threads ? number(r->time_threads) : json_null(), "error_bound",
-                     real_or_null(r->error_bound), "error_limit", real_or_null(r->error_limit), "first_kept",
-                     number(r->first_kept), "notes", notes, "programs", programs);
+    return json_pack(
+        "{s:i, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "wanc_report",
+        REPORT_VERSION, "model", r->model, "form", r->form, "plan_version", number(r->plan_version), "build",
+        r->build, "file_bytes", number(r->file_bytes), "weight_bytes", number(r->weight_bytes),
+        "packed_bytes", number(r->packed_bytes), "threads", number(r->threads), "time_threads",
+        r->time_threads ? number(r->time_threads) : json_null(), "error_bound", real_or_null(r->error_bound),
+        "error_limit", real_or_null(r->error_limit), "first_kept", number(r->first_kept), "denormalization",
+        denormalization_json(r), "notes", notes, "programs", programs);
 }
 
 bool report_json(const struct report *r, unsigned sections, struct strbuf *out) {

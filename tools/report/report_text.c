@@ -219,6 +219,10 @@ static void text_stream(const struct report *r, const struct report_program *g, 
 static void text_head(const struct report *r, struct strbuf *out) {
     strbuf_printf(out, "%s (%s), plan version %u, %s\n", r->model, r->form, r->plan_version, r->build);
     if (r->program_count == 1) text_stream(r, r->programs, out);
+    if (r->latent_scale != NULL)
+        strbuf_printf(out,
+                      "the decoder denormalises its latents itself: z * %.6g %+.6g in channel 0, and so on\n",
+                      (double)r->latent_scale[0], (double)r->latent_shift[0]);
     if (r->error_bound > 0)
         strbuf_printf(out, "error bound of a decode: %.2e (limit %.2e), of frames in [-1, 1]\n",
                       r->error_bound, r->error_limit);
