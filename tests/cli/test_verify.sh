@@ -106,8 +106,8 @@ refused "a reference of another shape" 1 "latents.npy: expected frames of shape 
 head -c 1000 "$frames" >"$work/short.npy"
 refused "a truncated reference" 1 "short.npy: truncated" "$plan" "$latents" --verify "$work/short.npy"
 refused "no reference" 1 "none.npy: cannot open" "$plan" "$latents" --verify none.npy
-refused "another kind of file" 1 "expected numbers in a .npy file, found another kind" "$plan" "$latents" --verify "$plan"
-refused "bytes are no latents" 1 "expected float16 .* found uint8" "$plan" "$work/bytes.npy"
+refused "another kind of file" 1 "tiny.plan: expected a .npy.* file, found another kind of file" "$plan" "$latents" --verify "$plan"
+refused "bytes are no latents" 1 "expected float16.* found uint8" "$plan" "$work/bytes.npy"
 refused "--atol: no number" 2 "--atol: expected a number from 0 on, found 'much'" "$plan" "$latents" --verify "$frames" --atol much
 refused "--atol alone" 2 "expected --verify beside them" "$plan" "$latents" --atol 1
 refused "--verify and --benchmark" 2 "--benchmark: takes no --verify and no --dump-taps" "$plan" "$latents" --verify "$frames" --benchmark

@@ -223,7 +223,7 @@ static const struct option_command commands[] = {
      "what the file holds, which form it has, and the proof; or what is in the way"},
     {"report", "PLAN|MODEL.onnx",
      "shapes, caches, memory, operators and the graph of a plan, or of what a model is compiled to"},
-    {"diff", "PLAN MODEL.onnx [STEADY.onnx] [LATENTS.npy]",
+    {"diff", "PLAN MODEL.onnx [STEADY.onnx] [LATENTS]",
      "every operator of a plan against the model, in double precision: which one is wrong"},
     {"dump", "PLAN", "everything in a plan, as text"},
     {"passes", "", "the compiler's passes, in order"},

@@ -17,9 +17,8 @@ struct command {
     const char *plan_path, *latents_path;
     struct plan plan;
     struct wan_plan *wan;
-    struct compile_options options; // of the model's compilation
-    struct compilation compilation;
-    struct ir_module *m;
+    struct compile_options options;
+    struct compilation compilation; // of the model, up to the two variants
     struct latents latents;
     uint64_t steps;
     float *latent;
@@ -33,18 +32,17 @@ static bool has_suffix(const char *path, const char *suffix) {
     return n > k && strcmp(path + n - k, suffix) == 0;
 }
 
-// PLAN MODEL.onnx [STEADY.onnx] [LATENTS.npy]
+// PLAN MODEL.onnx [STEADY.onnx] [LATENTS]: what does not end in .onnx is latents.
 static bool take_files(struct command *c, const struct wanc_options *o, struct error *err) {
     int count = o->file_count;
     c->o = *o;
     c->plan_path = o->files[0];
-    if (has_suffix(o->files[count - 1], ".npy")) c->latents_path = o->files[--count];
+    if (!has_suffix(o->files[count - 1], ".onnx")) c->latents_path = o->files[--count];
     c->o.file_count = count - 1;
     for (int i = 1; i < count; i++) c->o.files[i - 1] = o->files[i];
     return (count >= 2 && count <= 3) ||
            error_set(err, ERROR_USAGE,
-                     "diff: expected PLAN MODEL.onnx [STEADY.onnx] [LATENTS.npy], found %d models",
-                     count - 1);
+                     "diff: expected PLAN MODEL.onnx [STEADY.onnx] [LATENTS], found %d models", count - 1);
 }
 
 static bool choose_program(struct command *c, struct error *err) {
@@ -78,18 +76,17 @@ static bool open_plan(struct command *c, struct error *err) {
 
 // As imported, and in the two variants; none of the passes behind that.
 static bool open_model(struct command *c, struct error *err) {
-    struct latent_size size = {c->diff.program->latent_height, c->diff.program->latent_width};
-    struct pass_options passes = {.stop_after = "specialise"};
     c->options = compile_options_of(&c->o);
+    c->options.sizes[0] = (struct latent_size){c->diff.program->latent_height, c->diff.program->latent_width};
+    c->options.size_count = 1;
+    c->options.passes = (struct pass_options){.stop_after = "specialise"};
+    c->options.note = NULL;
     c->compilation.o = &c->options;
-    if (!compilation_open_models(&c->compilation, err)) return false;
-    c->m = compilation_import(&c->compilation, size, err);
-    if (c->m == NULL) return false;
-    return pass_run_all(&c->m, &passes, err) || error_prefix(err, "%s", c->o.files[0]);
+    return compilation_run(&c->compilation, err) || compilation_close(&c->compilation, false, err);
 }
 
 static bool check_work(const struct command *c, struct error *err) {
-    const struct ir_effect *e = c->m->last_effect;
+    const struct ir_effect *e = c->compilation.modules[0]->last_effect;
     double flops = (double)e->flops[PLAN_FIRST] + (double)(c->steps - 1) * (double)e->flops[PLAN_STEADY];
     return flops <= MAX_FLOPS || error_set(err, ERROR_UNSUPPORTED,
                                            "diff: %.3g operations in %" PRIu64
@@ -133,7 +130,7 @@ static void random_latent(struct command *c, uint64_t step) {
 }
 
 static bool run_steps(struct command *c, struct error *err) {
-    diff_start(&c->diff, c->m);
+    diff_start(&c->diff, c->compilation.modules[0]);
     for (uint64_t t = 0; t < c->steps; t++) {
         if (c->latents_path == NULL) random_latent(c, t);
         else if (!latents_read_frame(&c->latents, t, c->latent, err)) return false;
@@ -182,8 +179,7 @@ static void close_all(struct command *c) {
     wan_plan_close(c->wan);
     if (c->plan.header != NULL) plan_close(&c->plan);
     latents_close(&c->latents);
-    if (c->m != NULL) ir_module_free(c->m);
-    compilation_close(&c->compilation, true, NULL);
+    if (c->compilation.o != NULL) compilation_close(&c->compilation, true, NULL);
     free(c->latent);
 }
 
