@@ -128,9 +128,10 @@ run "$plan" "$work/second.npy" -o second.npy
 same "[1,T,C,h,w] is read as [1,C,T,h,w]" "<f4 1,3,13,24,40 0" "$("$npy" shape first.npy) $(cmp first.npy second.npy >/dev/null 2>&1; echo $?)"
 "$npy" make "$work/square.npy" '<f4' 16,16,3,5 7
 "$npy" slice "$work/square.npy" "$work/sixteen.npy" 3
-run "$plan" "$work/square.npy" -o all.npy
+run "$plan" "$work/square.npy" -o all.npy --layout cthw
 run "$plan" "$work/sixteen.npy" -o head.npy
-same "as many frames as channels: the channels come first" 0 "$("$npy" prefix head.npy all.npy >/dev/null; echo $?)"
+same "as many frames as channels: --layout decides" 0 "$("$npy" prefix head.npy all.npy >/dev/null; echo $?)"
+refused "as many frames as channels" 1 "layout" "$plan" "$work/square.npy"
 
 # ---- several latent sizes
 
@@ -220,8 +221,7 @@ accepted ".npy 3.0, other order and spaces" 3 '{ "shape":(16,1,3,5),"fortran_ord
 
 refused "no operands" 2 "expected PLAN and LATENTS"
 refused "one operand" 2 "expected LATENTS" "$plan"
-refused "three operands" 2 "expected nothing after LATENTS" "$plan" "$latents" more
-refused "unknown option" 2 "\-\-frames: unknown" "$plan" "$latents" --frames 3
+refused "unknown option" 2 "\-\-pictures: unknown" "$plan" "$latents" --pictures 3
 refused "unknown short option" 2 "\-x: unknown" -qx "$plan" "$latents"
 refused "option without value" 2 "\-\-fps: expected a value" "$plan" "$latents" --fps
 refused "--threads 0" 2 "\-\-threads: expected a whole number" "$plan" "$latents" --threads 0
@@ -232,11 +232,11 @@ refused "unknown suffix" 2 "out.webp: expected an output that ends in" "$plan" "
 refused "no suffix" 2 "expected an output that ends in" "$plan" "$latents" -o .mp4
 refused "empty output" 2 "expected an output that ends in" "$plan" "$latents" -o ""
 refused "two numbers in a pattern" 2 "holds a %" "$plan" "$latents" -o %d-%d.png
-refused "%s in a pattern" 2 "holds a %" "$plan" "$latents" -o %s.png
+refused "%x in a pattern" 2 "holds a %" "$plan" "$latents" -o %x.png
 
 fresh
 run --help
-same "--help" "0 usage: wanrun PLAN LATENTS [options]" "$status $(head -n 1 "$work/stdout")"
+same "--help" "0 usage: wanrun PLAN LATENTS.. [options]" "$status $(head -n 1 "$work/stdout")"
 run --version
 same "--version" "0 wanrun" "$status $(cut -d' ' -f1 "$work/stdout")"
 
@@ -254,7 +254,7 @@ refused "plan: a folder" 1 "$work" "$work" "$latents"
 # ---- bad latents
 
 refused "latents: missing" 1 "absent.npy: cannot open" "$plan" absent.npy
-refused "latents: a folder" 1 "not a regular file" "$plan" "$work"
+refused "latents: a folder without any" 1 "expected .npy, .npz, .safetensors or .pt files in this folder" "$plan" /dev/fd
 refused "latents: empty" 1 "found an empty file" "$plan" "$work/empty"
 refused "latents: text" 1 "found another kind of file" "$plan" "$work/text"
 mkfifo "$work/fifo.npy"
@@ -275,7 +275,8 @@ bad_header() { # NAME PATTERN VERSION HEADER
 ok_type="'descr': '<f4'" ok_order="'fortran_order': False" ok_shape="'shape': (1, 16, 1, 3, 5)"
 bad_header "version 4" "found 4.0" 4 "{$ok_type, $ok_order, $ok_shape}"
 bad_header "version 0" "found 0.0" 0 "{$ok_type, $ok_order, $ok_shape}"
-bad_header "float64" "found float64" 1 "{'descr': '<f8', $ok_order, $ok_shape}"
+bad_header "integers" "found int64" 1 "{'descr': '<i8', $ok_order, $ok_shape}"
+bad_header "words" "found uint16: are they bfloat16? Then say --dtype bf16" 1 "{'descr': '<u2', $ok_order, $ok_shape}"
 bad_header "big endian" "found big-endian float32" 1 "{'descr': '>f4', $ok_order, $ok_shape}"
 bad_header "structured" "structured dtype" 1 "{'descr': [('x', '<f4')], $ok_order, $ok_shape}"
 bad_header "Fortran order" "found Fortran order" 1 "{$ok_type, 'fortran_order': True, $ok_shape}"
