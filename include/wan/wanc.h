@@ -11,7 +11,8 @@
 //
 // Threads: any number of compilations may run at the same time, each on a thread of its own. A compilation works on its
 // caller's thread, and on a pool of its own where it packs or measures.
-// Memory: what cannot be had ends a compilation with WAN_ERROR_MEMORY.
+// Memory: large blocks that cannot be had end a compilation with WAN_ERROR_MEMORY. The compiler's own structures are small
+// (weights are mapped files); a system that has not even these ends the process, with a message.
 #ifndef WAN_WANC_H
 #define WAN_WANC_H
 
