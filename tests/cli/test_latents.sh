@@ -114,6 +114,10 @@ cp "$files/f32.npy" "$work/again/f32.npy"
 refused "an empty folder" 1 "none: expected .npy, .npz, .safetensors or .pt files in this folder" "$plan" "$work/none"
 refused "one name for two" 2 "f32.mp4: it would be written for" "$plan" "$files/f32.npy" "$work/again/f32.npy"
 refused "one output for two" 2 "out.mp4: expected a folder, FOLDER/, or a name with %s" "$plan" "$files/f32.npy" "$latents" -o out.mp4
+cp "$files/f32.npy" "$work/first.npy"
+cp "$files/f16.npy" "$work/again/first.npy"
+ln -s again/first.npy "$work/link.npy"
+refused "an output that is another's input" 2 "again/first.npy: cannot write: it is also an input" "$plan" "$work/first.npy" "$work/link.npy" -o "$work/again/%s.npy"
 for option in "-o -" "--benchmark" "--verify $work/frames.npy" "--save-state x" "--trace x"; do
     # shellcheck disable=SC2086
     refused "several with $option" 2 "expected one file of latents, found 2" "$plan" "$files/f32.npy" "$latents" $option
