@@ -9,24 +9,59 @@ enum { BLOCK_BYTES = 64 * 1024, ALIGNMENT = 16 };
 
 struct arena_block {
     struct arena_block *next;
+    struct arena_block *after, **link; // in the list of a scope; link NULL: in none
     size_t used, size;
     _Alignas(16) unsigned char data[];
 };
 
-static void out_of_memory(size_t size) {
+static _Thread_local struct arena_scope *current; // of this thread; NULL: none
+
+_Noreturn void arena_out_of_memory(size_t size) {
+    if (current != NULL) longjmp(current->target, 1);
     fprintf(stderr, "wanc: out of memory: %zu bytes were asked for\n", size);
     exit(1);
 }
 
+// ---- scopes
+
+jmp_buf *arena_scope_enter(struct arena_scope *scope) {
+    scope->blocks = NULL;
+    scope->outer = current;
+    current = scope;
+    return &scope->target;
+}
+
+static void link_block(struct arena_block *b) {
+    if (current == NULL) return;
+    b->link = &current->blocks;
+    b->after = current->blocks;
+    if (b->after != NULL) b->after->link = &b->after;
+    current->blocks = b;
+}
+
+static void free_block(struct arena_block *b) {
+    if (b->link != NULL) *b->link = b->after;
+    if (b->link != NULL && b->after != NULL) b->after->link = b->link;
+    free(b);
+}
+
+void arena_scope_leave(struct arena_scope *scope) {
+    while (scope->blocks != NULL) free_block(scope->blocks);
+    current = scope->outer;
+}
+
+// ---- arenas
+
 static struct arena_block *new_block(size_t size) {
     struct arena_block *b = calloc(1, sizeof *b + size);
-    if (b == NULL) out_of_memory(size);
+    if (b == NULL) arena_out_of_memory(size);
     b->size = size;
+    link_block(b);
     return b;
 }
 
 void *arena_alloc(struct arena *a, size_t size) {
-    if (size > SIZE_MAX - sizeof(struct arena_block) - ALIGNMENT) out_of_memory(size);
+    if (size > SIZE_MAX - sizeof(struct arena_block) - ALIGNMENT) arena_out_of_memory(size);
     size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     struct arena_block *b = a->head;
     if (b == NULL || b->size - b->used < size) {
@@ -47,7 +82,7 @@ void *arena_alloc(struct arena *a, size_t size) {
 
 void *arena_array(struct arena *a, size_t count, size_t element_size) {
     size_t bytes;
-    if (__builtin_mul_overflow(count, element_size, &bytes)) out_of_memory(SIZE_MAX);
+    if (__builtin_mul_overflow(count, element_size, &bytes)) arena_out_of_memory(SIZE_MAX);
     return arena_alloc(a, bytes);
 }
 
@@ -86,7 +121,7 @@ void *arena_grow(struct arena *a, void *array, size_t count, size_t *capacity, s
 void arena_free(struct arena *a) {
     for (struct arena_block *b = a->head; b != NULL;) {
         struct arena_block *next = b->next;
-        free(b);
+        free_block(b);
         b = next;
     }
     *a = (struct arena){0};

@@ -1,11 +1,13 @@
 // Memory by lifetime: an arena hands out zeroed blocks and frees them all at once.
 //
 // Every structure of a compilation lives in one arena (see struct ir_module); a pass that needs scratch space
-// makes its own. Running out of memory ends the compiler with a message: its structures are small (the big
-// things, weights, are mapped files) and the limits on them are enforced at import.
+// makes its own. Running out of memory ends the process with a message: the compiler's structures are small (the big
+// things, weights, are mapped files) and the limits on them are enforced at import. In a library it ends the compilation:
+// see arena_scope.
 #ifndef WANC_BASE_ARENA_H
 #define WANC_BASE_ARENA_H
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 
@@ -16,8 +18,7 @@ struct arena {
     size_t used; // bytes handed out, for reports
 };
 
-// `size` zeroed bytes aligned for any type (16 bytes). Never returns NULL: prints a message and exits with
-// status 1 when the system has no memory left.
+// `size` zeroed bytes aligned for any type (16 bytes). Never returns NULL: see arena_out_of_memory.
 void *arena_alloc(struct arena *a, size_t size);
 // An array of `count` elements; the product is checked for overflow.
 void *arena_array(struct arena *a, size_t count, size_t element_size);
@@ -29,5 +30,23 @@ char *arena_vprintf(struct arena *a, const char *format, va_list args)
 // Makes room for element `count` in a growing array: returns `array`, or a copy with twice the capacity.
 void *arena_grow(struct arena *a, void *array, size_t count, size_t *capacity, size_t element_size);
 void arena_free(struct arena *a);
+
+// Where a thread goes on when memory is out, in place of the end of the process:
+//
+//     if (setjmp(*arena_scope_enter(&scope)) == 0) ...work...; else ...there was no memory...;
+//     arena_scope_leave(&scope);
+//
+// Blocks that arenas took since, on this thread, and that are not freed when the scope is left, are freed then: those of
+// functions that did not come to an end.
+struct arena_scope {
+    jmp_buf target;
+    struct arena_block *blocks;
+    struct arena_scope *outer;
+};
+jmp_buf *arena_scope_enter(struct arena_scope *scope);
+void arena_scope_leave(struct arena_scope *scope);
+
+// There are no `size` bytes: goes on at the scope of this thread, else prints a message and exits with status 1.
+_Noreturn void arena_out_of_memory(size_t size);
 
 #endif

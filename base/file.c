@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 static bool io_error(struct error *err, const char *what, const char *path) {
-    return error_set(err, ERROR_IO, "%s: cannot %s: %s", path, what, strerror(errno));
+    enum error_code code = errno == ENOMEM ? ERROR_MEMORY : ERROR_IO;
+    return error_set(err, code, "%s: cannot %s: %s", path, what, strerror(errno));
 }
 
 bool file_map_open(struct file_map *map, const char *path, uint64_t max_size, struct error *err) {

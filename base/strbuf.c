@@ -1,5 +1,7 @@
 #include "base/strbuf.h"
 
+#include "base/arena.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,10 +11,7 @@ static void reserve(struct strbuf *b, size_t extra) {
     if (b->capacity - b->size > extra) return;
     size_t capacity = (b->size + extra + 1) * 2;
     char *data = realloc(b->data, capacity);
-    if (data == NULL) {
-        fprintf(stderr, "wanc: out of memory: %zu bytes were asked for\n", capacity);
-        exit(1);
-    }
+    if (data == NULL) arena_out_of_memory(capacity);
     b->data = data;
     b->capacity = capacity;
 }

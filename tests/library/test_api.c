@@ -226,7 +226,7 @@ static void test_cancel(void **state) {
     struct wan_error error;
     struct stop stop = {.at = SIZE_MAX};
     struct wan_session_params params = {
-        .size = sizeof params, .threads = 2, .progress = stop_at, .progress_context = &stop};
+        .size = sizeof params, .threads = 1, .progress = stop_at, .progress_context = &stop};
     struct wan_session *s = wan_session_new(plan, &params, NULL);
     assert_int_equal(wan_session_send(s, latents[0], NULL), WAN_OK);
     memcpy(v.frames[0], wan_session_receive(s), sizeof *v.frames);
@@ -378,17 +378,19 @@ static void test_state_by_callbacks(void **state) {
 static void test_pools(void **state) {
     (void)state;
     struct wan_error error;
-    pthreadpool_t mine = pthreadpool_create(3);
-    struct wan_pool *pools[] = {wan_pool_new(2, NULL), wan_pool_of(mine, NULL)};
+    pthreadpool_t mine = pthreadpool_create(2);
+    struct wan_pool *pools[] = {wan_pool_new(1, NULL), wan_pool_of(mine, NULL)};
     for (int i = 0; i < 2; i++) {
         struct wan_session_params params = {.size = sizeof params, .threads = 7, .pool = pools[i]};
         struct wan_session *s = wan_session_new(plan, &params, NULL);
-        assert_int_equal(wan_session_threads(s), 2 + i);
+        assert_int_equal(wan_session_threads(s), 1 + i);
+        assert_int_equal(wan_session_send(s, latents[0], NULL),
+                         WAN_OK); // more would be waiting, on a busy machine
+        assert_memory_equal(wan_session_receive(s), whole.frames[0], sizeof *whole.frames);
         wan_session_free(s);
-        expect_whole(plan, &params);
         wan_pool_free(pools[i]);
     }
-    assert_int_equal(pthreadpool_get_threads_count(mine), 3); // still there
+    assert_int_equal(pthreadpool_get_threads_count(mine), 2); // still there
     pthreadpool_destroy(mine);
     assert_null(wan_pool_new(5000, &error));
     assert_int_equal(error.status, WAN_ERROR_ARGUMENT);

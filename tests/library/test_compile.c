@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const struct wanc_latent_size size = {HEIGHT, WIDTH};
@@ -183,10 +185,48 @@ static void test_errors(void **state) {
     free((char *)good.path);
 }
 
+// In a process of its own that may take only so much more memory: a status comes back, whatever it is.
+static int compile_under_limit(const struct wanc_model *model, size_t more) {
+    struct wanc_params params = one_size();
+    struct plan_bytes p;
+    unsigned long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    if (f == NULL || fscanf(f, "%lu", &pages) != 1) return -1;
+    fclose(f);
+    struct rlimit limit = {.rlim_cur = pages * (size_t)sysconf(_SC_PAGESIZE) + more,
+                           .rlim_max = RLIM_INFINITY};
+    setrlimit(RLIMIT_AS, &limit);
+    return (int)wanc_compile_to_memory(model, 1, &params, &p.data, &p.bytes, NULL);
+}
+
+static void test_out_of_memory(void **state) {
+    (void)state;
+    int refused = 0, compiled = 0;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    skip(); // they take their own memory
+#endif
+    struct file_map map;
+    assert_true(file_map_open(&map, tiny_path("full.onnx"), 0, NULL));
+    const struct wanc_model model = {.size = sizeof model, .data = map.data, .bytes = map.size};
+    for (size_t more = 0; more < 6u << 20; more += 100000) {
+        int status;
+        pid_t child = fork();
+        if (child == 0) _exit(compile_under_limit(&model, more));
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFEXITED(status));
+        if (WEXITSTATUS(status) == WAN_OK) compiled++;
+        else if (WEXITSTATUS(status) == WAN_ERROR_MEMORY) refused++;
+        else fail_msg("with %zu bytes: status %d", more, WEXITSTATUS(status));
+    }
+    file_map_close(&map);
+    assert_true(refused > 3 && compiled > 3);
+}
+
 int main(int argc, char **argv) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_from_memory), cmocka_unit_test(test_to_file),
-                                       cmocka_unit_test(test_pair),        cmocka_unit_test(test_options),
-                                       cmocka_unit_test(test_log),         cmocka_unit_test(test_errors)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_out_of_memory), // while the heap has no holes
+                                       cmocka_unit_test(test_from_memory),   cmocka_unit_test(test_to_file),
+                                       cmocka_unit_test(test_pair),          cmocka_unit_test(test_options),
+                                       cmocka_unit_test(test_log),           cmocka_unit_test(test_errors)};
     if (argc != 2) return 2;
     decoder_load(argv[1]);
     return cmocka_run_group_tests_name("compile", tests, NULL, NULL);

@@ -2,7 +2,7 @@
 # Builds and runs the examples against an installed tree, by pkg-config, outside of the source and build trees: both libraries,
 # shared and static, C and C++ and Python. Frames are compared with PyTorch's. TAP output.
 #   test_installed.sh BUILD_ROOT SOURCE_ROOT MESON NPY_TOOL GOLDEN
-build=$1 root=$2 meson=$3 npy_tool=$4 golden=$5
+build=$1 root=$2 meson=$3 npy_tool=$(realpath "$4") golden=$(realpath "$5")
 . "$root/tests/cli/cases.sh"
 trap 'rm -rf "$work"' EXIT
 tiny=$root/tests/data/tiny

@@ -6,11 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { THREADS = 4, ROUNDS = 2 };
+enum { THREADS = 4 };
 
 static struct wan_plan *plan;
 static struct wan_pool *pool; // NULL: each session has its own
 static struct video whole;
+static int steps = STEPS, rounds = 2; // of each thread
 
 struct worker {
     pthread_t thread;
@@ -31,21 +32,22 @@ static bool decode_once(struct video *v) {
     const struct wan_session_params params = {.size = sizeof params, .threads = 1, .pool = pool};
     struct wan_session *s = wan_session_new(plan, &params, NULL);
     int frame = 0;
-    for (int t = 0; s != NULL && t < STEPS; t++) {
+    for (int t = 0; s != NULL && t < steps; t++) {
         if (wan_session_send(s, latents[t], NULL) != WAN_OK) break;
         for (const float *f; (f = wan_session_receive(s)) != NULL;)
             memcpy(v->frames[frame++], f, sizeof *v->frames);
     }
     wan_session_free(s);
-    return frame == FRAMES;
+    return frame == 4 * steps - 3;
 }
 
 static void *decode_often(void *context) {
     struct worker *w = context;
     w->ok = true;
-    for (int i = 0; i < ROUNDS; i++) {
+    for (int i = 0; i < rounds; i++) {
         memset(&w->video, 0, sizeof w->video);
-        w->ok = decode_once(&w->video) && w->ok && memcmp(&w->video, &whole, sizeof whole) == 0;
+        w->ok = decode_once(&w->video) && w->ok &&
+                memcmp(&w->video, &whole, (4 * steps - 3) * sizeof *whole.frames) == 0;
     }
     return NULL;
 }
@@ -70,6 +72,7 @@ static void test_one_pool(void **state) {
     size_t bytes;
     plan = open_tiny(&data, &bytes, NULL);
     pool = wan_pool_new(2, NULL);
+    steps = 1, rounds = 1; // threads of a pool spin while they wait: on a busy machine that is all they do
     run(decode_often);
     wan_plan_close(plan);
     wan_pool_free(pool);
