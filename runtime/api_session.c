@@ -6,6 +6,7 @@
 #include "runtime/image.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,14 +17,14 @@ static const struct plan_program *find_program(const struct plan *p, const struc
     if (params->latent_height == 0 && params->latent_width == 0) return p->programs;
     const struct plan_program *found = plan_find_program(p, params->latent_height, params->latent_width);
     if (found != NULL) return found;
-    struct strbuf sizes = {0};
-    for (uint32_t i = 0; i < p->program_count; i++) {
-        strbuf_printf(&sizes, "%s%ux%u", i ? ", " : "", p->programs[i].latent_height,
-                      p->programs[i].latent_width);
+    char sizes[sizeof err->message / 2] = ""; // as many as fit
+    for (uint32_t i = 0, used = 0; i < p->program_count && used < sizeof sizes; i++) {
+        const struct plan_program *g = &p->programs[i];
+        used += (uint32_t)snprintf(sizes + used, sizeof sizes - used, "%s%ux%u", i ? ", " : "",
+                                   g->latent_height, g->latent_width);
     }
     error_set(err, ERROR_INPUT, "latents of %ux%u: the plan has %s", params->latent_height,
-              params->latent_width, strbuf_text(&sizes));
-    strbuf_free(&sizes);
+              params->latent_width, sizes);
     return NULL;
 }
 

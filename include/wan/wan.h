@@ -37,8 +37,8 @@
 // work at the same time, each on a thread, also on one pool, where their operators take turns. wan_plan_close,
 // wan_session_free and wan_pool_free: when nobody else uses the object any more.
 //
-// Errors: functions that can fail return a wan_status (or NULL) and fill the caller's wan_error, if one is given; NULL is
-// allowed everywhere. Nothing is printed. docs/library.md says more.
+// Errors: functions that can fail return a wan_status (or NULL) and fill the caller's wan_error, if one is given (not NULL).
+// Nothing is printed. docs/library.md says more.
 #ifndef WAN_WAN_H
 #define WAN_WAN_H
 

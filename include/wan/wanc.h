@@ -11,8 +11,7 @@
 //
 // Threads: any number of compilations may run at the same time, each on a thread of its own. A compilation works on its
 // caller's thread, and on a pool of its own where it packs or measures.
-// Memory: large blocks that cannot be had end a compilation with WAN_ERROR_MEMORY. The compiler's own structures are small
-// (weights are mapped files); a system that has not even these ends the process, with a message.
+// Memory: what cannot be had ends a compilation with WAN_ERROR_MEMORY.
 #ifndef WAN_WANC_H
 #define WAN_WANC_H
 
