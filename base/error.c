@@ -30,16 +30,29 @@ bool error_prefix(struct error *err, const char *format, ...) {
     return false;
 }
 
-// What a user calls the part of the program that is in a folder.
-static const char *area_of(const char *file) {
+// What a user calls the part of the program that is in a folder; NULL: the folder in front of it says it.
+static const char *area_of_folder(const char *name, size_t length) {
     static const struct {
         const char *folder, *area;
-    } areas[] = {
-        {"frontend/", "onnx"},     {"ir/", "ir"},         {"passes/", "compile"}, {"compiler/", "compile"},
-        {"reference/", "compile"}, {"plan/", "plan"},     {"runtime/", "run"},    {"latents/", "latents"},
-        {"output/", "video"},      {"report/", "report"}, {"tools/", "tool"}};
-    for (size_t i = 0; file != NULL && i < sizeof areas / sizeof *areas; i++) {
-        if (strstr(file, areas[i].folder) != NULL) return areas[i].area;
+    } areas[] = {{"base", "file"},      {"frontend", "onnx"},    {"ir", "ir"},
+                 {"passes", "compile"}, {"compiler", "compile"}, {"reference", "compile"},
+                 {"plan", "plan"},      {"runtime", "run"},      {"latents", "latents"},
+                 {"output", "video"},   {"report", "report"},    {"tools", "tool"}};
+    for (size_t i = 0; i < sizeof areas / sizeof *areas; i++) {
+        if (strlen(areas[i].folder) == length && strncmp(areas[i].folder, name, length) == 0)
+            return areas[i].area;
+    }
+    return NULL;
+}
+
+// By the innermost folder that has an area: what lies in front of ours on a machine may have any name.
+static const char *area_of(const char *file) {
+    for (const char *end = file != NULL ? strrchr(file, '/') : NULL; end != NULL;) {
+        const char *begin = end;
+        while (begin > file && begin[-1] != '/') begin--;
+        const char *area = area_of_folder(begin, (size_t)(end - begin));
+        if (area != NULL) return area;
+        end = begin > file ? begin - 1 : NULL;
     }
     return "file";
 }
