@@ -38,6 +38,10 @@ same() { # NAME EXPECTED FOUND
     if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "expected '$2', found '$3'"; fi
 }
 
+contains() { # NAME PATTERN FILE
+    if grep -q -- "$2" "$3"; then pass "$1"; else fail "$1" "no line with '$2'"; fi
+}
+
 finish() { # the plan, and the exit status
     echo "1..$number"
     [ "$failed" -eq 0 ]

@@ -16,10 +16,6 @@ full=$data/tiny/full.onnx first=$data/tiny/pair_first.onnx steady=$data/tiny/pai
 
 # ---- what works
 
-contains() { # NAME PATTERN FILE
-    if grep -q -- "$2" "$3"; then pass "$1"; else fail "$1" "no line with '$2'"; fi
-}
-
 fresh
 run --help
 same "--help: exit status" 0 "$status"

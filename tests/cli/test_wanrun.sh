@@ -225,10 +225,10 @@ refused "unknown option" 2 "\-\-pictures: unknown" "$plan" "$latents" --pictures
 refused "unknown short option" 2 "\-x: unknown" -qx "$plan" "$latents"
 refused "option without value" 2 "\-\-fps: expected a value" "$plan" "$latents" --fps
 refused "--threads 0" 2 "\-\-threads: expected a whole number" "$plan" "$latents" --threads 0
-refused "--fps -3" 2 "\-\-fps: expected a whole number" "$plan" "$latents" --fps -3
+refused "--fps -3" 2 "\-\-fps: expected a number" "$plan" "$latents" --fps -3
 refused "--fps 16x" 2 "found '16x'" "$plan" "$latents" --fps 16x
-refused "--fps of 30 digits" 2 "\-\-fps: expected a whole number" "$plan" "$latents" --fps 111111111111111111111111111111
-refused "unknown suffix" 2 "out.webp: expected an output that ends in" "$plan" "$latents" -o out.webp
+refused "--fps of 30 digits" 2 "\-\-fps: expected a number" "$plan" "$latents" --fps 111111111111111111111111111111
+refused "unknown suffix" 2 "out.avi: expected an output that ends in" "$plan" "$latents" -o out.avi
 refused "no suffix" 2 "expected an output that ends in" "$plan" "$latents" -o .mp4
 refused "empty output" 2 "expected an output that ends in" "$plan" "$latents" -o ""
 refused "two numbers in a pattern" 2 "holds a %" "$plan" "$latents" -o %d-%d.png
@@ -321,7 +321,7 @@ refused "latents: float16 infinity at the end" 1 "found infinity at \[15, 0, 2, 
 
 # ---- outputs that cannot be written
 
-for suffix in mp4 y4m npy png %d.png; do
+for suffix in mp4 webm gif webp y4m rgb npy safetensors png %d.png; do
     refused "no such folder: .$suffix" 1 "cannot create" "$plan" "$latents" -o "absent/out.$suffix"
     refused "a file as folder: .$suffix" 1 "cannot create" "$plan" "$latents" -o "$work/empty/out.$suffix"
 done
@@ -332,7 +332,7 @@ refused "output is the input" 2 "also an input" "$plan" "$work/both.npy" -o "$wo
 same "the input is untouched" 0 "$(cmp "$latents" "$work/both.npy" >/dev/null 2>&1; echo $?)"
 
 # Runs wanrun where files may have 512 bytes.
-for suffix in mp4 y4m npy png %d.png; do
+for suffix in mp4 webm gif webp y4m rgb npy safetensors png %d.png; do
     fresh
     (ulimit -f 1; exec timeout -k 5 60 "$wanrun" "$plan" "$latents" -o "out.$suffix" 2>"$work/here-stderr" >/dev/null)
     status=$?
@@ -342,7 +342,7 @@ for suffix in mp4 y4m npy png %d.png; do
 done
 
 mkdir "$small_disk"
-for suffix in mp4 y4m npy png %d.png; do
+for suffix in mp4 webm gif webp y4m rgb npy safetensors png %d.png; do
     fresh
     name="full disk: .$suffix"
     if ! mount -t tmpfs -o size=4k none "$small_disk" 2>/dev/null; then
@@ -402,7 +402,7 @@ same "--cache-folder: the same frames, and nothing left there" "0 same 0" \
 refused "--cache-folder: no such folder" 1 "caches: no file of [0-9]* bytes in nowhere: No such file" "$plan" "$latents" -o x.npy --cache-folder nowhere
 fresh
 mkdir caches
-(ulimit -f 8 && timeout 60 "$wanrun" "$plan" "$latents" -o x.npy --cache-folder caches >"$work/stdout" 2>"$work/stderr")
+(ulimit -f 8 && timeout 60 "$wanrun" "$plan" "$latents" -o x.png --cache-folder caches >"$work/stdout" 2>"$work/stderr")
 same "--cache-folder: no room" "1 caches" "$? $(ls -A)"
 contains "--cache-folder: says so" "caches: no file of [0-9]* bytes in caches: File too large" "$work/stderr"
 
@@ -446,9 +446,12 @@ interrupted() { # SIGNAL OUT OPTION...
     status=$?
     held=$(sed -n 's/.*interrupted: it holds the first \([0-9]*\) of 199997 frames \[cancelled\]$/\1/p' "$work/stderr")
 }
-for signal in INT TERM HUP; do
-    interrupted $signal out.mp4
-    same "SIG$signal: .mp4 holds the frames so far" "1 h264 40x24 $held frames out.mp4" "$status $("$probe" out.mp4 2>&1 | cut -d' ' -f1-4) $(ls -A)"
+for signal in INT:mp4:h264 TERM:webm:vp9 HUP:mkv:h264 INT:gif:gif; do
+    codec=${signal##*:} signal=${signal%:*}
+    suffix=${signal#*:} signal=${signal%:*}
+    interrupted "$signal" "out.$suffix"
+    same "SIG$signal: .$suffix holds the frames so far" "1 $codec 40x24 $held frames out.$suffix" \
+        "$status $("$probe" "out.$suffix" 2>&1 | cut -d' ' -f1-4) $(ls -A)"
 done
 interrupted INT out.y4m
 same "SIGINT: .y4m holds the frames so far" "1 rawvideo 40x24 $held frames out.y4m" "$status $("$probe" out.y4m 2>&1 | cut -d' ' -f1-4) $(ls -A)"

@@ -8,6 +8,7 @@
 //     npy_tool slice IN OUT COUNT [FROM]        COUNT frames of IN (third axis from the end)
 //     npy_tool transpose IN OUT                 exchanges the fourth and the third axis from the end
 //     npy_tool bytes IN OUT                     frames [1,C,F,H,W] in [-1, 1] as bytes [F,H,W,C], rounded
+//     npy_tool numbers IN OUT                   the reverse: bytes [F,H,W,C] as <f4 [1,C,F,H,W] in [-1, 1]
 //     npy_tool prefix SHORT LONG                are SHORT's frames (third axis from the end) the first ones of LONG,
 //                                               bit for bit?
 //
@@ -151,6 +152,26 @@ static int bytes(const char *path, const char *to) {
     return 0;
 }
 
+static int numbers(const char *path, const char *to) {
+    struct npy_array a = npy_load(path);
+    if (a.rank != 4 || a.element_size != 1) npy_die("%s: expected bytes of 4 axes", path);
+    size_t channels = a.shape[3], frames = a.shape[0], plane = a.shape[1] * a.shape[2];
+    char text[256];
+    snprintf(text, sizeof text,
+             "{'descr': '<f4', 'fortran_order': False, 'shape': (1, %zu, %zu, %zu, %zu), }", channels, frames,
+             a.shape[1], a.shape[2]);
+    FILE *f = open_file(to, "wb");
+    write_header(f, 1, text);
+    for (size_t i = 0; i < a.count; i++) {
+        size_t pixel = i % plane, frame = i / plane % frames, c = i / plane / frames;
+        float x = (float)(a.bytes[(frame * plane + pixel) * channels + c] / 127.5 - 1);
+        fwrite(&x, sizeof x, 1, f);
+    }
+    close_file(f, to);
+    npy_free(&a);
+    return 0;
+}
+
 static int raw(const char *path, const char *version, const char *header, const char *bytes) {
     FILE *f = open_file(path, "wb");
     write_header(f, atoi(version), header);
@@ -226,5 +247,6 @@ int main(int argc, char **argv) {
     if (strcmp(command, "transpose") == 0 && argc == 4) return transpose(argv[2], argv[3]);
     if (strcmp(command, "bytes") == 0 && argc == 4) return bytes(argv[2], argv[3]);
     if (strcmp(command, "prefix") == 0 && argc == 4) return prefix(argv[2], argv[3]);
-    npy_die("expected one of: make raw poke shape diff slice transpose bytes prefix");
+    if (strcmp(command, "numbers") == 0 && argc == 4) return numbers(argv[2], argv[3]);
+    npy_die("expected one of: make raw poke shape diff slice transpose bytes numbers prefix");
 }

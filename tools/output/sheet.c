@@ -1,17 +1,22 @@
-// .png: one picture of up to 12 frames of the video, evenly chosen, the first and the last among them.
+// .png: one picture of up to 12 frames of the video, evenly chosen, the first and the last among them. Large frames are
+// made smaller, so that a sheet takes at most 48 MiB.
 #include "tools/output/colour.h"
 #include "tools/output/output.h"
 #include "tools/output/png.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_CELLS = 12, GAP = 4, GAP_GREY = 32 };
+enum { MAX_CELLS = 12, GAP = 4, GAP_GREY = 32, MAX_PIXELS = 1 << 24 };
 
 struct sheet {
     struct png png;
     uint32_t cells, columns, rows;
     uint32_t filled;
+    uint32_t width, height;    // of a cell
+    AVFrame *frame;            // where cells are smaller than frames: one frame,
+    struct SwsContext *scaler; // and what shrinks it
 };
 
 // The frame that cell `i` of `cells` shows.
@@ -36,13 +41,44 @@ static void choose_grid(struct sheet *s, uint32_t width, uint32_t height) {
     }
 }
 
+static void choose_cell(struct sheet *s, uint32_t width, uint32_t height) {
+    double pixels = (double)width * height * s->columns * s->rows;
+    double scale = pixels > MAX_PIXELS ? sqrt(MAX_PIXELS / pixels) : 1;
+    s->width = (uint32_t)fmax(1, width * scale);
+    s->height = (uint32_t)fmax(1, height * scale);
+}
+
+static bool open_scaler(struct sheet *s, const struct output_params *p, struct error *err) {
+    if (s->width == p->width && s->height == p->height) return true;
+    int w = (int)p->width, h = (int)p->height;
+    s->frame = colour_new_picture(AV_PIX_FMT_RGB24, w, h);
+    s->scaler = sws_getContext(w, h, AV_PIX_FMT_RGB24, (int)s->width, (int)s->height, AV_PIX_FMT_RGB24,
+                               SWS_AREA | SWS_ACCURATE_RND | SWS_BITEXACT, NULL, NULL, NULL);
+    return (s->frame != NULL && s->scaler != NULL) ||
+           error_set(err, ERROR_MEMORY, "no memory for frames of %dx%d", h, w);
+}
+
+static void draw_cell(struct sheet *s, const struct output_params *p, const float *frame, uint8_t *at,
+                      int stride) {
+    if (s->scaler == NULL) {
+        colour_to_rgb24(at, (size_t)stride, p->width, p->height, frame, p->width, p->height);
+        return;
+    }
+    colour_to_rgb24(s->frame->data[0], (size_t)s->frame->linesize[0], p->width, p->height, frame, p->width,
+                    p->height);
+    sws_scale(s->scaler, (const uint8_t *const *)s->frame->data, s->frame->linesize, 0, (int)p->height, &at,
+              &stride);
+}
+
 static bool sheet_open(struct output *o, struct error *err) {
     struct sheet *s = o->state = calloc(1, sizeof *s);
     if (s == NULL) return error_set(err, ERROR_MEMORY, "%s: out of memory", o->path);
     s->cells = o->params.frames < MAX_CELLS ? (uint32_t)o->params.frames : MAX_CELLS;
     choose_grid(s, o->params.width, o->params.height);
-    uint32_t width = sheet_side(s->columns, o->params.width), height = sheet_side(s->rows, o->params.height);
-    if (!png_open(&s->png, width, height, err)) return error_prefix(err, "%s", o->path);
+    choose_cell(s, o->params.width, o->params.height);
+    uint32_t width = sheet_side(s->columns, s->width), height = sheet_side(s->rows, s->height);
+    if (!open_scaler(s, &o->params, err) || !png_open(&s->png, width, height, err))
+        return error_prefix(err, "%s", o->path);
     AVFrame *picture = s->png.picture;
     for (uint32_t y = 0; y < height; y++) {
         memset(picture->data[0] + (size_t)y * (size_t)picture->linesize[0], GAP_GREY, (size_t)width * 3);
@@ -55,11 +91,10 @@ static bool sheet_write(struct output *o, const float *frame, struct error *err)
     struct sheet *s = o->state;
     const struct output_params *p = &o->params;
     if (s->filled == s->cells || o->written != frame_of_cell(s->filled, s->cells, p->frames)) return true;
-    size_t stride = (size_t)s->png.picture->linesize[0];
-    size_t x = (size_t)(s->filled % s->columns) * (p->width + GAP),
-           y = (size_t)(s->filled / s->columns) * (p->height + GAP);
-    colour_to_rgb24(s->png.picture->data[0] + y * stride + x * 3, stride, p->width, p->height, frame,
-                    p->width, p->height);
+    int stride = s->png.picture->linesize[0];
+    size_t x = (size_t)(s->filled % s->columns) * (s->width + GAP),
+           y = (size_t)(s->filled / s->columns) * (s->height + GAP);
+    draw_cell(s, p, frame, s->png.picture->data[0] + y * (size_t)stride + x * 3, stride);
     s->filled++;
     return true;
 }
@@ -71,7 +106,11 @@ static bool sheet_finish(struct output *o, struct error *err) {
 
 static void sheet_abort(struct output *o) {
     struct sheet *s = o->state;
-    if (s != NULL) png_close(&s->png);
+    if (s != NULL) {
+        png_close(&s->png);
+        sws_freeContext(s->scaler);
+        av_frame_free(&s->frame);
+    }
     free(s);
     o->state = NULL;
 }
@@ -80,6 +119,7 @@ const struct output_format output_png_sheet = {
     .suffix = ".png",
     .description = "one picture of up to 12 frames, evenly chosen",
     .pictures = true,
+    .seeks = true,
     .open = sheet_open,
     .write = sheet_write,
     .finish = sheet_finish,

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MAX_THREADS = 1024, MAX_FPS = 1000, DEFAULT_FPS = 16 };
+enum { MAX_THREADS = 1024, DEFAULT_FPS = 16 };
 enum { MAX_ITERATIONS = 1000000, DEFAULT_WARMUP = 1, DEFAULT_ITERATIONS = 5 };
 
 static bool list_operands(unsigned i, const char **term, const char **text) {
@@ -32,7 +32,7 @@ static bool list_operands(unsigned i, const char **term, const char **text) {
 static bool list_formats(unsigned i, const char **term, const char **text) {
     const struct output_format *f = output_format_at(i);
     if (f != NULL) *term = f->pattern ? "%04d.png" : f->suffix, *text = f->description;
-    else if (output_format_at(i - 1) != NULL) *term = "-", *text = ".y4m on the standard output";
+    else if (output_format_at(i - 1) != NULL) *term = "-", *text = "the standard output: y4m, or --format";
     else return false;
     return true;
 }
@@ -45,7 +45,7 @@ static bool set_profile(void *values, const char *text, struct error *err) {
     return true;
 }
 
-static bool parse_tolerance(const char *option, const char *text, double *out, struct error *err) {
+static bool parse_number(const char *option, const char *text, double *out, struct error *err) {
     char *end;
     *out = strtod(text, &end);
     return (end != text && *end == 0 && *out >= 0 && isfinite(*out)) ||
@@ -54,12 +54,26 @@ static bool parse_tolerance(const char *option, const char *text, double *out, s
 
 static bool set_atol(void *values, const char *text, struct error *err) {
     struct arguments *a = values;
-    return parse_tolerance("--atol", text, &a->decode.verify.tolerance.absolute, err);
+    return parse_number("--atol", text, &a->decode.verify.tolerance.absolute, err);
 }
 
 static bool set_rtol(void *values, const char *text, struct error *err) {
     struct arguments *a = values;
-    return parse_tolerance("--rtol", text, &a->decode.verify.tolerance.relative, err);
+    return parse_number("--rtol", text, &a->decode.verify.tolerance.relative, err);
+}
+
+static bool set_format(void *values, const char *text, struct error *err) {
+    ((struct arguments *)values)->decode.settings.format = text;
+    return output_check_format(text, err);
+}
+
+static bool set_fps(void *values, const char *text, struct error *err) {
+    return output_parse_rate(text, &((struct arguments *)values)->decode.settings.fps, err);
+}
+
+static bool set_crf(void *values, const char *text, struct error *err) {
+    struct arguments *a = values;
+    return parse_number("--crf", text, &a->decode.settings.crf, err);
 }
 
 #define INPUT_SETTER(name, parse)                                                                            \
@@ -79,6 +93,23 @@ static const struct option_row rows[] = {
      .help = "what to write; the suffix chooses the format. %s in it stands for the name of LATENTS without "
              "suffix, and "
              "FOLDER/ for FOLDER/%s.mp4 (default: %s.mp4)"},
+    {"format", .value = "FORMAT", .words = "mp4 mkv webm mov gif webp y4m rgb f32 npy safetensors png",
+     OPTION_CALLS(set_format), .help = "what to write, whatever the suffix; for -o - as well (there: y4m)"},
+    {"fps", .value = "RATE", OPTION_CALLS(set_fps),
+     .help = "frames per second of videos: 24, 23.976, 30000/1001 (default: 16)"},
+    {"codec", .value = "CODEC", TEXT(decode.settings.codec),
+     .help = "of .mp4, .mkv, .webm and .mov: h264, hevc, av1, vp9, ffv1 (which loses nothing), prores, "
+             "mpeg4, or an "
+             "encoder of FFmpeg's for one of them (default: h264; of .webm vp9)"},
+    {"crf", .value = "X", OPTION_CALLS(set_crf),
+     .help = "quality of the codec: from 0, the best, to 51 for h264 and hevc, to 63 for av1 and vp9 "
+             "(default: 18, 20, 28 "
+             "and 24)"},
+    {"preset", .value = "NAME", TEXT(decode.settings.preset),
+     .help = "of the encoder, faster or smaller: ultrafast to veryslow for h264 and hevc (default: medium)"},
+    {"pix-fmt", .value = "FORMAT", TEXT(decode.settings.pixel_format),
+     .help = "pixel format, as FFmpeg names it: yuv420p, yuv444p, yuv420p10, gbrp; also of .y4m (default: "
+             "yuv420p)"},
     {"key", .value = "KEY", TEXT(decode.input.key),
      .help = "the tensor to decode, where a file holds several and FILE:KEY does not say which"},
     {"shape", .value = "C,T,h,w", OPTION_CALLS(set_shape),
@@ -99,8 +130,6 @@ static const struct option_row rows[] = {
              "video of their own: A is decoded as a first frame, without what came before it"},
     {"threads", .value = "N", NUMBER(decode.threads, MAX_THREADS),
      .help = "threads that decode (default: one per core that it may run on)"},
-    {"fps", .value = "N", NUMBER(decode.fps, MAX_FPS),
-     .help = "frames per second of .mp4 and .y4m (default: 16)"},
     {"all-frames", FLAG(decode.all_frames),
      .help = "write all frames of the first step, where only the last belong to the video"},
     {"cache-folder", .value = "DIR", .hint = OPTION_FOLDER, TEXT(decode.cache_folder),
@@ -161,7 +190,7 @@ static const struct option_example examples[] = {
 };
 
 static const char notes[] =
-    "Ctrl-C stops after the current step; .mp4, .y4m and numbered .png keep the frames so far.\n"
+    "Ctrl-C stops after the current step; videos, animations and numbered .png keep the frames so far.\n"
     "\n"
     "Exit status: 0 success, 1 failure, 2 wrong usage.";
 
@@ -231,8 +260,9 @@ bool arguments_parse(struct arguments *a, int argc, char **argv, struct error *e
         .examples = examples,
     };
     struct option_result result;
-    *a = (struct arguments){.decode = {.fps = DEFAULT_FPS, .verify.tolerance.absolute = -1},
-                            .benchmark = {.warmup = DEFAULT_WARMUP, .iterations = DEFAULT_ITERATIONS}};
+    *a = (struct arguments){
+        .decode = {.settings = {.fps = {DEFAULT_FPS, 1}, .crf = -1}, .verify.tolerance.absolute = -1},
+        .benchmark = {.warmup = DEFAULT_WARMUP, .iterations = DEFAULT_ITERATIONS}};
     if (!options_parse(&program, argc, argv, a, &result, err)) return false;
     a->done = result.done;
     if (a->done) return true;

@@ -96,13 +96,13 @@ static const char *placeholder(const char *pattern) { return strstr(last_name(pa
 
 static bool is_slashed(const char *path) { return path[0] != 0 && path[strlen(path) - 1] == '/'; }
 
-static char *output_of(const char *latents, const char *pattern) {
+static char *output_of(const char *latents, const char *pattern, const char *suffix) {
     const char *name = strcmp(latents, "-") == 0 ? "latents" : last_name(latents);
     const char *at = pattern != NULL ? placeholder(pattern) : NULL;
     int length = name_length(name), n;
     char *out;
     if (pattern == NULL || is_slashed(pattern))
-        n = asprintf(&out, "%s%.*s.mp4", pattern != NULL ? pattern : "", length, name);
+        n = asprintf(&out, "%s%.*s%s", pattern != NULL ? pattern : "", length, name, suffix);
     else if (at != NULL) n = asprintf(&out, "%.*s%.*s%s", (int)(at - pattern), pattern, length, name, at + 2);
     else n = asprintf(&out, "%s", pattern);
     return n < 0 ? NULL : out;
@@ -114,9 +114,9 @@ static bool choose_outputs(struct batch *b, const struct arguments *a, struct er
         a->is_benchmark || p->verify.path != NULL || p->taps.reference != NULL || p->taps.folder != NULL;
     for (size_t i = 0; i < b->count && (p->output != NULL || !has_other); i++) {
         struct batch_item *item = &b->items[i];
-        item->output = output_of(item->latents, p->output);
+        item->output = output_of(item->latents, p->output, output_default_suffix(&p->settings));
         if (item->output == NULL) return out_of_memory(err);
-        if (!output_check_path(item->output, err)) return false;
+        if (!output_check_path(item->output, &p->settings, err)) return false;
     }
     return true;
 }

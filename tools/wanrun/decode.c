@@ -159,7 +159,7 @@ static bool open_output(struct decode *d, struct error *err) {
         .height = d->shape.frame_height,
         .width = d->shape.frame_width,
         .frames = d->frames,
-        .fps = p->fps,
+        .settings = p->settings,
     };
     if (!output_open(&d->output, p->output, &params, err)) return false;
     interrupt_remove_if_killed(d->output.temporary);

@@ -3,6 +3,7 @@
 #define WANRUN_DECODE_H
 
 #include "base/error.h"
+#include "tools/output/output.h"
 #include "tools/wanrun/taps.h"
 #include "tools/wanrun/verify.h"
 
@@ -12,7 +13,7 @@ struct decode_params {
     struct wan_plan *opened;             // the caller's
     const char *plan, *latents, *output; // output NULL: frames are only compared
     unsigned threads;                    // 0: one per online core
-    unsigned fps;
+    struct output_settings settings;     // of the output
     bool quiet, log, timings;
     bool json;                           // a summary on the standard output, at the end
     bool profile;                        // print the time of every operator

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "tools/latents/latents.h"
+#include "tools/npy/header.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,29 +23,15 @@ void tap_path(struct strbuf *out, const char *folder, uint64_t step, const char 
 
 // ---- writing
 
-enum { ALIGNMENT = 64, PREFIX = 10 }; // magic, version and length; numbers begin at a multiple of 64
-
-static void header_of(const struct wan_tensor *t, struct strbuf *out) {
-    struct strbuf dict = {0};
-    strbuf_add(&dict, "{'descr': '<f4', 'fortran_order': False, 'shape': (");
-    for (unsigned i = 0; i < t->rank; i++) strbuf_printf(&dict, "%u, ", t->shape[i]);
-    strbuf_add(&dict, "), }");
-    size_t used = PREFIX + dict.size + 1, padding = (ALIGNMENT - used % ALIGNMENT) % ALIGNMENT;
-    strbuf_printf(out, "%s%*s\n", strbuf_text(&dict), (int)padding, "");
-    strbuf_free(&dict);
-}
-
 static bool write_file(struct file_out *f, const struct wan_tensor *t, const float *values,
                        struct error *err) {
-    struct strbuf header = {0};
-    header_of(t, &header);
-    const unsigned char prefix[PREFIX] = {
-        0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, header.size & 255, header.size >> 8 & 255};
-    bool ok = file_write(f, prefix, sizeof prefix, err) &&
-              file_write(f, strbuf_text(&header), header.size, err) &&
+    _Static_assert(sizeof t->shape / sizeof t->shape[0] <= NPY_MAX_RANK, "the header has room");
+    uint64_t shape[NPY_MAX_RANK];
+    char header[NPY_HEADER_MAX];
+    for (unsigned i = 0; i < t->rank; i++) shape[i] = t->shape[i];
+    bool ok = file_write(f, header, npy_header(header, shape, t->rank), err) &&
               file_write(f, values, t->count * sizeof *values, err) && file_commit(f, err);
     if (!ok) file_discard(f);
-    strbuf_free(&header);
     return ok;
 }
 
