@@ -2,7 +2,7 @@
 // not in another.
 //
 //     golden steps OUT REF FIRST STEADY LIMIT   both [1,3,F,H,W]; a line for each step of FIRST, then STEADY frames
-//     golden sampled OUT REF EVERY LIMIT        REF [F,3,h,w] holds every EVERYth pixel of each frame of OUT
+//     golden sampled OUT REF EVERY LIMIT        REF [F,3,h,w] holds every EVERYth pixel of each frame of OUT, which may end sooner
 //     golden psnr OUT REF EVERY DECIBELS        the same two: peak signal (2, from -1 to 1) to noise over all these pixels
 //     golden frame OUT INDEX REF LIMIT          REF [3,H,W] is one frame of OUT
 //     golden u8 OUT REF EVERY                   REF uint8 [n,H,W,3] is every EVERYth frame, rounded: within 1 of 255
@@ -69,7 +69,7 @@ static int sampled(char **argv) {
     struct npy_array ref = npy_load(argv[1]);
     size_t every = strtoull(argv[2], NULL, 10), i = 0;
     double largest = 0;
-    if (ref.rank != 4 || ref.shape[0] != out.frames || ref.shape[1] != out.channels ||
+    if (ref.rank != 4 || ref.shape[0] < out.frames || ref.shape[1] != out.channels ||
         ref.shape[2] != (out.height + every - 1) / every || ref.shape[3] != (out.width + every - 1) / every)
         npy_die("%s: shape", argv[1]);
     for (size_t t = 0; t < out.frames; t++) {
