@@ -19,8 +19,7 @@ struct target {
 static bool complete_plan(void *context, const struct plan *plan, struct plan_writer *w, struct error *err) {
     struct compilation *c = context;
     if (c->fit != NULL && !fit_check(c->fit, plan, err)) return false;
-    bool prepack = c->o->prepack && (c->fit == NULL || c->fit->last);
-    return !prepack || prepack_add(&c->prepack, plan, w, err);
+    return !c->o->prepack || prepack_add(&c->prepack, plan, w, err);
 }
 
 static bool write_plan(struct compilation *c, const struct target *to, struct error *err) {
@@ -57,14 +56,11 @@ struct fitting {
 
 static bool compile_fit(void *context, struct fit *f, struct error *err) {
     const struct fitting *fitting = context;
-    const struct target *to = fitting->to;
     struct compile_options o = *fitting->o;
     o.bands = f->bands;
     o.choice.byte_price = f->byte_price;
     if (!f->last) o.note = NULL;
-    if (!compile_once(&o, f, to, err)) return false;
-    if (!f->last && to->path == NULL) plan_close(to->plan);
-    return true;
+    return compile_once(&o, f, fitting->to, err);
 }
 
 static bool compile(const struct compile_options *o, const struct target *to, struct compile_outcome *outcome,

@@ -28,7 +28,8 @@ bool fit_check(struct fit *f, const struct plan *plan, struct error *err) {
         if (!add_seconds(f, plan, &plan->programs[i], err)) return false;
     }
     f->seen = true;
-    return f->peak <= f->limit || error_set(err, ERROR_UNSUPPORTED, "above the limit of memory");
+    if (f->peak > f->limit) return error_set(err, ERROR_UNSUPPORTED, "above the limit of memory");
+    return f->last || error_set(err, ERROR_CANCELLED, "one of the plans on the way");
 }
 
 // ---- the search
@@ -40,14 +41,14 @@ struct search {
     struct error *err;
 };
 
-// 1: it fits; 0: it does not; -1: an error that has nothing to do with memory.
+// 1: it fits, and the last one is written; 0: it does not; -1: an error that has nothing to do with memory.
 static int attempt(const struct search *s, enum ir_bands bands, double byte_price) {
     struct error err = {0};
     s->fit->bands = bands;
     s->fit->byte_price = byte_price;
     s->fit->seen = false;
     if (s->compile(s->context, s->fit, &err)) return 1;
-    if (s->fit->seen && s->fit->peak > s->fit->limit) return 0;
+    if (s->fit->seen && !s->fit->last) return s->fit->peak <= s->fit->limit;
     *s->err = err;
     return -1;
 }

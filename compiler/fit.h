@@ -15,17 +15,17 @@ struct fit {
     unsigned threads; // that the run will have
     enum ir_bands bands;
     double byte_price;
-    bool last; // of all: its plan is kept
+    bool last; // of all: the only one whose plan is written
     // results, once the plan was looked at
     bool seen;
     uint64_t peak;  // the largest forecast of all latent sizes
     double seconds; // that the convolutions of a steady step are expected to take, of the last size
 };
 
-// Looks at a plan; false, with an error, when it does not fit.
+// Looks at a plan; false, with an error, when it is not to be written: it does not fit, or it is not the last one.
 bool fit_check(struct fit *f, const struct plan *plan, struct error *err);
 
-// Compiles with f->bands and f->byte_price; the plan is only written when it fits.
+// Compiles with f->bands and f->byte_price, up to the plan that fit_check looks at; the last one is written.
 typedef bool fit_compile(void *context, struct fit *f, struct error *err);
 // Finds the fastest plan that fits, and compiles it last. `cost`: by how much a step is slower than without a limit, as a
 // factor.
