@@ -1,12 +1,12 @@
 #include "tools/wanrun/benchmark.h"
-#include "tools/measure/clock.h"
 
+#include "tools/json/print.h"
+#include "tools/measure/clock.h"
 #include "tools/measure/peak.h"
 #include "tools/measure/times.h"
 #include "tools/wanrun/progress.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 
 enum { BENCHMARK_VERSION = 1 };
@@ -83,16 +83,14 @@ static json_t *list_json(const double *seconds, unsigned count) {
 }
 
 static bool print_json(const struct benchmark *b, json_t *lists[2], struct error *err) {
-    json_t *root = json_pack("{s:i, s:s?, s:s, s:i, s:f, s:I}", "version", BENCHMARK_VERSION, "plan",
-                             b->params->plan, "wan", wan_version(), "threads", (int)b->threads, "peak_gflops",
-                             b->peak_gflops, "peak_rss_bytes", (json_int_t)progress_peak_rss());
+    json_t *root =
+        json_pack("{s:i, s:o, s:s, s:i, s:f, s:I}", "version", BENCHMARK_VERSION, "plan",
+                  json_name(b->params->plan), "wan", wan_version(), "threads", (int)b->threads, "peak_gflops",
+                  b->peak_gflops, "peak_rss_bytes", (json_int_t)progress_peak_rss());
     for (int v = 0; v < 2; v++) {
         if (b->frames[v] > 0) json_object_set_new(root, names[v], variant_json(b, v, lists[v]));
     }
-    bool ok = root != NULL && json_dumpf(root, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) == 0;
-    putchar('\n');
-    json_decref(root);
-    return ok || error_set(err, ERROR_IO, "standard output: cannot write the benchmark");
+    return json_print(root, err);
 }
 
 static void print_text(const struct benchmark *b) {

@@ -1,9 +1,10 @@
 #include "tools/wanrun/taps.h"
 
+#include "tools/json/print.h"
+
 #include <errno.h>
 #include <fnmatch.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,28 +156,23 @@ static void print(const struct taps *t) {
     if (t->worst.compared) print_result(t->differing > 0 ? "the worst that agrees" : "the worst", &t->worst);
 }
 
-static json_t *number(double x) { return isfinite(x) ? json_real(x) : json_null(); }
-
 static json_t *result_json(const struct tap_result *r) {
     return json_pack("{s:I, s:s?, s:s?, s:s, s:s, s:o, s:o, s:f, s:I, s:o, s:o}", "step", (json_int_t)r->step,
                      "tensor", r->tensor.name, "operator", r->op.name, "kind", r->op.kind, "algorithm",
-                     r->op.algorithm, "max_error", number(r->all.largest), "rms_error",
-                     number(comparison_rms(&r->all)), "largest", r->largest_expected, "element",
-                     (json_int_t)r->all.worst, "expected", number(r->all.expected), "found",
-                     number(r->all.found));
+                     r->op.algorithm, "max_error", json_finite(r->all.largest), "rms_error",
+                     json_finite(comparison_rms(&r->all)), "largest", r->largest_expected, "element",
+                     (json_int_t)r->all.worst, "expected", json_finite(r->all.expected), "found",
+                     json_finite(r->all.found));
 }
 
 static bool print_json(const struct taps *t, struct error *err) {
-    json_t *root =
-        json_pack("{s:i, s:s, s:b, s:I, s:I, s:I}", "version", 1, "reference", t->params->reference, "agrees",
-                  t->differing == 0, "compared", (json_int_t)t->compared, "missing", (json_int_t)t->missing,
-                  "differing", (json_int_t)t->differing);
+    json_t *root = json_pack("{s:i, s:o, s:b, s:I, s:I, s:I}", "version", 1, "reference",
+                             json_name(t->params->reference), "agrees", t->differing == 0, "compared",
+                             (json_int_t)t->compared, "missing", (json_int_t)t->missing, "differing",
+                             (json_int_t)t->differing);
     if (t->differing > 0) json_object_set_new(root, "first", result_json(&t->first));
     if (t->worst.compared) json_object_set_new(root, "worst", result_json(&t->worst));
-    bool ok = root != NULL && json_dumpf(root, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) == 0;
-    putchar('\n');
-    json_decref(root);
-    return ok || error_set(err, ERROR_IO, "standard output: cannot write the comparison");
+    return json_print(root, err);
 }
 
 bool taps_finish(const struct taps *t, struct error *err) {

@@ -1,9 +1,9 @@
 // What wanrun --verify prints: the errors of the first steps, one by one, and of the others; as text or JSON.
 #include "tools/wanrun/verify.h"
 
+#include "tools/json/print.h"
+
 #include <inttypes.h>
-#include <jansson.h>
-#include <math.h>
 #include <stdio.h>
 
 enum { VERIFY_VERSION = 1, STEPS_APART = 3 }; // caches are empty, written once, and renewed
@@ -84,21 +84,20 @@ void verify_print(const struct verify *v) {
     else printf("%s\n", verify_hint(v));
 }
 
-// ---- JSON, which has no infinity
-
-static json_t *number(double x) { return isfinite(x) ? json_real(x) : json_null(); }
+// ---- JSON
 
 static json_t *comparison_json(const struct comparison *c, uint64_t frames) {
     return json_pack("{s:I, s:I, s:I, s:o, s:o, s:o}", "frames", (json_int_t)frames, "numbers",
-                     (json_int_t)c->count, "outside", (json_int_t)c->outside, "max_error", number(c->largest),
-                     "rms_error", number(comparison_rms(c)), "psnr", number(comparison_psnr(c)));
+                     (json_int_t)c->count, "outside", (json_int_t)c->outside, "max_error",
+                     json_finite(c->largest), "rms_error", json_finite(comparison_rms(c)), "psnr",
+                     json_finite(comparison_psnr(c)));
 }
 
 static json_t *worst_json(const struct verify *v, const struct comparison *all) {
     struct verify_place at = verify_place(v, all->worst);
     return json_pack("{s:I, s:I, s:i, s:i, s:i, s:o, s:o}", "frame", (json_int_t)at.frame, "step",
                      (json_int_t)at.step, "channel", (int)at.channel, "y", (int)at.y, "x", (int)at.x,
-                     "expected", number(all->expected), "found", number(all->found));
+                     "expected", json_finite(all->expected), "found", json_finite(all->found));
 }
 
 bool verify_print_json(const struct verify *v, struct error *err) {
@@ -110,12 +109,9 @@ bool verify_print_json(const struct verify *v, struct error *err) {
         json_array_append_new(steps, step);
     }
     json_t *root =
-        json_pack("{s:i, s:s?, s:b, s:f, s:f, s:o, s:o, s:o, s:s}", "version", VERIFY_VERSION, "reference",
-                  v->params->path, "agrees", all.outside == 0, "atol", v->tolerance.absolute, "rtol",
-                  v->tolerance.relative, "all", comparison_json(&all, v->frames), "steps", steps, "worst",
-                  worst_json(v, &all), "hint", verify_hint(v));
-    bool ok = root != NULL && json_dumpf(root, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) == 0;
-    putchar('\n');
-    json_decref(root);
-    return ok || error_set(err, ERROR_IO, "standard output: cannot write the comparison");
+        json_pack("{s:i, s:o, s:b, s:f, s:f, s:o, s:o, s:o, s:s}", "version", VERIFY_VERSION, "reference",
+                  json_name(v->params->path), "agrees", all.outside == 0, "atol", v->tolerance.absolute,
+                  "rtol", v->tolerance.relative, "all", comparison_json(&all, v->frames), "steps", steps,
+                  "worst", worst_json(v, &all), "hint", verify_hint(v));
+    return json_print(root, err);
 }
