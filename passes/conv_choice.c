@@ -8,10 +8,11 @@
 
 // ---- what may be taken
 
-const char *const conv_choice_names[] = {"auto", "direct", "im2col", "winograd2", "winograd4", NULL};
+static const char *const names[] = {"auto", "direct", "im2col", "winograd2", "winograd4"};
+enum { NAMES = sizeof names / sizeof *names };
 
 // The algorithms of each name, as bits, and those for what none of them computes; what remains is direct.
-static const uint32_t allowed[][2] = {
+static const uint32_t allowed[NAMES][2] = {
     {(1u << PLAN_CONV_ALGORITHMS) - 1},
     {1u << PLAN_CONV_DIRECT},
     {1u << PLAN_CONV_IM2COL | 1u << PLAN_CONV_PRODUCT, 1u << PLAN_CONV_WINOGRAD2},
@@ -23,8 +24,8 @@ static const uint32_t allowed[][2] = {
 static uint32_t allowed_algorithms(const char *conv, const struct plan_conv_shape *s) {
     const uint32_t *wanted = allowed[0];
     uint32_t possible = 0;
-    for (int i = 0; conv != NULL && conv_choice_names[i] != NULL; i++) {
-        if (strcmp(conv_choice_names[i], conv) == 0) wanted = allowed[i];
+    for (int i = 0; conv != NULL && i < NAMES; i++) {
+        if (strcmp(names[i], conv) == 0) wanted = allowed[i];
     }
     for (uint32_t a = 0; a < PLAN_CONV_ALGORITHMS; a++) {
         if (plan_conv_shape_allows(s, a)) possible |= 1u << a;

@@ -19,14 +19,13 @@ struct conv_choice;
 typedef bool conv_measure(void *context, struct conv_choice *c, struct error *err);
 
 struct conv_choice_options {
-    const char *conv;      // a name of conv_choice_names; NULL: auto, all algorithms
+    const char *conv;      // auto, direct, im2col, winograd2 or winograd4; NULL: auto, all algorithms
     double max_error;      // of a decode's frames in [-1, 1], absolute; 0: CONV_MAX_ERROR
     double byte_price;     // seconds that a byte of memory is worth; 0: as fast as can be
     conv_seconds *seconds; // NULL: the cost model (conv_cost.h)
     conv_measure *measure; // NULL: it stays with `seconds`
     void *context;         // of both
 };
-extern const char *const conv_choice_names[]; // ended by NULL
 
 enum conv_verdict {
     CONV_CHOSEN,

@@ -22,6 +22,7 @@ for name in wanc wanrun; do
 
     run --help=man
     cp "$work/stdout" page.1
+    same "$name --help=man: the exit status, once" 1 "$(grep -ic "exit status" page.1)"
     if command -v groff >/dev/null; then
         same "$name --help=man: groff reads it" "" "$(groff -man -ww -z -Tutf8 page.1 2>&1)"
         groff -man -Tutf8 -P-c page.1 2>/dev/null | sed 's/.\x08//g' >page.txt

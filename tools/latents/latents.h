@@ -28,7 +28,8 @@ struct latents_options {
     int64_t from, to;
 };
 
-// The words of a command line: "16,21,60,104", "bf16", "tchw", "3:10". Errors are of usage and name the option. (parse.c)
+// The words of a command line: "16,21,60,104", "bf16", "tchw", "3:10". Errors are of usage and name the option. That the
+// second and third are words which there are is the caller's to know, by its table of options. (parse.c)
 bool latents_parse_shape(struct latents_options *o, const char *text, struct error *err);
 bool latents_parse_type(struct latents_options *o, const char *text, struct error *err);
 bool latents_parse_layout(struct latents_options *o, const char *text, struct error *err);

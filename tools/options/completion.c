@@ -22,6 +22,11 @@ static void brief(const char *text, struct strbuf *out) {
     }
 }
 
+static void command_names(const struct option_program *p, struct strbuf *out) {
+    for (const struct option_command *c = p->commands; c->name != NULL; c++)
+        strbuf_printf(out, "%s%s", c > p->commands ? " " : "", c->name);
+}
+
 // ---- bash
 
 static void bash_value(const struct option_row *row, struct strbuf *out) {
@@ -49,8 +54,7 @@ void options_bash(const struct option_program *p, struct strbuf *out) {
     strbuf_add(out, "' -- \"$current\")) ;;\n    *) ");
     if (p->commands != NULL) {
         strbuf_add(out, "if [ \"$COMP_CWORD\" -eq 1 ]; then COMPREPLY=($(compgen -W '");
-        for (const struct option_command *c = p->commands; c->name != NULL; c++)
-            strbuf_printf(out, "%s%s", c > p->commands ? " " : "", c->name);
+        command_names(p, out);
         strbuf_add(out, "' -- \"$current\")); return; fi\n       ");
     }
     strbuf_printf(
@@ -89,8 +93,7 @@ void options_zsh(const struct option_program *p, struct strbuf *out) {
     for (unsigned i = 0; (row = options_row(p, i)) != NULL; i++) zsh_option(row, out);
     if (p->commands != NULL) {
         strbuf_add(out, "  '1:command:(");
-        for (const struct option_command *c = p->commands; c->name != NULL; c++)
-            strbuf_printf(out, "%s%s", c > p->commands ? " " : "", c->name);
+        command_names(p, out);
         strbuf_add(out, ")' \\\n");
     }
     strbuf_add(out, "  '*:file:_files'\n");

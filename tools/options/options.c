@@ -23,14 +23,19 @@ const struct option_row *options_row(const struct option_program *p, unsigned i)
     return row->name != NULL ? row : NULL;
 }
 
-bool options_in_list(const char *list, const char *word) {
+// Which of a list's words it is, from 0; -1: none.
+static int word_number(const char *list, const char *word) {
     size_t length = strlen(word);
-    for (const char *at = list; at != NULL && *at != 0;) {
-        size_t n = strcspn(at, " ");
-        if (n == length && strncmp(at, word, n) == 0) return true;
-        at += n + (at[n] == ' ');
+    for (int i = 0; *list != 0; i++) {
+        size_t n = strcspn(list, " ");
+        if (n == length && strncmp(list, word, n) == 0) return i;
+        list += n + (list[n] == ' ');
     }
-    return list == NULL;
+    return -1;
+}
+
+bool options_in_list(const char *list, const char *word) {
+    return list == NULL || word_number(list, word) >= 0;
 }
 
 void options_forms(const struct option_row *row, struct strbuf *out) {
@@ -82,10 +87,30 @@ static bool set_number(const struct option_row *row, unsigned *to, const char *t
                      row->most, text);
 }
 
+// "--bands: expected auto, none or least, found 'some'"
+static bool refuse_word(const struct option_row *row, const char *text, struct error *err) {
+    struct strbuf words = {0};
+    for (const char *at = row->words; *at != 0;) {
+        int length = (int)strcspn(at, " ");
+        bool is_last = at[length] == 0;
+        strbuf_printf(&words, "%s%.*s", at == row->words ? "" : is_last ? " or " : ", ", length, at);
+        at += length + !is_last;
+    }
+    error_set(err, ERROR_USAGE, "--%s: expected %s, found '%s'", row->name, strbuf_text(&words), text);
+    strbuf_free(&words);
+    return false;
+}
+
+static bool check_word(const struct option_row *row, const char *text, struct error *err) {
+    return text == NULL || options_in_list(row->words, text) || refuse_word(row, text, err);
+}
+
 static bool set(const struct option_row *row, void *values, const char *text, struct error *err) {
     char *at = (char *)values + row->at;
     switch (row->kind) {
     case OPTION_FLAG: *(bool *)at = true; return true;
+    case OPTION_BITS: *(unsigned *)at |= row->bits; return true;
+    case OPTION_WORD: *(unsigned *)at = (unsigned)word_number(row->words, text); return true;
     case OPTION_TEXT: *(const char **)at = text; return true;
     case OPTION_NUMBER: return set_number(row, (unsigned *)at, text, err);
     case OPTION_CALL: break;
@@ -93,18 +118,20 @@ static bool set(const struct option_row *row, void *values, const char *text, st
     return row->set(values, text, err);
 }
 
+static void write_help(const struct option_program *p, const char *format, struct strbuf *out) {
+    static void (*const writers[])(const struct option_program *p, struct strbuf *out) = {
+        options_text, options_man, options_bash, options_zsh, options_fish}; // in the order of the words
+    writers[format == NULL ? 0 : word_number(options_common->words, format)](p, out);
+}
+
 // Help or the version, to the standard output.
 static bool print(const struct option_program *p, const struct option_row *row, const char *format,
                   struct error *err) {
     struct strbuf out = {0};
-    bool is_help = row == options_common;
-    if (!is_help) strbuf_printf(&out, "%s %s\n", p->name, p->version);
-    bool known = !is_help || options_help(p, format == NULL ? "text" : format, &out);
+    if (row == options_common) write_help(p, format, &out);
+    else strbuf_printf(&out, "%s %s\n", p->name, p->version);
     fputs(strbuf_text(&out), stdout);
     strbuf_free(&out);
-    if (!known)
-        return error_set(err, ERROR_USAGE, "--help: expected text, man, bash, zsh or fish, found '%s'",
-                         format);
     return (fflush(stdout) == 0 && !ferror(stdout)) ||
            error_set(err, ERROR_IO, "standard output: cannot write: %s", strerror(errno));
 }
@@ -125,6 +152,7 @@ static bool parse_all(struct parser *s, int argc, char **argv, void *values, str
         unsigned i = c >= FIRST_LONG ? (unsigned)(c - FIRST_LONG) : row_of_letter(s->p, c);
         const struct option_row *row = options_row(s->p, i);
         s->seen[i] = true;
+        if (!check_word(row, optarg, err)) return false;
         result->done = row == options_common || row == options_common + 1;
         if (result->done) return print(s->p, row, optarg, err);
         if (!set(row, values, optarg, err)) return false;
@@ -162,21 +190,4 @@ bool options_parse(const struct option_program *p, int argc, char **argv, void *
     if (!make_lists(&s, err) || !parse_all(&s, argc, argv, values, result, err)) return false;
     if (result->done || p->commands == NULL) return true;
     return find_command(&s, result, err) && check_commands(&s, result, err);
-}
-
-bool options_help(const struct option_program *p, const char *format, struct strbuf *out) {
-    static const struct {
-        const char *name;
-        void (*write)(const struct option_program *p, struct strbuf *out);
-    } formats[] = {{"text", options_text},
-                   {"man", options_man},
-                   {"bash", options_bash},
-                   {"zsh", options_zsh},
-                   {"fish", options_fish}};
-    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
-        if (strcmp(formats[i].name, format) != 0) continue;
-        formats[i].write(p, out);
-        return true;
-    }
-    return false;
 }

@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_NUMBER, OPTION_CALL };
+enum option_kind { OPTION_FLAG, OPTION_BITS, OPTION_TEXT, OPTION_NUMBER, OPTION_WORD, OPTION_CALL };
 enum option_hint { OPTION_ANYTHING, OPTION_FILE, OPTION_FOLDER }; // what a shell offers as its value
 
 // Sets what the option says in the program's `values`. `text` is NULL where a value may be left out and was.
@@ -30,17 +30,22 @@ struct option_row {
     char letter;       // of its short form, or 0
     const char *value; // what it takes, as help shows it: "FILE"; NULL: nothing
     bool may_lack_value;
-    const char *words; // the values that there are, separated by spaces, or NULL
+    const char *words; // the values that there are, separated by spaces: others are refused; or NULL
     enum option_hint hint;
     const char *commands; // those that take it, separated by spaces; NULL: all
     const char *help;     // one paragraph, without a dot at its end
     option_items *items;  // or NULL
     enum option_kind kind;
-    size_t at;          // FLAG: of a bool in `values`; TEXT: of a const char *; NUMBER: of an unsigned
+    // In `values`: of a bool for FLAG, of a const char * for TEXT, of an unsigned for BITS and NUMBER, for WORD of an
+    // enumeration in the order of `words`.
+    size_t at;
+    unsigned bits;      // BITS: that are set
     unsigned most;      // NUMBER: from 1 to this
     option_setter *set; // CALL
 };
 #define OPTION_SETS_FLAG(type, field) .kind = OPTION_FLAG, .at = offsetof(type, field)
+#define OPTION_SETS_BITS(type, field, set) .kind = OPTION_BITS, .at = offsetof(type, field), .bits = set
+#define OPTION_SETS_WORD(type, field) .kind = OPTION_WORD, .at = offsetof(type, field)
 #define OPTION_SETS_TEXT(type, field) .kind = OPTION_TEXT, .at = offsetof(type, field)
 #define OPTION_SETS_NUMBER(type, field, largest)                                                             \
     .kind = OPTION_NUMBER, .at = offsetof(type, field), .most = largest
@@ -63,7 +68,7 @@ struct option_program {
     option_items *operand_items;
     const struct option_command *commands; // ended by a row without a name; NULL: none
     const struct option_row *rows;         // ended by a row without a name
-    const char *notes;                     // behind the options: paragraphs, or NULL
+    const char *notes; // behind the options: paragraphs, or NULL. The exit status needs none
     const struct option_example *examples; // ended by a row without a command
 };
 
@@ -78,10 +83,7 @@ struct option_result {
 bool options_parse(const struct option_program *p, int argc, char **argv, void *values,
                    struct option_result *result, struct error *err);
 
-// The text for `--help=FORMAT`: text, man, bash, zsh or fish; false for another format.
-bool options_help(const struct option_program *p, const char *format, struct strbuf *out);
-
-// ---- for the writers of these
+// ---- for the writers of --help=FORMAT
 
 extern const struct option_row options_common[]; // --help and --version
 // The i-th row, those of the program first; NULL behind the last one.

@@ -74,7 +74,9 @@ void options_text(const struct option_program *p, struct strbuf *out) {
     define_all(p->operand_items, "  ", 11, out);
     strbuf_add(out, "\noptions:\n");
     for (unsigned i = 0; (row = options_row(p, i)) != NULL; i++) text_option(row, out);
-    if (p->notes != NULL) strbuf_add(out, "\n"), wrap(p->notes, 0, 0, out);
+    strbuf_add(out, "\n");
+    if (p->notes != NULL) wrap(p->notes, 0, 0, out), strbuf_add(out, "\n");
+    wrap("Exit status: 0 success, 1 failure, 2 wrong usage.", 0, 0, out);
     strbuf_add(out, "\nexamples:\n");
     for (const struct option_example *e = p->examples; e->command != NULL; e++)
         define("  ", e->command, e->help, 62, out);

@@ -41,16 +41,6 @@ static bool set_sizes(void *values, const char *text, struct error *err) {
     }
 }
 
-static bool set_conv(void *values, const char *text, struct error *err) {
-    struct wanc_options *o = values;
-    for (int i = 0; conv_choice_names[i] != NULL; i++) {
-        if (strcmp(text, conv_choice_names[i]) == 0) o->choice.conv = conv_choice_names[i];
-    }
-    return o->choice.conv != NULL ||
-           error_set(err, ERROR_USAGE,
-                     "--conv: expected direct, im2col, winograd2, winograd4 or auto, found '%s'", text);
-}
-
 static bool set_max_error(void *values, const char *text, struct error *err) {
     struct wanc_options *o = values;
     char *end;
@@ -60,33 +50,9 @@ static bool set_max_error(void *values, const char *text, struct error *err) {
 }
 
 static bool set_first(void *values, const char *text, struct error *err) {
-    struct wanc_options *o = values;
-    o->first_as_is = strcmp(text, "as-is") == 0;
-    return o->first_as_is || strcmp(text, "reference") == 0 ||
-           error_set(err, ERROR_USAGE, "--first: expected reference or as-is, found '%s'", text);
-}
-
-static bool set_cache_type(void *values, const char *text, struct error *err) {
-    struct wanc_options *o = values;
-    static const enum ir_dtype types[] = {IR_F32, IR_F16, IR_BF16};
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-        if (strcmp(text, ir_dtype_name(types[i])) != 0) continue;
-        o->cache_dtype = types[i];
-        return true;
-    }
-    return error_set(err, ERROR_USAGE, "--cache-type: expected f32, f16 or bf16, found '%s'", text);
-}
-
-static bool set_bands(void *values, const char *text, struct error *err) {
-    struct wanc_options *o = values;
-    static const char *const names[] = {
-        [IR_BANDS_AUTO] = "auto", [IR_BANDS_NONE] = "none", [IR_BANDS_LEAST] = "least"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (strcmp(text, names[i]) != 0) continue;
-        o->bands = (enum ir_bands)i;
-        return true;
-    }
-    return error_set(err, ERROR_USAGE, "--bands: expected auto, none or least, found '%s'", text);
+    (void)err;
+    ((struct wanc_options *)values)->first_as_is = strcmp(text, "as-is") == 0;
+    return true;
 }
 
 static bool set_max_memory(void *values, const char *text, struct error *err) {
@@ -113,31 +79,16 @@ static bool set_tune(void *values, const char *text, struct error *err) {
            error_set(err, ERROR_USAGE, "--tune: expected seconds above 0 and up to 86400, found '%s'", text);
 }
 
-// ---- sections of a report
-
-static bool add_section(void *values, enum report_section section) {
-    ((struct wanc_options *)values)->sections |= section;
-    return true;
-}
-
-#define SECTION_SETTER(name, section)                                                                        \
-    static bool name(void *values, const char *text, struct error *err) {                                    \
-        (void)text;                                                                                          \
-        (void)err;                                                                                           \
-        return add_section(values, section);                                                                 \
-    }
-SECTION_SETTER(add_shapes, REPORT_SHAPES)
-SECTION_SETTER(add_caches, REPORT_CACHES)
-SECTION_SETTER(add_memory, REPORT_MEMORY)
-SECTION_SETTER(add_ops, REPORT_OPS)
-SECTION_SETTER(add_graph, REPORT_GRAPH)
-
 // ---- the table
 
 #define FLAG(field) OPTION_SETS_FLAG(struct wanc_options, field)
 #define TEXT(field) OPTION_SETS_TEXT(struct wanc_options, field)
+#define BITS(field, set) OPTION_SETS_BITS(struct wanc_options, field, set)
+#define WORD(field) OPTION_SETS_WORD(struct wanc_options, field)
 #define NUMBER(field, most) OPTION_SETS_NUMBER(struct wanc_options, field, most)
 #define CALLS(function) OPTION_CALLS(function)
+_Static_assert(IR_F32 == 0 && IR_F16 == 1 && IR_BF16 == 2, "the words of --cache-type");
+_Static_assert(IR_BANDS_AUTO == 0 && IR_BANDS_NONE == 1 && IR_BANDS_LEAST == 2, "the words of --bands");
 static const struct option_row rows[] = {
     {"output", 'o', "FILE", .hint = OPTION_FILE, .commands = "compile inspect report dump opt", TEXT(output),
      .help = "where to write; without it, all but compile write to the standard output"},
@@ -146,7 +97,7 @@ static const struct option_row rows[] = {
              "also by "
              "giving the option again"},
     {"conv", .value = "ALGORITHM", .words = "auto direct im2col winograd2 winograd4",
-     .commands = "compile report opt", CALLS(set_conv),
+     .commands = "compile report opt", TEXT(choice.conv),
      .help = "how convolutions are computed: auto (default), the fastest; direct, by 2D convolutions; "
              "im2col, in the "
              "least memory; winograd2 or winograd4"},
@@ -155,11 +106,11 @@ static const struct option_row rows[] = {
              "algorithms "
              "are taken where that is needed"},
     {"cache-type", .value = "TYPE", .words = "f32 f16 bf16", .commands = "compile report opt",
-     CALLS(set_cache_type),
+     WORD(cache_dtype),
      .help = "keep the caches in f32 (default), f16 or bf16; half the memory, with an error"},
     {"max-memory", .value = "SIZE", .commands = "compile", CALLS(set_max_memory),
      .help = "the fastest plan that takes at most so much memory: 5GiB, 800MiB"},
-    {"bands", .value = "RULE", .words = "auto none least", .commands = "compile report opt", CALLS(set_bands),
+    {"bands", .value = "RULE", .words = "auto none least", .commands = "compile report opt", WORD(bands),
      .help =
          "auto (default), work on bands of large images where that costs no time; none, on whole images; or "
          "least, wherever it takes less memory"},
@@ -179,15 +130,15 @@ static const struct option_row rows[] = {
      .help =
          "threads that a run will have; for --tune, --max-memory and report one per core by default, for the "
          "height of bands four"},
-    {"shapes", .commands = "report", CALLS(add_shapes),
+    {"shapes", .commands = "report", BITS(sections, REPORT_SHAPES),
      .help = "shapes in both variants, and the paddings in time; without a section all are shown"},
-    {"caches", .commands = "report", CALLS(add_caches),
+    {"caches", .commands = "report", BITS(sections, REPORT_CACHES),
      .help = "the caches, where they lie, and what they take at other sizes"},
-    {"memory", .commands = "report", CALLS(add_memory),
+    {"memory", .commands = "report", BITS(sections, REPORT_MEMORY),
      .help = "the scratch arena over time, its peak, and the memory of a run"},
-    {"ops", .commands = "report", CALLS(add_ops),
+    {"ops", .commands = "report", BITS(sections, REPORT_OPS),
      .help = "how each convolution is computed, why, and in what time"},
-    {"graph", .commands = "report", CALLS(add_graph),
+    {"graph", .commands = "report", BITS(sections, REPORT_GRAPH),
      .help = "the network in stages, and what each pass of the compiler left"},
     {"format", .value = "FORMAT", .words = "text json csv html svg dot trace", .commands = "report",
      TEXT(format), .help = "text (default), json, csv, html, svg, dot or trace"},
@@ -249,7 +200,6 @@ bool arguments_parse(struct wanc_options *o, struct option_result *result, int a
                        "what is in either.",
         .commands = commands,
         .rows = rows,
-        .notes = "Exit status: 0 success, 1 failure, 2 wrong usage.",
         .examples = examples,
     };
     return options_parse(&program, argc, argv, o, result, err);

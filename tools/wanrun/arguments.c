@@ -190,9 +190,7 @@ static const struct option_example examples[] = {
 };
 
 static const char notes[] =
-    "Ctrl-C stops after the current step; videos, animations and numbered .png keep the frames so far.\n"
-    "\n"
-    "Exit status: 0 success, 1 failure, 2 wrong usage.";
+    "Ctrl-C stops after the current step; videos, animations and numbered .png keep the frames so far.";
 
 static bool set_operands(struct arguments *a, const struct option_result *r, struct error *err) {
     static const char *const missing[] = {"PLAN and LATENTS", "LATENTS"};
