@@ -19,6 +19,10 @@ void file_map_close(struct file_map *map);
 // Whether both paths name one existing file: writing one would destroy the other.
 bool file_is_same(const char *a, const char *b);
 
+bool file_is_folder(const char *path); // one that exists
+// Whether a name ends so, and is more than that: ".npy" is no name of a .npy file.
+bool file_has_suffix(const char *name, const char *suffix);
+
 // A file being written: "PATH.tmp-PID" until file_commit renames it over PATH; file_discard removes it.
 struct file_out {
     int fd;

@@ -5,17 +5,13 @@
 
 enum { LISTED = 8 };
 
-static bool is_float(const struct latents_tensor *t) {
-    return t->type == LATENTS_F16 || t->type == LATENTS_F32 || t->type == LATENTS_BF16 ||
-           t->type == LATENTS_F64;
-}
-
 // With the channels in the first or the second place behind the 1 that may stand in front.
 static bool could_be(const struct latents_tensor *t, uint64_t channels) {
     if (channels == 0) return true;
     bool batched = t->rank == 5 && t->shape[0] == 1;
     const uint64_t *s = t->shape + batched;
-    return is_float(t) && (t->rank == 4 || batched) && (s[0] == channels || s[1] == channels);
+    return latents_type_is_float(t->type) && (t->rank == 4 || batched) &&
+           (s[0] == channels || s[1] == channels);
 }
 
 // "'latents' float16 [16, 4, 3, 5], 'noise' float16 [16, 4, 3, 5]"

@@ -50,19 +50,11 @@ static bool recognises_zip(const struct bytes *b, const unsigned char *head, siz
     return zip_recognises(head, size);
 }
 
-// torch.save puts everything into one folder, whose name is that of the file.
-static bool is_checkpoint(const struct zip *z) {
-    for (size_t i = 0; i < z->count; i++) {
-        const char *slash = strchr(z->members[i].name, '/');
-        if (slash != NULL && strcmp(slash, "/data.pkl") == 0) return true;
-    }
-    return false;
-}
-
 static bool list_zip(struct latents_file *f, struct error *err) {
     struct zip z = {0};
     if (!zip_list(&f->bytes, &f->arena, &z, err)) return false;
-    return is_checkpoint(&z) ? pt_list(f, &z, err) : npz_list(f, &z, err);
+    const struct zip_member *pickle = pt_find_pickle(&z);
+    return pickle != NULL ? pt_list(f, &z, pickle, err) : npz_list(f, &z, err);
 }
 
 const struct latents_reader latents_zip = {".npz, .pt", recognises_zip, list_zip};

@@ -128,10 +128,6 @@ static bool split_path(struct latents *l, const char *path, const char **key, st
     return true;
 }
 
-static bool is_number(enum latents_type type) {
-    return type == LATENTS_F16 || type == LATENTS_F32 || type == LATENTS_BF16 || type == LATENTS_F64;
-}
-
 // Words of two bytes are what --dtype says.
 static bool choose_type(struct latents *l, const struct latents_tensor *t, const struct latents_options *o,
                         bool is_array, struct error *err) {
@@ -143,7 +139,7 @@ static bool choose_type(struct latents *l, const struct latents_tensor *t, const
             "%s: expected float16, float32, bfloat16 or float64, found %s: are they bfloat16? Then say "
             "--dtype bf16",
             l->path, t->type_name);
-    if (!is_number(l->type))
+    if (!latents_type_is_float(l->type))
         return error_set(err, ERROR_INPUT, "%s: expected float16, float32, bfloat16 or float64, found %s",
                          l->path, t->type_name);
     return !o->has_type || l->type == o->type ||

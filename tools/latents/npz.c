@@ -1,15 +1,11 @@
 // .npz files of numpy: a zip file of .npy files. numpy.savez stores them, numpy.savez_compressed deflates them.
+#include "base/file.h"
 #include "tools/latents/tensor.h"
 #include "tools/latents/zip.h"
 
 #include <string.h>
 
 static const char suffix[] = ".npy";
-
-static bool is_array(const struct zip_member *m) {
-    size_t n = strlen(m->name), k = sizeof suffix - 1;
-    return n > k && strcmp(m->name + n - k, suffix) == 0;
-}
 
 // numpy says "latents" of the member latents.npy.
 static const char *key_of(struct latents_file *f, const struct zip_member *m) {
@@ -45,7 +41,8 @@ static bool list_member(struct latents_file *f, const struct zip_member *m, stru
 bool npz_list(struct latents_file *f, const struct zip *z, struct error *err) {
     for (size_t i = 0; i < z->count; i++) {
         const struct zip_member *m = &z->members[i];
-        if (is_array(m) && !list_member(f, m, err)) return error_prefix(err, "member '%.100s'", m->name);
+        if (file_has_suffix(m->name, suffix) && !list_member(f, m, err))
+            return error_prefix(err, "member '%.100s'", m->name);
     }
     return f->count > 0 ||
            error_set(err, ERROR_INPUT,

@@ -91,15 +91,20 @@ static bool check_order(const struct checkpoint *c, struct error *err) {
                      c->file->path, text != NULL ? (const char *)text : "");
 }
 
-bool pt_list(struct latents_file *f, const struct zip *z, struct error *err) {
-    struct checkpoint c = {.file = f, .zip = z};
-    const struct zip_member *pickle = NULL;
+// torch.save puts everything into one folder, whose name is that of the file.
+const struct zip_member *pt_find_pickle(const struct zip *z) {
     for (size_t i = 0; i < z->count; i++) {
         const char *slash = strchr(z->members[i].name, '/');
-        if (slash == NULL || strcmp(slash, "/data.pkl") != 0) continue;
-        pickle = &z->members[i];
-        c.folder = arena_printf(&f->arena, "%.*s", (int)(slash + 1 - pickle->name), pickle->name);
+        if (slash != NULL && strcmp(slash, "/data.pkl") == 0) return &z->members[i];
     }
+    return NULL;
+}
+
+bool pt_list(struct latents_file *f, const struct zip *z, const struct zip_member *pickle,
+             struct error *err) {
+    struct checkpoint c = {.file = f, .zip = z};
+    int folder = (int)strcspn(pickle->name, "/") + 1;
+    c.folder = arena_printf(&f->arena, "%.*s", folder, pickle->name);
     const unsigned char *data = zip_read(&f->bytes, pickle, MAX_PICKLE, &f->arena, err);
     const struct pickle_value *root =
         data != NULL ? pickle_read(data, (size_t)pickle->size, f->path, &f->arena, err) : NULL;

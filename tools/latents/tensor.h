@@ -80,9 +80,10 @@ const struct latents_tensor *latents_choose(const struct latents_file *f, const 
 enum { NPY_MAX_HEADER = 1 << 16, NPY_HEAD_BYTES = NPY_MAX_HEADER + 12 };
 bool npy_list_header(const struct bytes *head, struct latents_tensor *t, uint64_t *skip, struct error *err);
 
-// The two kinds of zip files, told by their members.
+// The two kinds of zip files: torch's are told by the pickle in them.
 struct zip;
+const struct zip_member *pt_find_pickle(const struct zip *z); // or NULL
+bool pt_list(struct latents_file *f, const struct zip *z, const struct zip_member *pickle, struct error *err);
 bool npz_list(struct latents_file *f, const struct zip *z, struct error *err);
-bool pt_list(struct latents_file *f, const struct zip *z, struct error *err);
 
 #endif

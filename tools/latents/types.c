@@ -14,6 +14,9 @@ static const struct {
 };
 
 size_t latents_type_size(enum latents_type type) { return types[type].size; }
+bool latents_type_is_float(enum latents_type type) {
+    return type == LATENTS_F16 || type == LATENTS_F32 || type == LATENTS_BF16 || type == LATENTS_F64;
+}
 const char *latents_type_name(enum latents_type type) { return types[type].name; }
 
 enum latents_type latents_type_find(const char *name) {

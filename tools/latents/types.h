@@ -2,6 +2,7 @@
 #ifndef WANC_TOOLS_LATENTS_TYPES_H
 #define WANC_TOOLS_LATENTS_TYPES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 // BYTES: in other arrays than latents. WORDS: two bytes of which the file does not say that they are a bf16. OTHER: none
@@ -18,6 +19,7 @@ enum latents_type {
 };
 
 size_t latents_type_size(enum latents_type type); // 0 for OTHER
+bool latents_type_is_float(enum latents_type type);
 // "float16"
 const char *latents_type_name(enum latents_type type);
 // That of --dtype: f16, f32, bf16, f64; OTHER if it is none of them.

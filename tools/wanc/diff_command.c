@@ -1,4 +1,5 @@
 // The command wanc diff: its files, its latents, and what it prints.
+#include "base/file.h"
 #include "tools/latents/latents.h"
 #include "tools/wanc/diff.h"
 #include "tools/wanc/wanc.h"
@@ -6,7 +7,6 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { DEFAULT_STEPS = 3 }; // empty caches, written once, and renewed
 // Operations of all steps by the formulas: the reference does about 0.2e9 in a second, on one core.
@@ -27,17 +27,12 @@ struct command {
 
 // ---- opening
 
-static bool has_suffix(const char *path, const char *suffix) {
-    size_t n = strlen(path), k = strlen(suffix);
-    return n > k && strcmp(path + n - k, suffix) == 0;
-}
-
 // PLAN MODEL.onnx [STEADY.onnx] [LATENTS]: what does not end in .onnx is latents.
 static bool take_files(struct command *c, const struct wanc_options *o, struct error *err) {
     int count = o->file_count;
     c->o = *o;
     c->plan_path = o->files[0];
-    if (!has_suffix(o->files[count - 1], ".onnx")) c->latents_path = o->files[--count];
+    if (!file_has_suffix(o->files[count - 1], ".onnx")) c->latents_path = o->files[--count];
     c->o.file_count = count - 1;
     for (int i = 1; i < count; i++) c->o.files[i - 1] = o->files[i];
     return (count >= 2 && count <= 3) ||

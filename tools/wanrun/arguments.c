@@ -1,5 +1,6 @@
 #include "tools/wanrun/arguments.h"
 
+#include "base/file.h"
 #include "tools/options/options.h"
 #include "tools/output/output.h"
 #include "wan/wan.h"
@@ -8,7 +9,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { MAX_THREADS = 1024, DEFAULT_FPS = 16 };
 enum { MAX_ITERATIONS = 1000000, DEFAULT_WARMUP = 1, DEFAULT_ITERATIONS = 5 };
@@ -205,11 +205,10 @@ static bool set_operands(struct arguments *a, const struct option_result *r, str
 // Options that several parts of a run have; a reference that is a folder is one of tensors.
 static void spread(struct arguments *a) {
     struct decode_params *d = &a->decode;
-    struct stat st;
     a->benchmark.json = d->verify.json = d->taps.json = a->json;
     d->json = a->json && d->verify.path == NULL;
     d->taps.tolerance = d->verify.tolerance;
-    if (d->verify.path == NULL || stat(d->verify.path, &st) != 0 || !S_ISDIR(st.st_mode)) return;
+    if (d->verify.path == NULL || !file_is_folder(d->verify.path)) return;
     d->taps.reference = d->verify.path;
     d->verify.path = NULL;
 }

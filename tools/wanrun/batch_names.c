@@ -34,24 +34,16 @@ static bool add(struct batch *b, const char *latents, struct error *err) {
 
 // ---- folders
 
-static bool has_suffix(const char *name) {
+static int is_latents(const struct dirent *e) {
     static const char *const suffixes[] = {".npy", ".npz", ".safetensors", ".pt", ".pth"};
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot != NULL && dot != name && i < sizeof suffixes / sizeof suffixes[0]; i++) {
-        if (strcmp(dot, suffixes[i]) == 0) return true;
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        if (file_has_suffix(e->d_name, suffixes[i])) return true;
     }
     return false;
 }
-
-static int is_latents(const struct dirent *e) { return has_suffix(e->d_name); }
 static int is_visible(const struct dirent *e) { return e->d_name[0] != '.'; }
 static int by_name(const struct dirent **a, const struct dirent **b) {
     return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static bool is_folder(const char *path) {
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
 // Raw numbers have no suffix of their own: then every file counts.
@@ -66,7 +58,7 @@ static bool add_folder(struct batch *b, const char *folder, bool is_raw, struct 
         if (ok && asprintf(&path, "%s%s%s", folder, folder[strlen(folder) - 1] == '/' ? "" : "/",
                            entries[i]->d_name) < 0)
             path = NULL, ok = out_of_memory(err);
-        if (ok && !is_folder(path)) ok = add(b, path, err);
+        if (ok && !file_is_folder(path)) ok = add(b, path, err);
         free(path);
         free(entries[i]);
     }
@@ -185,7 +177,8 @@ static bool check_several(const struct batch *b, const struct arguments *a, stru
 static bool fill(struct batch *b, const struct arguments *a, struct error *err) {
     for (size_t i = 0; i < a->latents_count; i++) {
         const char *path = a->latents[i];
-        bool ok = is_folder(path) ? add_folder(b, path, a->decode.input.rank > 0, err) : add(b, path, err);
+        bool ok =
+            file_is_folder(path) ? add_folder(b, path, a->decode.input.rank > 0, err) : add(b, path, err);
         if (!ok) return false;
     }
     return choose_outputs(b, a, err) && (b->count == 1 || check_several(b, a, err));
