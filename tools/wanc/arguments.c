@@ -18,7 +18,7 @@ static bool parse_size(const char *text, int length, struct latent_size *size, s
                      "--latent-size: expected HxW with numbers from 1 to 4096, found '%.*s'", length, text);
 }
 
-static bool add_size(struct wanc_options *o, struct latent_size size, struct error *err) {
+static bool add_size(struct compile_options *o, struct latent_size size, struct error *err) {
     for (int i = 0; i < o->size_count; i++) {
         if (o->sizes[i].height != size.height || o->sizes[i].width != size.width) continue;
         return error_set(err, ERROR_USAGE, "--latent-size: %dx%d is given twice", (int)size.height,
@@ -31,7 +31,7 @@ static bool add_size(struct wanc_options *o, struct latent_size size, struct err
 }
 
 static bool set_sizes(void *values, const char *text, struct error *err) {
-    struct wanc_options *o = values;
+    struct compile_options *o = &((struct wanc_options *)values)->compile;
     for (;; text++) {
         struct latent_size size;
         int length = (int)strcspn(text, ",");
@@ -42,7 +42,7 @@ static bool set_sizes(void *values, const char *text, struct error *err) {
 }
 
 static bool set_max_error(void *values, const char *text, struct error *err) {
-    struct wanc_options *o = values;
+    struct compile_options *o = &((struct wanc_options *)values)->compile;
     char *end;
     o->choice.max_error = strtod(text, &end);
     return (end != text && *end == 0 && o->choice.max_error > 0 && isfinite(o->choice.max_error)) ||
@@ -51,12 +51,12 @@ static bool set_max_error(void *values, const char *text, struct error *err) {
 
 static bool set_first(void *values, const char *text, struct error *err) {
     (void)err;
-    ((struct wanc_options *)values)->first_as_is = strcmp(text, "as-is") == 0;
+    ((struct wanc_options *)values)->compile.first_as_is = strcmp(text, "as-is") == 0;
     return true;
 }
 
 static bool set_max_memory(void *values, const char *text, struct error *err) {
-    struct wanc_options *o = values;
+    struct compile_options *o = &((struct wanc_options *)values)->compile;
     static const char *const units[] = {"", "KiB", "MiB", "GiB"};
     char *end;
     double number = strtod(text, &end);
@@ -71,7 +71,7 @@ static bool set_max_memory(void *values, const char *text, struct error *err) {
 }
 
 static bool set_tune(void *values, const char *text, struct error *err) {
-    struct wanc_options *o = values;
+    struct compile_options *o = &((struct wanc_options *)values)->compile;
     char *end = NULL;
     o->tune = true;
     o->tune_seconds = text == NULL ? 60 : strtod(text, &end);
@@ -97,7 +97,7 @@ static const struct option_row rows[] = {
              "also by "
              "giving the option again"},
     {"conv", .value = "ALGORITHM", .words = "auto direct im2col winograd2 winograd4",
-     .commands = "compile report opt", TEXT(choice.conv),
+     .commands = "compile report opt", TEXT(compile.choice.conv),
      .help = "how convolutions are computed: auto (default), the fastest; direct, by 2D convolutions; "
              "im2col, in the "
              "least memory; winograd2 or winograd4"},
@@ -106,17 +106,18 @@ static const struct option_row rows[] = {
              "algorithms "
              "are taken where that is needed"},
     {"cache-type", .value = "TYPE", .words = "f32 f16 bf16", .commands = "compile report opt",
-     WORD(cache_dtype),
+     WORD(compile.cache_dtype),
      .help = "keep the caches in f32 (default), f16 or bf16; half the memory, with an error"},
     {"max-memory", .value = "SIZE", .commands = "compile", CALLS(set_max_memory),
      .help = "the fastest plan that takes at most so much memory: 5GiB, 800MiB"},
-    {"bands", .value = "RULE", .words = "auto none least", .commands = "compile report opt", WORD(bands),
+    {"bands", .value = "RULE", .words = "auto none least", .commands = "compile report opt",
+     WORD(compile.bands),
      .help =
          "auto (default), work on bands of large images where that costs no time; none, on whole images; or "
          "least, wherever it takes less memory"},
     {"keep-taps", .commands = "compile", FLAG(keep_taps),
      .help = "a plan whose tensors wanrun --dump-taps and --verify can look at; no bands"},
-    {"prepack", .commands = "compile", FLAG(prepack),
+    {"prepack", .commands = "compile", FLAG(compile.prepack),
      .help = "the plan also holds the weights as XNNPACK packs them on this CPU; a much larger file, which "
              "starts at "
              "once"},
@@ -124,9 +125,9 @@ static const struct option_row rows[] = {
      .help = "measure the algorithms of each convolution on this machine, for about so long (default 60), "
              "instead of "
              "expecting times by a model"},
-    {"timing-cache", .value = "FILE", .hint = OPTION_FILE, .commands = "compile", TEXT(timing_cache),
+    {"timing-cache", .value = "FILE", .hint = OPTION_FILE, .commands = "compile", TEXT(compile.timing_cache),
      .help = "take measured times from FILE, and keep new ones there"},
-    {"threads", .value = "N", .commands = "compile report diff opt", NUMBER(threads, 1024),
+    {"threads", .value = "N", .commands = "compile report diff opt", NUMBER(compile.threads, 1024),
      .help =
          "threads that a run will have; for --tune, --max-memory and report one per core by default, for the "
          "height of bands four"},
@@ -150,19 +151,20 @@ static const struct option_row rows[] = {
      .help = "of a step alone: reference (default), its first step leaves out the temporal upsamplers; or "
              "as-is, it "
              "is the step itself on caches of zeros"},
-    {"print-after", .value = "PASS,..", .commands = "compile opt", TEXT(passes.print_after),
+    {"print-after", .value = "PASS,..", .commands = "compile opt", TEXT(compile.passes.print_after),
      .help = "print the IR after these passes, or after all"},
-    {"stop-after", .value = "PASS", .commands = "compile opt", TEXT(passes.stop_after),
+    {"stop-after", .value = "PASS", .commands = "compile opt", TEXT(compile.passes.stop_after),
      .help = "stop behind this pass and print the IR"},
     {"canonical", .commands = "compile", FLAG(canonical),
      .help =
          "with --stop-after, names and order that do not depend on the file, to compare what two files are "
          "compiled to"},
-    {"skip", .value = "PASS,..", .commands = "compile opt", TEXT(passes.skip), .help = "leave passes out"},
+    {"skip", .value = "PASS,..", .commands = "compile opt", TEXT(compile.passes.skip),
+     .help = "leave passes out"},
     {"passes", .value = "PASS,..", .commands = "opt", TEXT(pass_list), .help = "the passes to run"},
-    {"verify-each", .commands = "compile opt", FLAG(passes.verify_each),
+    {"verify-each", .commands = "compile opt", FLAG(compile.passes.verify_each),
      .help = "check the IR after every pass, and that its text reads back the same"},
-    {"timings", .commands = "compile opt", FLAG(passes.timings), .help = "seconds of each pass"},
+    {"timings", .commands = "compile opt", FLAG(compile.passes.timings), .help = "seconds of each pass"},
     {"quiet", 'q', FLAG(quiet), .help = "no notes"},
     {0},
 };

@@ -11,22 +11,11 @@ static void print_note(void *context, const char *line) {
 }
 
 struct compile_options compile_options_of(const struct wanc_options *o) {
-    struct compile_options c = {.source_count = o->file_count,
-                                .size_count = o->size_count,
-                                .passes = o->passes,
-                                .choice = o->choice,
-                                .first_as_is = o->first_as_is,
-                                .cache_dtype = o->cache_dtype,
-                                .bands = o->keep_taps ? IR_BANDS_NONE : o->bands,
-                                .max_memory = o->max_memory,
-                                .threads = o->threads,
-                                .prepack = o->prepack,
-                                .tune = o->tune,
-                                .tune_seconds = o->tune_seconds,
-                                .timing_cache = o->timing_cache,
-                                .note = o->quiet ? NULL : print_note};
+    struct compile_options c = o->compile;
+    c.source_count = o->file_count;
     for (int i = 0; i < o->file_count; i++) c.sources[i].path = o->files[i];
-    for (int i = 0; i < o->size_count; i++) c.sizes[i] = o->sizes[i];
+    if (o->keep_taps) c.bands = IR_BANDS_NONE;
+    if (!o->quiet) c.note = print_note;
     return c;
 }
 
@@ -70,10 +59,10 @@ static void print_outcome(const struct compile_options *o, const struct compile_
 bool wanc_compile(const struct wanc_options *o, struct error *err) {
     struct compile_options options = compile_options_of(o);
     struct compile_outcome outcome;
-    if (o->keep_taps && (o->max_memory != 0 || o->bands == IR_BANDS_LEAST))
+    if (o->keep_taps && (o->compile.max_memory != 0 || o->compile.bands == IR_BANDS_LEAST))
         return error_set(err, ERROR_USAGE,
                          "--keep-taps: allows no bands, which --max-memory and --bands=least ask for");
-    if (o->passes.stop_after != NULL) return compile_to_ir(o, &options, err);
+    if (options.passes.stop_after != NULL) return compile_to_ir(o, &options, err);
     if (o->output == NULL) return error_set(err, ERROR_USAGE, "compile: -o PLAN is missing");
     if (!compile_to_file(&options, o->output, &outcome, err)) return false;
     if (!o->quiet) print_outcome(&options, &outcome);

@@ -42,9 +42,10 @@ static bool take_files(struct command *c, const struct wanc_options *o, struct e
 
 static bool choose_program(struct command *c, struct error *err) {
     const struct plan_program *g = c->plan.programs;
-    uint64_t height = (uint64_t)c->o.sizes[0].height, width = (uint64_t)c->o.sizes[0].width;
+    uint64_t height = (uint64_t)c->o.compile.sizes[0].height, width = (uint64_t)c->o.compile.sizes[0].width;
     if (c->latents_path != NULL) height = c->latents.height, width = c->latents.width;
-    if (c->latents_path != NULL || c->o.size_count > 0) g = plan_find_program(&c->plan, height, width);
+    if (c->latents_path != NULL || c->o.compile.size_count > 0)
+        g = plan_find_program(&c->plan, height, width);
     c->diff.program = g;
     if (g != NULL && (c->latents_path == NULL || c->latents.channels == g->latent_channels)) return true;
     return error_set(err, ERROR_INPUT, "%s: the plan decodes no latents of %" PRIu64 "x%" PRIu64,
@@ -93,7 +94,7 @@ static bool check_work(const struct command *c, struct error *err) {
 static bool open_session(struct command *c, struct error *err) {
     struct wan_error error = {0};
     struct wan_session_params params = {.size = sizeof params,
-                                        .threads = c->o.threads,
+                                        .threads = c->o.compile.threads,
                                         .latent_height = c->diff.program->latent_height,
                                         .latent_width = c->diff.program->latent_width,
                                         .all_frames = 1,

@@ -74,9 +74,9 @@ static const struct onnx_port *latents_of(const struct onnx_facts *f) {
 static struct latent_size choose_size(struct inspection *in, const struct wanc_options *o) {
     const struct onnx_port *p = latents_of(&in->files[0]);
     int64_t height = p ? p->dims[3].size : 0, width = p ? p->dims[4].size : 0;
-    bool asked = o->size_count > 0;
+    bool asked = o->compile.size_count > 0;
     in->size_from = asked ? "option" : height && width ? "file" : "example";
-    return asked ? o->sizes[0]
+    return asked ? o->compile.sizes[0]
                  : (struct latent_size){height ? height : EXAMPLE_HEIGHT, width ? width : EXAMPLE_WIDTH};
 }
 
@@ -134,7 +134,7 @@ static bool inspect_module(struct inspection *in, const struct wanc_options *o, 
     const struct pass_options up_to = {.stop_after = before_layout};
     bool ok = pass_run_all(m, &up_to, err);
     in->form = clean_copy(&in->arena, (*m)->form);
-    if (ok) inspect_stream(in, *m, o->first_as_is);
+    if (ok) inspect_stream(in, *m, o->compile.first_as_is);
     ok = ok && run_rest(m, err);
     if (ok) inspect_result(in, *m);
     split_notes(in, *m);

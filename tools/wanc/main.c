@@ -57,7 +57,7 @@ static void handle_signals(void) {
 
 int main(int argc, char **argv) {
     handle_signals();
-    struct wanc_options o = {.passes = {.out = stdout}};
+    struct wanc_options o = {.compile.passes.out = stdout};
     struct option_result result;
     struct error err = {0};
     if (arguments_parse(&o, &result, argc, argv, &err) && (result.done || run_command(&o, &result, &err)))

@@ -93,7 +93,7 @@ static bool open_plan(const struct wanc_options *o, struct plan *plan, struct er
     struct compile_options options = compile_options_of(o);
     struct compile_outcome outcome;
     if (!yes) return compile_to_plan(&options, plan, &outcome, err);
-    if (o->size_count > 0)
+    if (o->compile.size_count > 0)
         return error_set(err, ERROR_USAGE,
                          "report: --latent-size is for a model; %s is a plan, with sizes of its own",
                          o->files[0]);
@@ -104,7 +104,7 @@ static bool write_report(const struct wanc_options *o, const struct plan *plan, 
                          unsigned sections, struct error *err) {
     struct report report;
     struct strbuf text = {0};
-    bool ok = report_gather(&report, plan, o->threads ? o->threads : cores_available());
+    bool ok = report_gather(&report, plan, o->compile.threads ? o->compile.threads : cores_available());
     if (ok) {
         ok = f->write(&report, sections, &text);
         report_free(&report);

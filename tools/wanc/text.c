@@ -58,8 +58,8 @@ bool wanc_opt(const struct wanc_options *o, struct error *err) {
         error_prefix(err, "%s", o->files[0]);
         err->code = ERROR_INPUT; // the text is the user's
     }
-    if (ok) m->choice = conv_choice_new(&m->arena, &o->choice);
-    ok = ok && pass_run_named(&m, o->pass_list, &o->passes, err);
+    if (ok) m->choice = conv_choice_new(&m->arena, &o->compile.choice);
+    ok = ok && pass_run_named(&m, o->pass_list, &o->compile.passes, err);
     if (ok) {
         ir_print(m, &out);
         ok = write_text(o, strbuf_text(&out), err);
