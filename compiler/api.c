@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { MAX_SIDE = 4096, MAX_THREADS = 1024, MAX_TUNE_SECONDS = 86400 };
+enum { MAX_THREADS = 1024, MAX_TUNE_SECONDS = 86400 };
 
 const char *wanc_version(void) { return WAN_VERSION; }
 
@@ -34,25 +34,12 @@ static bool take_models(struct compile_options *o, const struct wanc_model *mode
     return true;
 }
 
-static bool has_size(const struct compile_options *o, struct wanc_latent_size size) {
-    for (int i = 0; i < o->size_count; i++) {
-        if (o->sizes[i].height == size.height && o->sizes[i].width == size.width) return true;
-    }
-    return false;
-}
-
 static bool take_sizes(struct compile_options *o, const struct wanc_params *p, struct error *err) {
-    if (p->latent_size_count > PLAN_MAX_PROGRAMS || (p->latent_sizes == NULL && p->latent_size_count > 0))
-        return error_set(err, ERROR_USAGE, "latent_sizes: expected at most %d, found %zu", PLAN_MAX_PROGRAMS,
-                         p->latent_size_count);
+    if (p->latent_sizes == NULL && p->latent_size_count > 0)
+        return error_set(err, ERROR_USAGE, "latent_sizes: expected %zu, found NULL", p->latent_size_count);
     for (size_t i = 0; i < p->latent_size_count; i++) {
         struct wanc_latent_size s = p->latent_sizes[i];
-        if (s.height < 1 || s.width < 1 || s.height > MAX_SIDE || s.width > MAX_SIDE)
-            return error_set(err, ERROR_USAGE, "latent_sizes: expected numbers from 1 to %d, found %ux%u",
-                             MAX_SIDE, s.height, s.width);
-        if (has_size(o, s))
-            return error_set(err, ERROR_USAGE, "latent_sizes: %ux%u is given twice", s.height, s.width);
-        o->sizes[o->size_count++] = (struct latent_size){s.height, s.width};
+        if (!compile_add_size(o, (struct latent_size){s.height, s.width}, "latent_sizes", err)) return false;
     }
     return true;
 }

@@ -5,6 +5,29 @@
 
 #include <string.h>
 
+// ---- latent sizes
+
+static bool has_size(const struct compile_options *o, struct latent_size size) {
+    for (int i = 0; i < o->size_count; i++) {
+        if (o->sizes[i].height == size.height && o->sizes[i].width == size.width) return true;
+    }
+    return false;
+}
+
+bool compile_add_size(struct compile_options *o, struct latent_size size, const char *name,
+                      struct error *err) {
+    long long height = size.height, width = size.width;
+    if (height < 1 || width < 1 || height > COMPILE_MAX_SIDE || width > COMPILE_MAX_SIDE)
+        return error_set(err, ERROR_USAGE, "%s: expected HxW with numbers from 1 to %d, found %lldx%lld",
+                         name, COMPILE_MAX_SIDE, height, width);
+    if (has_size(o, size))
+        return error_set(err, ERROR_USAGE, "%s: %lldx%lld is given twice", name, height, width);
+    if (o->size_count == PLAN_MAX_PROGRAMS)
+        return error_set(err, ERROR_USAGE, "%s: more than %d sizes", name, PLAN_MAX_PROGRAMS);
+    o->sizes[o->size_count++] = size;
+    return true;
+}
+
 // ---- models
 
 static struct onnx_model *open_model(const struct compile_source *from, struct error *err) {

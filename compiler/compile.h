@@ -9,7 +9,7 @@
 #include "passes/pass.h"
 #include "plan/plan.h"
 
-enum { COMPILE_MAX_MODELS = 2 };
+enum { COMPILE_MAX_MODELS = 2, COMPILE_MAX_SIDE = 4096 }; // of a latent
 
 struct latent_size {
     int64_t height, width; // 0: not given
@@ -41,6 +41,10 @@ struct compile_options {
     void (*note)(void *context, const char *line);
     void *note_context;
 };
+
+// Adds a size that is not among them yet. `name` is that of the option or parameter, for the error.
+bool compile_add_size(struct compile_options *o, struct latent_size size, const char *name,
+                      struct error *err);
 
 // ---- the steps
 

@@ -11,23 +11,9 @@ static bool parse_size(const char *text, int length, struct latent_size *size, s
     char *end;
     *size = (struct latent_size){.height = strtoll(text, &end, 10)};
     if (*end == 'x') size->width = strtoll(end + 1, &end, 10);
-    if (end == text + length && size->height > 0 && size->width > 0 && size->height <= 4096 &&
-        size->width <= 4096)
-        return true;
-    return error_set(err, ERROR_USAGE,
-                     "--latent-size: expected HxW with numbers from 1 to 4096, found '%.*s'", length, text);
-}
-
-static bool add_size(struct compile_options *o, struct latent_size size, struct error *err) {
-    for (int i = 0; i < o->size_count; i++) {
-        if (o->sizes[i].height != size.height || o->sizes[i].width != size.width) continue;
-        return error_set(err, ERROR_USAGE, "--latent-size: %dx%d is given twice", (int)size.height,
-                         (int)size.width);
-    }
-    if (o->size_count == PLAN_MAX_PROGRAMS)
-        return error_set(err, ERROR_USAGE, "--latent-size: more than %d sizes", PLAN_MAX_PROGRAMS);
-    o->sizes[o->size_count++] = size;
-    return true;
+    return (end == text + length && size->width != 0) ||
+           error_set(err, ERROR_USAGE, "--latent-size: expected HxW with numbers from 1 to %d, found '%.*s'",
+                     COMPILE_MAX_SIDE, length, text);
 }
 
 static bool set_sizes(void *values, const char *text, struct error *err) {
@@ -35,7 +21,8 @@ static bool set_sizes(void *values, const char *text, struct error *err) {
     for (;; text++) {
         struct latent_size size;
         int length = (int)strcspn(text, ",");
-        if (!parse_size(text, length, &size, err) || !add_size(o, size, err)) return false;
+        if (!parse_size(text, length, &size, err) || !compile_add_size(o, size, "--latent-size", err))
+            return false;
         text += length;
         if (*text == 0) return true;
     }
