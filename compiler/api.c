@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { MAX_THREADS = 1024, MAX_TUNE_SECONDS = 86400 };
+enum { MAX_TUNE_SECONDS = 86400 };
 
 const char *wanc_version(void) { return WAN_VERSION; }
 
@@ -79,8 +79,8 @@ static bool take_numbers(struct compile_options *o, const struct wanc_params *p,
     if (p->max_memory > PLAN_MAX_BYTES)
         return error_set(err, ERROR_USAGE, "max_memory: expected at most %llu bytes, found %llu",
                          (unsigned long long)PLAN_MAX_BYTES, (unsigned long long)p->max_memory);
-    if (p->threads > MAX_THREADS)
-        return error_set(err, ERROR_USAGE, "%u threads, expected at most %d", p->threads, MAX_THREADS);
+    if (p->threads > WAN_MAX_THREADS)
+        return error_set(err, ERROR_USAGE, "%u threads, expected at most %d", p->threads, WAN_MAX_THREADS);
     if (!(p->tune_seconds >= 0 && p->tune_seconds <= MAX_TUNE_SECONDS))
         return error_set(err, ERROR_USAGE, "tune_seconds: expected 0 to %d, found %g", MAX_TUNE_SECONDS,
                          p->tune_seconds);

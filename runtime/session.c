@@ -6,8 +6,6 @@
 
 #include <stdlib.h>
 
-enum { MAX_THREADS = 1024 };
-
 bool rt_xnn(enum xnn_status status, const char *call, struct error *err) {
     switch (status) {
     case xnn_status_success: return true;
@@ -93,8 +91,8 @@ static bool open_memory(struct rt_session *s, struct error *err) {
 
 bool rt_pool_new(pthreadpool_t *pool, unsigned threads, struct error *err) {
     // pthreadpool does not notice when the system refuses a thread, and would wait for it.
-    if (threads > MAX_THREADS) {
-        return error_set(err, ERROR_USAGE, "%u threads, expected at most %d", threads, MAX_THREADS);
+    if (threads > WAN_MAX_THREADS) {
+        return error_set(err, ERROR_USAGE, "%u threads, expected at most %d", threads, WAN_MAX_THREADS);
     }
     *pool = pthreadpool_create(threads ? threads : cores_available());
     return *pool != NULL || error_set(err, ERROR_MEMORY, "cannot start %u threads", threads);

@@ -152,7 +152,8 @@ WAN_API const char *wan_plan_note(const struct wan_plan *plan, size_t index);
 struct wan_pool;
 struct pthreadpool; // of libpthreadpool: a pthreadpool_t points to one
 
-// 0 threads: one per core that the process may run on; at most 1024. More than cores is slow.
+// 0 threads: one per core that the process may run on; at most WAN_MAX_THREADS. More than cores is slow.
+enum { WAN_MAX_THREADS = 1024 };
 WAN_API struct wan_pool *wan_pool_new(unsigned threads, struct wan_error *error);
 // Makes the caller's own pool usable; it stays the caller's, and must be of the libpthreadpool that libwan is linked with.
 WAN_API struct wan_pool *wan_pool_of(struct pthreadpool *pool, struct wan_error *error);

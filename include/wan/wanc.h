@@ -70,7 +70,7 @@ struct wanc_params {
     wanc_bands bands;
     wanc_first first;
     uint64_t max_memory; // bytes that a run may take at most; 0: no limit
-    unsigned threads;    // of a run: for max_memory, bands and measured times; at most 1024
+    unsigned threads;    // of a run: for max_memory, bands and measured times; at most WAN_MAX_THREADS
     int prepack;         // not 0: the plan also holds the weights as XNNPACK packs them on this CPU
     double
         tune_seconds; // measure algorithms on this machine for about so long, at most 86400; 0: expect times by a model

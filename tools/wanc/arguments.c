@@ -2,6 +2,7 @@
 #include "tools/wanc/arguments.h"
 
 #include "tools/report/report.h"
+#include "wan/wan.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -114,7 +115,7 @@ static const struct option_row rows[] = {
              "expecting times by a model"},
     {"timing-cache", .value = "FILE", .hint = OPTION_FILE, .commands = "compile", TEXT(compile.timing_cache),
      .help = "take measured times from FILE, and keep new ones there"},
-    {"threads", .value = "N", .commands = "compile report diff opt", NUMBER(compile.threads, 1024),
+    {"threads", .value = "N", .commands = "compile report diff opt", NUMBER(compile.threads, WAN_MAX_THREADS),
      .help =
          "threads that a run will have; for --tune, --max-memory and report one per core by default, for the "
          "height of bands four"},

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_THREADS = 1024, DEFAULT_FPS = 16 };
+enum { DEFAULT_FPS = 16 };
 enum { MAX_ITERATIONS = 1000000, DEFAULT_WARMUP = 1, DEFAULT_ITERATIONS = 5 };
 
 static bool list_operands(unsigned i, const char **term, const char **text) {
@@ -128,7 +128,7 @@ static const struct option_row rows[] = {
      .help = "decode the latent frames A to B - 1 only, as a slice of Python: from 0, negative from the end. "
              "They are a "
              "video of their own: A is decoded as a first frame, without what came before it"},
-    {"threads", .value = "N", NUMBER(decode.threads, MAX_THREADS),
+    {"threads", .value = "N", NUMBER(decode.threads, WAN_MAX_THREADS),
      .help = "threads that decode (default: one per core that it may run on)"},
     {"all-frames", FLAG(decode.all_frames),
      .help = "write all frames of the first step, where only the last belong to the video"},
