@@ -196,7 +196,6 @@ static bool set_operands(struct arguments *a, const struct option_result *r, str
     static const char *const missing[] = {"PLAN and LATENTS", "LATENTS"};
     if (r->count < 2) return error_set(err, ERROR_USAGE, "expected %s, found none", missing[r->count]);
     a->decode.plan = a->benchmark.plan = r->operands[0];
-    a->decode.latents = r->operands[1];
     a->latents = r->operands + 1;
     a->latents_count = (size_t)r->count - 1;
     return true;

@@ -7,7 +7,7 @@
 
 struct arguments {
     struct decode_params decode;
-    char **latents; // all that were named; decode.latents is the first
+    char **latents; // all that were named: files and folders
     size_t latents_count;
     const char *denormalize; // NULL: nothing was said
     struct benchmark_params benchmark;
