@@ -141,6 +141,9 @@ same "--format alone: the name is the latents', with its suffix" "frames.webm" "
 
 # ---- refused
 
+"$wanrun" --help >"$work/help"
+same "--format: a word for every suffix" "$(sed -n 's/^  *\.\([a-z0-9]*\)\( .*\)\{0,1\}$/\1/p' "$work/help" | sort -u | tr '\n' ' ')" \
+    "$("$wanrun" a b --format '' 2>&1 | sed 's/.*: expected //; s/, found.*//; s/ or /, /; s/,//g' | tr ' ' '\n' | sort | tr '\n' ' ')"
 refused "--format: unknown" 2 "--format: expected .*mp4.*, found 'avi'" "$plan" "$latents" --format avi
 refused "--codec: unknown" 2 "--codec: expected one of h264, hevc" "$plan" "$latents" --codec vp8
 refused "--codec: not in .webm" 2 "out.webm: expected one of the codecs .*vp9.* in this container, found hevc" \

@@ -73,23 +73,17 @@ static const struct output_format *format_of(const char *path, const struct outp
     return find(key, s->format != NULL, false);
 }
 
-static void list_names(struct strbuf *out, bool pipe) {
-    for (unsigned i = 0; i < FORMATS; i++) {
-        bool is_listed = !formats[i]->pattern && !(pipe && formats[i]->seeks);
-        if (is_listed) strbuf_printf(out, "%s%s", out->size ? ", " : "", name_of(formats[i]));
-    }
-}
-
-static bool refuse(const char *expected, bool pipe, const char *found, struct error *err) {
+static bool refuse_pipe(const struct output_format *format, struct error *err) {
     struct strbuf known = {0};
-    list_names(&known, pipe);
-    error_set(err, ERROR_USAGE, "%s %s, found '%s'", expected, strbuf_text(&known), found);
+    for (unsigned i = 0; i < FORMATS; i++) {
+        if (!formats[i]->seeks && !formats[i]->pattern)
+            strbuf_printf(&known, "%s%s", known.size ? ", " : "", name_of(formats[i]));
+    }
+    error_set(err, ERROR_USAGE,
+              "-o -: expected a format that can be written to a pipe: one of %s, found '%s'",
+              strbuf_text(&known), name_of(format));
     strbuf_free(&known);
     return false;
-}
-
-bool output_check_format(const char *name, struct error *err) {
-    return find(name, true, false) != NULL || refuse("--format: expected one of", false, name, err);
 }
 
 static bool refuse_path(const char *path, struct error *err) {
@@ -130,9 +124,7 @@ bool output_check_path(const char *path, const struct output_settings *settings,
     if (format->pattern && !output_pattern(path, 0, NULL, 0))
         return error_set(err, ERROR_USAGE, "%s: expected one number such as %%04d, as the name holds a %%",
                          path);
-    if (is_pipe(path) && format->seeks)
-        return refuse("-o -: expected a format that can be written to a pipe: one of", true, name_of(format),
-                      err);
+    if (is_pipe(path) && format->seeks) return refuse_pipe(format, err);
     return check_settings(format, settings, err);
 }
 

@@ -22,7 +22,7 @@ struct output_rate {
 
 // What the user may say of an output. NULL, and a crf below 0: the format chooses.
 struct output_settings {
-    const char *format; // its name; NULL: by the suffix of the path
+    const char *format; // the name of one; NULL: by the suffix of the path
     struct output_rate fps;
     const char *codec, *preset, *pixel_format; // as FFmpeg names them
     double crf;
@@ -70,8 +70,6 @@ struct output_format {
 // "24", "23.976" or "30000/1001": from 1/1000 to 1000 frames per second. 23.976, 29.97 and 59.94 are what television
 // means by them: 24000/1001 and so on.
 bool output_parse_rate(const char *text, struct output_rate *rate, struct error *err);
-// Is there a format of that name?
-bool output_check_format(const char *name, struct error *err);
 // Is `path` one that output_open will take with these settings? Otherwise the error lists what can be written.
 bool output_check_path(const char *path, const struct output_settings *settings, struct error *err);
 // The suffix of files of that format, ".mp4" where the settings have none.

@@ -62,11 +62,6 @@ static bool set_rtol(void *values, const char *text, struct error *err) {
     return parse_number("--rtol", text, &a->decode.verify.tolerance.relative, err);
 }
 
-static bool set_format(void *values, const char *text, struct error *err) {
-    ((struct arguments *)values)->decode.settings.format = text;
-    return output_check_format(text, err);
-}
-
 static bool set_fps(void *values, const char *text, struct error *err) {
     return output_parse_rate(text, &((struct arguments *)values)->decode.settings.fps, err);
 }
@@ -94,7 +89,8 @@ static const struct option_row rows[] = {
              "suffix, and "
              "FOLDER/ for FOLDER/%s.mp4 (default: %s.mp4)"},
     {"format", .value = "FORMAT", .words = "mp4 mkv webm mov gif webp y4m rgb f32 npy safetensors png",
-     OPTION_CALLS(set_format), .help = "what to write, whatever the suffix; for -o - as well (there: y4m)"},
+     TEXT(decode.settings.format),
+     .help = "what to write, whatever the suffix; for -o - as well (there: y4m)"},
     {"fps", .value = "RATE", OPTION_CALLS(set_fps),
      .help = "frames per second of videos: 24, 23.976, 30000/1001 (default: 16)"},
     {"codec", .value = "CODEC", TEXT(decode.settings.codec),
