@@ -4,6 +4,7 @@
 // the passes of the compiler left.
 #include "plan/check.h"
 
+#include "base/finite.h"
 #include "base/size.h"
 
 #include <math.h>
@@ -232,6 +233,10 @@ static bool check_constants(const struct plan *p, struct error *err) {
                              "constant %u: %llu bytes and %d spare at %llu, the weights have %llu", i,
                              (ull)c->bytes, PLAN_EXTRA_BYTES, (ull)c->offset, (ull)p->weights_size);
         }
+        // One would spread over all frames, and the model that it comes from is broken.
+        if (!floats_are_finite((const float *)(p->weights + c->offset), c->count))
+            return error_set(err, ERROR_INPUT, "constant %u (%s): NaN or infinity among its %u numbers", i,
+                             plan_string(p, c->name), c->count);
         total += c->bytes;
     }
     if (total == p->info->weight_bytes) return true;

@@ -208,7 +208,7 @@ const char *plan_op_name(uint32_t kind);
 //    in.frames = out.frames/interleave. The step leaves the window's last frames in the history for the next
 //    step; of these, frames that would come from before the window stay what they are, zero. Kernels are at
 //    most 3x3. Old and new frames share their place: at every other step (1, 3, ..; the first step of a video is
-//    step 0) the history lies one row and one pixel below where the view says (by row_stride + pixel_stride),
+//    step 0) the history lies one row and one pixel in front of where the view says (by row_stride + pixel_stride),
 //    so that writing a block of the image overwrites nothing that the blocks behind it still read (at odd
 //    steps blocks are taken from the last to the first). So that this holds, memory has a pixel of room in
 //    front of each row (row_stride >= (width + 1) * pixel_stride) and a row of room in front of each frame.

@@ -1,6 +1,7 @@
 // Building a plan: tables grow in the arena, and are laid out, streamed and verified by plan_writer_save.
 #include "plan/write.h"
 
+#include "base/finite.h"
 #include "base/size.h"
 
 #include <stddef.h>
@@ -338,11 +339,15 @@ static bool put_programs(struct output *o, const struct plan_writer *w) {
     return put_tables(o, PLAN_SECTION_PROGRAMS, tables, w->program_count);
 }
 
-static bool put_constant(struct output *o, const struct plan_constant *c, const struct fill *fill,
-                         float *chunk) {
+// `name` is the model's.
+static bool put_constant(struct output *o, const struct plan_constant *c, const char *name,
+                         const struct fill *fill, float *chunk) {
     for (uint64_t first = 0; first < c->count; first += CHUNK_FLOATS) {
         uint64_t count = c->count - first < CHUNK_FLOATS ? c->count - first : CHUNK_FLOATS;
         fill->fn(fill->context, first, count, chunk);
+        if (!floats_are_finite(chunk, count))
+            return error_set(o->err, ERROR_INPUT, "weights %s: NaN or infinity among their %u numbers", name,
+                             c->count);
         if (!put(o, chunk, count * sizeof *chunk)) return false;
     }
     return put_zeros(o, size_align(c->bytes, PLAN_ALIGNMENT) - c->bytes);
@@ -352,7 +357,9 @@ static bool put_weights(struct output *o, const struct plan_writer *w) {
     float *chunk = arena_array(w->arena, CHUNK_FLOATS, sizeof *chunk);
     bool ok = begin_section(o, PLAN_SECTION_WEIGHTS, 0);
     for (size_t i = 0; i < w->constants.count && ok; i++) {
-        ok = put_constant(o, table_at(&w->constants, i), table_at(&w->fills, i), chunk);
+        const struct plan_constant *c = table_at(&w->constants, i);
+        const char *name = (const char *)w->strings.data + c->name;
+        ok = put_constant(o, c, name, table_at(&w->fills, i), chunk);
     }
     return ok && put_zeros(o, PLAN_EXTRA_BYTES) && end_section(o, PLAN_SECTION_WEIGHTS);
 }

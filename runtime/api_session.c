@@ -1,8 +1,10 @@
 // Sessions, as the public interface has them: one latent in, its frames out.
 #include "runtime/api.h"
 
+#include "base/finite.h"
 #include "base/versioned.h"
 #include "plan/work.h"
+#include "runtime/check.h"
 #include "runtime/image.h"
 
 #include <math.h>
@@ -56,6 +58,7 @@ static bool open_session(struct wan_session *s, const struct wan_plan *plan,
                                            .pool = params.pool != NULL ? params.pool->threads : NULL,
                                            .packed = plan->packed,
                                            .cache_folder = params.cache_folder,
+                                           .check_places = params.check_places,
                                            .allocator = &s->allocator};
     if (g == NULL || !rt_session_open(&s->rt, &plan->plan, g, &setup, err)) return false;
     s->rt.observer = s->observer == NULL ? NULL : observe;
@@ -111,9 +114,7 @@ static bool check_frames(const struct wan_session *s, struct error *err) {
     size_t frame = plan_frame_floats(g);
     const float *v = (const float *)s->rt.output.data;
     for (uint32_t t = 0; t < g->variant[s->next].frames; t++) {
-        float sum = 0; // NaN and infinity survive the multiplication by zero and the sum
-        for (size_t i = 0; i < frame; i++) sum += 0.0f * v[t * frame + i];
-        if (sum != 0 || isnan(sum)) {
+        if (!floats_are_finite(v + t * frame, frame)) {
             return error_set(err, ERROR_INPUT,
                              "frame %u of this step: NaN or infinity came out of finite latents; are they in "
                              "the decoder's range?",
@@ -201,6 +202,25 @@ int wan_session_operator(const struct wan_session *s, int steady, size_t index, 
                                        .flops = w.flops,
                                        .product_flops = w.product_flops,
                                        .bytes = w.bytes};
+    return versioned_give(out, sizeof known, &known, sizeof known);
+}
+
+int wan_session_get_check(const struct wan_session *s, struct wan_check *out) {
+    const struct rt_check *c = s->rt.check;
+    if (c == NULL || c->calls == 0) return 0;
+    const struct rt_check_worst *w = &c->worst;
+    const struct wan_check known = {.operators = c->calls,
+                                    .numbers = c->numbers,
+                                    .error = w->error,
+                                    .steady = w->variant == PLAN_STEADY,
+                                    .index = w->index,
+                                    .step = w->step,
+                                    .frame = (uint32_t)w->at.t,
+                                    .row = (uint32_t)w->at.y,
+                                    .column = (uint32_t)w->at.x,
+                                    .channel = (uint32_t)w->channel,
+                                    .expected = w->expected,
+                                    .found = w->found};
     return versioned_give(out, sizeof known, &known, sizeof known);
 }
 

@@ -2,6 +2,8 @@
 // variant's operators.
 #include "runtime/session.h"
 
+#include "runtime/check.h"
+
 #include "base/cores.h"
 
 #include <stdlib.h>
@@ -105,6 +107,11 @@ static bool open_variants(struct rt_session *s, struct error *err) {
     return ok;
 }
 
+static bool open_check(struct rt_session *s, unsigned places, struct error *err) {
+    if (places > 0) s->check = rt_check_new(s, places, err);
+    return places == 0 || s->check != NULL;
+}
+
 bool rt_session_open(struct rt_session *s, const struct plan *plan, const struct plan_program *program,
                      const struct rt_session_setup *setup, struct error *err) {
     *s = (struct rt_session){.plan = plan,
@@ -121,6 +128,7 @@ bool rt_session_open(struct rt_session *s, const struct plan *plan, const struct
     if (s->packed != NULL && s->ops != NULL &&
         (!s->owns_pool || rt_pool_new(&s->pool, setup->threads, err)) &&
         open_caches(s, setup->cache_folder, err) && open_memory(s, err) && open_variants(s, err) &&
+        open_check(s, setup->check_places, err) &&
         rt_block_new(&s->workspace, s->allocator, s->workspace_bytes, "workspace", err)) {
         return true;
     }
@@ -134,6 +142,7 @@ void rt_session_close(struct rt_session *s) {
         if (op->kernel != NULL && op->kernel->destroy != NULL) op->kernel->destroy(op);
     }
     free(s->ops);
+    rt_check_free(s->check);
     if (s->owns_packed) rt_packed_free(s->packed);
     rt_block_free(&s->caches);
     rt_block_free(&s->arena);
@@ -153,15 +162,23 @@ static bool may_go_on(struct rt_session *s, enum plan_variant variant, struct er
     return true;
 }
 
+static bool run_observed(struct rt_session *s, enum plan_variant variant, uint32_t index, struct rt_op *op,
+                         struct error *err) {
+    if (s->observer == NULL) return op->kernel->run(s, op, err);
+    atomic_store(&s->product_ns, 0);
+    uint64_t begin = rt_clock_ns();
+    if (!op->kernel->run(s, op, err)) return false;
+    s->observer(s->observer_context, variant, index, begin, rt_clock_ns(), atomic_load(&s->product_ns));
+    return true;
+}
+
 bool rt_session_run_op(struct rt_session *s, enum plan_variant variant, uint32_t index, struct rt_op *op,
                        struct error *err) {
     if (!may_go_on(s, variant, err)) return false;
-    if (s->observer == NULL) return op->kernel->run(s, op, err) || describe(op, err);
-    atomic_store(&s->product_ns, 0);
-    uint64_t begin = rt_clock_ns();
-    if (!op->kernel->run(s, op, err)) return describe(op, err);
-    s->observer(s->observer_context, variant, index, begin, rt_clock_ns(), atomic_load(&s->product_ns));
-    return true;
+    if (s->check != NULL) rt_check_expect(s->check, op, s->steps);
+    bool ok = run_observed(s, variant, index, op, err) &&
+              (s->check == NULL || rt_check_compare(s->check, s, variant, index, op, err));
+    return ok || describe(op, err);
 }
 
 static float element(const struct rt_tensor *t, size_t place) {

@@ -69,6 +69,7 @@ struct rt_session {
     void (*observer)(void *context, enum plan_variant variant, size_t index, uint64_t begin_ns,
                      uint64_t end_ns, uint64_t product_ns);
     void *observer_context;
+    struct rt_check *check; // NULL: operators are not compared with their formulas (check.h)
     // Called in front of each operator, if not NULL; not 0: the step stops there.
     wan_progress *progress;
     void *progress_context;
@@ -98,6 +99,7 @@ struct rt_session_setup {
     struct rt_packed *packed;              // NULL: packed weights of its own
     const char *cache_folder;              // NULL: caches in memory, else in a file there
     const struct wan_allocator *allocator; // NULL: the system's; else it stays where it is
+    unsigned check_places;                 // of each operator's result, compared with the formula; 0: none
 };
 bool rt_session_open(struct rt_session *s, const struct plan *plan, const struct plan_program *program,
                      const struct rt_session_setup *setup, struct error *err);

@@ -191,6 +191,9 @@ struct wan_session_params {
     const struct wan_allocator *allocator; // of all large blocks but packed weights; NULL: that of the plan
     wan_log *log;                          // NULL: that of the plan
     void *log_context;
+    // At so many places of each operator's result, drawn anew in each step, what was computed is compared with the formula in
+    // double precision; a send in which they do not agree fails with WAN_ERROR_INTERNAL, and names the operator. 0: not at all.
+    unsigned check_places;
 };
 
 // Allocates the caches and the arena, and packs the weights, if no earlier session of the plan has and the plan does not
@@ -266,6 +269,22 @@ WAN_API int wan_session_tensor(const struct wan_session *session, int steady, si
                                struct wan_tensor *tensor, float *values);
 
 WAN_API unsigned wan_session_threads(const struct wan_session *session);
+
+// What a session with check_places has found so far.
+struct wan_check {
+    size_t size;        // sizeof(struct wan_check)
+    uint64_t operators; // compared, each in each step
+    uint64_t numbers;   // of their results
+    double error; // the worst: the difference of a number from the formula, as a part of the sum of magnitudes in it. Rounding to
+                  // floats gives up to about 2e-6.
+    int steady;   // where it was: the operator (wan_session_operator), the step, from 0, and the place in the result
+    size_t index;
+    uint64_t step;
+    uint32_t frame, row, column, channel;
+    double expected, found;
+};
+// 0: nothing was compared yet, or check->size is wrong; else 1.
+WAN_API int wan_session_get_check(const struct wan_session *session, struct wan_check *check);
 
 // ---- stopping and going on later
 

@@ -1,6 +1,7 @@
 // Makes a wrong plan of a right one, with checksums that are right, for tests that have to find out what is wrong.
 //
 //     spoil_plan IN OUT weight NAME INDEX FACTOR   one number of a constant is multiplied
+//     spoil_plan IN OUT packed INDEX FACTOR        the numbers of packed weights are multiplied
 //     spoil_plan IN OUT epsilon NAME VALUE         norm_epsilon of what operators of that name do, steady ones only
 //
 // Exit status: 0 yes, 2 there is no such thing.
@@ -32,6 +33,15 @@ static bool spoil_weight(struct plan *p, const char *name, size_t index, float f
     return false;
 }
 
+static bool spoil_packed(struct plan *p, size_t index, float factor) {
+    if (index >= p->packed_count) return false;
+    struct plan_packed *w = (struct plan_packed *)&p->packed[index];
+    float *numbers = (float *)(p->packed_data + w->offset);
+    for (size_t i = 0; i < w->bytes / sizeof *numbers; i++) numbers[i] *= factor;
+    w->checksum = XXH3_64bits(numbers, w->bytes);
+    return true;
+}
+
 static bool spoil_epsilon(struct plan *p, const char *name, float value) {
     const struct plan_variant_info *v = &p->programs[0].variant[PLAN_STEADY];
     for (uint32_t i = v->first_op; i < v->first_op + v->op_count; i++) {
@@ -55,6 +65,8 @@ int main(int argc, char **argv) {
     bool ok = plan_check(&p, data, map.size, &err);
     if (ok && strcmp(argv[3], "weight") == 0)
         ok = spoil_weight(&p, argv[4], (size_t)atol(argv[5]), strtof(argv[6], NULL));
+    else if (ok && strcmp(argv[3], "packed") == 0)
+        ok = spoil_packed(&p, (size_t)atol(argv[4]), strtof(argv[5], NULL));
     else if (ok) ok = spoil_epsilon(&p, argv[4], strtof(argv[5], NULL));
     repair(data);
     ok = ok && file_save(argv[2], data, map.size, &err);

@@ -79,6 +79,10 @@ static unsigned row_of_letter(const struct option_program *p, int c) {
 
 static bool set_number(const struct option_row *row, unsigned *to, const char *text, struct error *err) {
     char *end;
+    if (text == NULL) {
+        *to = row->lacking;
+        return true;
+    }
     errno = 0;
     unsigned long n = strtoul(text, &end, 10);
     *to = (unsigned)n;

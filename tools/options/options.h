@@ -41,6 +41,7 @@ struct option_row {
     size_t at;
     unsigned bits;      // BITS: that are set
     unsigned most;      // NUMBER: from 1 to this
+    unsigned lacking;   // NUMBER: what it is where the value is left out
     option_setter *set; // CALL
 };
 #define OPTION_SETS_FLAG(type, field) .kind = OPTION_FLAG, .at = offsetof(type, field)

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_FPS = 16 };
+enum { DEFAULT_FPS = 16, DEFAULT_PLACES = 2, MAX_PLACES = 10000 };
 enum { MAX_ITERATIONS = 1000000, DEFAULT_WARMUP = 1, DEFAULT_ITERATIONS = 5 };
 
 static bool list_operands(unsigned i, const char **term, const char **text) {
@@ -155,6 +155,11 @@ static const struct option_row rows[] = {
          "frames, [1, channels, frames, height, width] and the like, float16 or float32, or bytes [frames, "
          "height, "
          "width, channels]. A folder, as of --dump-taps: tensor by tensor, to find the first that differs"},
+    {"check", .value = "N", .may_lack_value = true, .lacking = DEFAULT_PLACES,
+     NUMBER(decode.check_places, MAX_PLACES),
+     .help = "compute N places of each operator's result a second time, by its formula in double precision, "
+             "and fail where "
+             "they do not agree (default: 2)"},
     {"dump-taps", .value = "DIR", .hint = OPTION_FOLDER, TEXT(decode.taps.folder),
      .help = "write the tensor of the model that each operator leaves, of each step, as DIR/step0/NAME.npy; "
              "no video "

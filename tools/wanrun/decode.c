@@ -190,6 +190,7 @@ static bool open_session(struct decode *d, struct error *err) {
                                         .latent_width = d->shape.latent_width,
                                         .all_frames = d->params->all_frames,
                                         .cache_folder = d->params->cache_folder,
+                                        .check_places = d->params->check_places,
                                         .observer =
                                             is_profiled(d->params) || has_taps(d->params) ? observe : NULL,
                                         .observer_context = d};
@@ -280,6 +281,17 @@ static bool decode_steps(struct decode *d, struct error *err) {
     return (d->params->output == NULL || output_finish(&d->output, err)) && save_state(d, err);
 }
 
+static void print_check(const struct decode *d) {
+    struct wan_check c = {.size = sizeof c};
+    struct wan_operator op = {.size = sizeof op};
+    if (wan_session_get_check(d->session, &c) == 0) return;
+    wan_session_operator(d->session, c.steady, c.index, &op);
+    fprintf(stderr,
+            "wanrun: checked %" PRIu64 " numbers of %" PRIu64
+            " operators against their formulas: wrong by at most %.2g of their sums (%s, step %" PRIu64 ")\n",
+            c.numbers, c.operators, c.error, op.name, c.step);
+}
+
 static void report(const struct decode *d) {
     const struct decode_params *p = d->params;
     if (!p->quiet && p->output != NULL) {
@@ -287,6 +299,7 @@ static void report(const struct decode *d) {
                 d->shape.frame_height, d->shape.frame_width, measure_now() - d->progress.start,
                 strcmp(p->output, "-") == 0 ? "standard output" : p->output);
     }
+    if (!p->quiet) print_check(d);
     if (p->timings) progress_print_timing(&d->progress, d->begin > 0);
 }
 

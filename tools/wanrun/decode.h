@@ -25,7 +25,8 @@ struct decode_params {
     struct latents_options input;        // how the latents are to be read
     struct verify_params verify;
     struct taps_params taps;
-    bool all_frames; // of the first step, not only those that belong to the video
+    unsigned check_places; // 0: kernels are not compared with their formulas
+    bool all_frames;       // of the first step, not only those that belong to the video
 };
 
 // NULL with an error, which names the file. wan_plan_close closes it.
