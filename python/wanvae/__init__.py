@@ -1,0 +1,18 @@
+"""Compiles ONNX decoders of the Wan video VAE, and decodes latents with them on a CPU.
+
+    plan = wanvae.compile("decoder.onnx", "plan.bin", latent_size=(60, 104))
+    with wanvae.Decoder(plan) as decoder:
+        frames = decoder.decode(latents)            # NumPy or torch, [C,T,h,w] or [B,C,T,h,w]
+        for frame in decoder.stream(latents): ...   # one at a time, in constant memory
+"""
+
+from __future__ import annotations
+
+from ._library import wan as _wan
+from .compiler import compile  # noqa: A004
+from .decoder import Decoder
+from .errors import Cancelled, Status, WanError
+from .plan import Plan, Shape
+
+__all__ = ["Cancelled", "Decoder", "Plan", "Shape", "Status", "WanError", "compile"]
+__version__: str = _wan().wan_version().decode()
