@@ -8,6 +8,7 @@
 #include "runtime/image.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,8 +40,8 @@ static void observe(void *context, enum plan_variant variant, size_t index, uint
 static bool take_params(struct wan_session *s, const struct wan_plan *plan,
                         const struct wan_session_params *given, struct wan_session_params *params,
                         struct error *err) {
-    if (!versioned_take(params, sizeof *params, sizeof *params, given, "wan_session_params", err))
-        return false;
+    const size_t least = offsetof(struct wan_session_params, check_places); // what follows is newer
+    if (!versioned_take(params, sizeof *params, least, given, "wan_session_params", err)) return false;
     if (params->log != NULL) s->listener = (struct api_listener){params->log, params->log_context};
     s->allocator = plan->allocator;
     s->all_frames = params->all_frames != 0;

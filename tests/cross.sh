@@ -13,7 +13,7 @@ me=cross
 . tools/apt.sh
 
 packages="libc6-dev libxnnpack-dev libpthreadpool-dev libprotobuf-c-dev libxxhash-dev libjansson-dev zlib1g-dev libcmocka-dev
-libavformat-dev libavcodec-dev libavfilter-dev libswscale-dev libavutil-dev"
+libavformat-dev libavcodec-dev libswscale-dev libavutil-dev"
 suite=trixie
 system=$PWD/build-aarch64-system
 folder=build-aarch64

@@ -13,7 +13,7 @@
 set -eu
 
 packages="gcc libc6-dev meson ninja-build pkg-config protobuf-c-compiler libprotobuf-c-dev
-protobuf-compiler libonnx-dev libavformat-dev libavcodec-dev libavfilter-dev libswscale-dev libavutil-dev
+protobuf-compiler libonnx-dev libavformat-dev libavcodec-dev libswscale-dev libavutil-dev
 libcmocka-dev libxxhash-dev libjansson-dev zlib1g-dev libonnx-testdata"
 test_packages="chromium graphviz libxml2-utils groff-base zsh fish g++ python3-numpy libwebp-dev"
 xnnpack_packages="libxnnpack-dev libpthreadpool-dev"

@@ -25,7 +25,7 @@ struct video {
     AVCodecContext *encoder;
     AVPacket *packet;
     struct colour colour;
-    struct palette palette; // where the container has them
+    struct palette *palette; // where the container has them
 };
 
 static const struct container *container_of(const struct output *o) { return o->format->settings; }
@@ -54,12 +54,12 @@ static bool open_colour(struct output *o, struct error *err) {
     bool has_palettes = container_of(o)->has_palettes;
     struct colour_params params = {.width = o->params.width,
                                    .height = o->params.height,
-                                   .format = has_palettes ? AV_PIX_FMT_RGB32 : v->encoder->pix_fmt,
+                                   .format = has_palettes ? AV_PIX_FMT_RGB24 : v->encoder->pix_fmt,
                                    .siting = COLOUR_SITING_LEFT,
                                    .pads = true};
-    bool ok = colour_open(&v->colour, &params, err) &&
-              (!has_palettes || palette_open(&v->palette, v->colour.picture, v->encoder->time_base, err));
-    return ok || error_prefix(err, "%s", o->path);
+    if (!colour_open(&v->colour, &params, err)) return error_prefix(err, "%s", o->path);
+    if (has_palettes) v->palette = palette_new(v->encoder->width, v->encoder->height, err);
+    return !has_palettes || v->palette != NULL || error_prefix(err, "%s", o->path);
 }
 
 static bool video_open(struct output *o, struct error *err) {
@@ -87,28 +87,19 @@ static bool encode(struct video *v, AVFrame *frame, struct error *err) {
            muxer_failed(&v->muxer, "cannot encode", code, err);
 }
 
-static bool encode_with_palette(struct video *v, AVFrame *frame, struct error *err) {
-    struct error failure = {0};
-    bool ok = palette_send(&v->palette, frame, &failure);
-    for (AVFrame *next; ok && (next = palette_receive(&v->palette, v->encoder->time_base, &failure)) != NULL;)
-        ok = encode(v, next, &failure);
-    ok = ok && failure.code == ERROR_NONE && (frame != NULL || encode(v, NULL, &failure));
-    if (!ok) *err = failure;
-    return ok;
-}
-
 static bool video_write(struct output *o, const float *frame, struct error *err) {
     struct video *v = o->state;
     if (!colour_convert(&v->colour, frame, err)) return error_prefix(err, "%s", o->path);
-    v->colour.picture->pts = (int64_t)o->written;
-    return container_of(o)->has_palettes ? encode_with_palette(v, v->colour.picture, err)
-                                         : encode(v, v->colour.picture, err);
+    AVFrame *picture = v->colour.picture;
+    if (v->palette != NULL) picture = palette_convert(v->palette, picture, err);
+    if (picture == NULL) return error_prefix(err, "%s", o->path);
+    picture->pts = (int64_t)o->written;
+    return encode(v, picture, err);
 }
 
 static bool video_finish(struct output *o, struct error *err) {
     struct video *v = o->state;
-    bool ok = container_of(o)->has_palettes ? encode_with_palette(v, NULL, err) : encode(v, NULL, err);
-    return ok && muxer_finish(&v->muxer, err);
+    return encode(v, NULL, err) && muxer_finish(&v->muxer, err);
 }
 
 static void video_abort(struct output *o) {
@@ -116,7 +107,7 @@ static void video_abort(struct output *o) {
     if (v == NULL) return;
     avcodec_free_context(&v->encoder);
     av_packet_free(&v->packet);
-    palette_close(&v->palette);
+    palette_free(v->palette);
     colour_close(&v->colour);
     muxer_close(&v->muxer);
     free(v);
