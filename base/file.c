@@ -16,6 +16,49 @@ static bool io_error(struct error *err, const char *what, const char *path) {
     return error_set(err, code, "%s: cannot %s: %s", path, what, strerror(errno));
 }
 
+// ---- what is mapped, for file_map_at
+
+enum { KNOWN_MAPS = 32 }; // more are mapped and not known
+
+static struct known_map {
+    _Atomic(const unsigned char *) data; // NULL: free; a place is taken by its first write
+    size_t size;
+    char path[256]; // the beginning of it
+} known_maps[KNOWN_MAPS];
+
+static void remember_map(const struct file_map *map, const char *path) {
+    for (int i = 0; i < KNOWN_MAPS; i++) {
+        struct known_map *k = &known_maps[i];
+        const unsigned char *none = NULL;
+        if (!atomic_compare_exchange_strong(&k->data, &none, map->data)) continue;
+        k->size = map->size;
+        snprintf(k->path, sizeof k->path, "%s", path);
+        return;
+    }
+}
+
+static void forget_map(const struct file_map *map) {
+    for (int i = 0; i < KNOWN_MAPS; i++) {
+        struct known_map *k = &known_maps[i];
+        if (k->data != map->data) continue;
+        k->size = 0;
+        k->data = NULL;
+        return;
+    }
+}
+
+const char *file_map_at(const void *address) {
+    const unsigned char *at = address;
+    for (int i = 0; i < KNOWN_MAPS; i++) {
+        const struct known_map *k = &known_maps[i];
+        const unsigned char *data = k->data;
+        if (data != NULL && at >= data && (size_t)(at - data) < k->size) return k->path;
+    }
+    return NULL;
+}
+
+// ---- mapped files
+
 bool file_map_open(struct file_map *map, const char *path, uint64_t max_size, struct error *err) {
     *map = (struct file_map){0};
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -30,14 +73,20 @@ bool file_map_open(struct file_map *map, const char *path, uint64_t max_size, st
     if (ok && st.st_size > 0) {
         void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (p == MAP_FAILED) ok = io_error(err, "map", path);
-        else *map = (struct file_map){.data = p, .size = (size_t)st.st_size};
+        else {
+            *map = (struct file_map){.data = p, .size = (size_t)st.st_size};
+            remember_map(map, path);
+        }
     }
     close(fd);
     return ok;
 }
 
 void file_map_close(struct file_map *map) {
-    if (map->data != NULL) munmap((void *)map->data, map->size);
+    if (map->data != NULL) {
+        forget_map(map);
+        munmap((void *)map->data, map->size);
+    }
     *map = (struct file_map){0};
 }
 

@@ -15,6 +15,9 @@ struct file_map {
 // Maps a regular file read-only. `max_size` 0 means no limit. The error names the path.
 bool file_map_open(struct file_map *map, const char *path, uint64_t max_size, struct error *err);
 void file_map_close(struct file_map *map);
+// For signal handlers: the path of the mapped file in which this address lies; NULL where that is not known. Somebody who cuts
+// off a file while it is mapped makes its end unreadable (SIGBUS).
+const char *file_map_at(const void *address);
 
 // Whether both paths name one existing file: writing one would destroy the other.
 bool file_is_same(const char *a, const char *b);

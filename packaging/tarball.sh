@@ -12,7 +12,7 @@ me=tarball
 
 build=build-tarball
 libraries=/usr/lib/x86_64-linux-gnu
-xnnpack_packages="libxnnpack-dev libxnnpack0.20241108 libpthreadpool-dev libpthreadpool0 libcpuinfo0"
+xnnpack_packages="libxnnpack-dev libxnnpack0.20241108 libpthreadpool-dev libpthreadpool0 libcpuinfo-dev libcpuinfo0"
 
 # Installed from trixie, XNNPACK would bring trixie's C library, and the programs would need that.
 unpack_xnnpack() {

@@ -265,7 +265,7 @@ bool rt_packed_layout(uint64_t *layout, struct error *err) {
     XXH3_state_t *hash = XXH3_createState();
     if (hash == NULL) return error_set(err, ERROR_MEMORY, "out of memory");
     XXH3_64bits_reset(hash);
-    bool ok = rt_xnn(xnn_initialize(NULL), "xnn_initialize", err);
+    bool ok = rt_xnn_start(err);
     for (int i = 0; i < 4 && ok; i++) ok = hash_packing(hash, i % 2 ? CANARY_OUT : CANARY_NARROW, i / 2, err);
     *layout = XXH3_64bits_digest(hash);
     XXH3_freeState(hash);
@@ -298,7 +298,7 @@ struct rt_packed *rt_packed_new(const struct plan *plan, const struct wan_alloca
     p->allocator = allocator;
     pthread_mutex_init(&p->creating, NULL);
     pthread_mutex_init(&p->growing, NULL);
-    if (rt_xnn(xnn_initialize(NULL), "xnn_initialize", err) && take_over(p, err) &&
+    if (rt_xnn_start(err) && take_over(p, err) &&
         find_panels(&p->panel_width, err))
         return p;
     rt_packed_free(p);

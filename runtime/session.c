@@ -2,10 +2,10 @@
 // variant's operators.
 #include "runtime/session.h"
 
+#include "base/cores.h"
 #include "runtime/check.h"
 
-#include "base/cores.h"
-
+#include <cpuinfo.h>
 #include <stdlib.h>
 
 bool rt_xnn(enum xnn_status status, const char *call, struct error *err) {
@@ -18,6 +18,15 @@ bool rt_xnn(enum xnn_status status, const char *call, struct error *err) {
                          status);
     default: return error_set(err, ERROR_INTERNAL, "%s: refused by XNNPACK (status %d)", call, status);
     }
+}
+
+// XNNPACK chooses kernels by what cpuinfo has read of the system, and does not look whether it could.
+bool rt_xnn_start(struct error *err) {
+    if (!rt_xnn(xnn_initialize(NULL), "xnn_initialize", err)) return false;
+    if (cpuinfo_initialize() && cpuinfo_get_cores_count() > 0 && cpuinfo_get_core(0) != NULL) return true;
+    return error_set(err, ERROR_UNSUPPORTED,
+                     "what CPU this is cannot be learnt: expected /proc/cpuinfo and /sys/devices/system/cpu "
+                     "to be readable");
 }
 
 static unsigned char *view_base(const struct rt_session *s, enum plan_variant variant,

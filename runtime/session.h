@@ -137,5 +137,7 @@ void rt_session_reset(struct rt_session *s);
 
 // True for success; otherwise says which call of XNNPACK refused.
 bool rt_xnn(enum xnn_status status, const char *call, struct error *err);
+// Before any other call of XNNPACK.
+bool rt_xnn_start(struct error *err);
 
 #endif

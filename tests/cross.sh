@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 me=cross
 . tools/apt.sh
 
-packages="libc6-dev libxnnpack-dev libpthreadpool-dev libprotobuf-c-dev libxxhash-dev libjansson-dev zlib1g-dev libcmocka-dev
+packages="libc6-dev libxnnpack-dev libpthreadpool-dev libcpuinfo-dev libprotobuf-c-dev libxxhash-dev libjansson-dev zlib1g-dev libcmocka-dev
 libavformat-dev libavcodec-dev libswscale-dev libavutil-dev"
 suite=trixie
 system=$PWD/build-aarch64-system

@@ -16,7 +16,7 @@ packages="gcc libc6-dev meson ninja-build pkg-config protobuf-c-compiler libprot
 protobuf-compiler libonnx-dev libavformat-dev libavcodec-dev libswscale-dev libavutil-dev
 libcmocka-dev libxxhash-dev libjansson-dev zlib1g-dev libonnx-testdata"
 test_packages="chromium graphviz libxml2-utils groff-base zsh fish g++ python3-numpy libwebp-dev"
-xnnpack_packages="libxnnpack-dev libpthreadpool-dev"
+xnnpack_packages="libxnnpack-dev libpthreadpool-dev libcpuinfo-dev"
 me=setup
 . "$(dirname "$0")/apt.sh"
 
@@ -32,14 +32,21 @@ install_missing $packages
 [ "${1:-}" != --tests ] || install_missing $test_packages
 [ "${1:-}" != --without-xnnpack ] || exit 0
 
-if ! xnnpack_is_current || ! installed libpthreadpool-dev; then
+# All of them where XNNPACK is not there or too old, as they have to fit each other.
+lacking_xnnpack() {
+    if ! xnnpack_is_current; then echo "$xnnpack_packages"; return; fi
+    for package in $xnnpack_packages; do installed "$package" || echo "$package"; done
+}
+
+lacking=$(lacking_xnnpack)
+if [ -n "$lacking" ]; then
     codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-    # shellcheck disable=SC2086
+    # shellcheck disable=SC2086 # the list is words on purpose
     if [ "$codename" = bookworm ]; then
         add_trixie
-        apt_install -t trixie $xnnpack_packages
+        apt_install -t trixie $lacking
     else
-        apt_install $xnnpack_packages
+        apt_install $lacking
     fi
     xnnpack_is_current || die "XNNPACK of 2024-11-08 or newer is needed, apt has $(dpkg-query -W -f='${Version}' libxnnpack-dev)"
 fi

@@ -22,6 +22,7 @@ bool muxer_failed(const struct muxer *m, const char *what, int code, struct erro
 
 static int write_bytes(void *opaque, write_byte *data, int size) {
     struct muxer *m = opaque;
+    if (m->given_up) return AVERROR(EIO);
     return sink_write(&m->sink, data, (size_t)size, &m->io_error) ? size : AVERROR(EIO);
 }
 
@@ -61,7 +62,8 @@ bool muxer_start(struct muxer *m, const AVCodecContext *encoder, const char *opt
     if (code >= 0) code = av_dict_parse_string(&chosen, options, "=", ":", 0);
     if (code >= 0) code = avformat_write_header(m->context, &chosen);
     av_dict_free(&chosen);
-    return code >= 0 || muxer_failed(m, "cannot write the header", code, err);
+    m->begun = code >= 0;
+    return m->begun || muxer_failed(m, "cannot write the header", code, err);
 }
 
 bool muxer_write(struct muxer *m, AVPacket *packet, AVRational time_base, struct error *err) {
@@ -77,13 +79,21 @@ bool muxer_write(struct muxer *m, AVPacket *packet, AVRational time_base, struct
 
 bool muxer_finish(struct muxer *m, struct error *err) {
     int code = av_write_trailer(m->context);
+    m->begun = false;
     avio_flush(m->context->pb);
     if (code >= 0) code = m->context->pb->error;
     if (code < 0 || m->io_error.code != ERROR_NONE) return muxer_failed(m, "cannot finish", code, err);
     return sink_commit(&m->sink, err);
 }
 
+// libavformat keeps a picture of a GIF until its trailer, and frees it nowhere else.
+static void give_up(struct muxer *m) {
+    m->given_up = true;
+    if (m->begun && av_match_name(m->context->oformat->name, "gif")) av_write_trailer(m->context);
+}
+
 void muxer_close(struct muxer *m) {
+    give_up(m);
     if (m->context != NULL && m->context->pb != NULL) {
         av_freep(&m->context->pb->buffer);
         avio_context_free(&m->context->pb);

@@ -14,6 +14,8 @@ struct muxer {
     struct error io_error; // of the sink; FFmpeg only passes a number on
     AVFormatContext *context;
     const char *path; // the caller's
+    bool begun;       // the header is written, and the trailer not
+    bool given_up;    // nothing is written any more
 };
 
 // `format` is libavformat's name. After a failure muxer_close is called as well.

@@ -2,6 +2,7 @@
 #include "tools/wanc/wanc.h"
 
 #include "base/file.h"
+#include "tools/signals/cut_off.h"
 #include "tools/wanc/arguments.h"
 
 #include <errno.h>
@@ -53,6 +54,7 @@ static void handle_signals(void) {
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
     signal(SIGHUP, on_signal);
+    cut_off_handle("wanc");
 }
 
 int main(int argc, char **argv) {

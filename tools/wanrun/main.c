@@ -1,4 +1,5 @@
 // wanrun: decodes latents to a video with a plan made by `wanc compile`.
+#include "tools/signals/cut_off.h"
 #include "tools/wanrun/batch.h"
 #include "tools/wanrun/complain.h"
 
@@ -25,6 +26,7 @@ int main(int argc, char **argv) {
     struct arguments a;
     struct error err = {0};
     occupy_standard_streams();
+    cut_off_handle("wanrun");
     bool ok = arguments_parse(&a, argc, argv, &err) && (a.done || batch_run(&a, &err));
     ok = flush_stdout(&err) && ok;
     return ok ? 0 : complain(&err);

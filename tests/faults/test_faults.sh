@@ -1,0 +1,112 @@
+#!/bin/sh
+# Every call of the system and of XNNPACK that compiling and running the tiny decoder makes fails, one in each run (inject.c): what
+# comes of it is an error with a message and nothing half-written, or the right result.
+#
+#     test_faults.sh WANC WANRUN INJECT SOURCE [EVERY]
+#
+# Prints TAP. EVERY: one allocation of so many (default: 997), a tenth of that for calls of XNNPACK, a fiftieth for reads and
+# writes; 1: all of them, which takes an hour. Of the other kinds, all.
+set -u
+wanc=$(realpath "$1") wanrun=$(realpath "$2") inject=$(realpath "$3") data=$(realpath "$4")/tests/data every=${5:-997}
+tool=wanc program=$wanc
+. "$(dirname "$0")/../cli/cases.sh"
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM
+
+# What is wrong with a run of $program with a fault in it; nothing if all is well. $expected: what it makes when all is well.
+outcome() { # KIND NUMBER ARGUMENT...
+    fault=$1:$2
+    shift 2
+    fresh
+    rm -f "$work/reached"
+    INJECT=$fault INJECT_REPORT=$work/reached LD_PRELOAD=$inject timeout -k 5 60 "$program" "$@" >"$work/stdout" 2>"$work/stderr" </dev/null
+    status=$?
+    sed -i '/^Error in cpuinfo: /d' "$work/stderr" # it says so itself, beside us
+    if [ "$status" -eq 0 ]; then
+        for file in $expected; do
+            cmp -s "$work/right/$file" "$file" || echo "status 0, and $file is wrong"
+        done
+    elif [ "$status" -ne 1 ]; then echo "exit status $status"
+    elif [ "$(wc -l <"$work/stderr")" -ne 1 ]; then echo "expected one line on stderr"
+    elif ! grep -q "^$tool: .* \[[a-z-]*\]$" "$work/stderr"; then echo "expected a message"
+    fi
+    # Files that were complete before the fault may stay.
+    [ "$status" -eq 0 ] || for file in $(ls -A); do
+        cmp -s "$work/right/$file" "$file" || echo "left behind: $file"
+    done
+}
+
+faults() { # NAME KIND STEP ARGUMENT...
+    name=$1 kind=$2 step=$3
+    shift 3
+    at=1 injected=0 refused=0 wrong=
+    while :; do
+        why=$(outcome "$kind" "$at" "$@")
+        [ -e "$work/reached" ] || [ -n "$why" ] || break
+        injected=$((injected + 1))
+        [ "$(cat "$work/stderr")" = "" ] || refused=$((refused + 1))
+        if [ -n "$why" ]; then
+            wrong="fault $at: $(echo "$why" | tr '\n' ' ')"
+            break
+        fi
+        at=$((at + step))
+    done
+    if [ "$injected" -eq 0 ]; then fail "$name: $kind" "no fault was reached"
+    elif [ -n "$wrong" ]; then fail "$name: $kind" "$wrong"
+    else pass "$name: $kind: $injected faults, $refused of them are errors"
+    fi
+}
+
+make_right() { # ARGUMENT...: what comes of a run without faults
+    fresh
+    "$program" "$@" >"$work/stdout" 2>"$work/stderr" || fail "$tool" "it does not work without faults"
+    rm -rf "$work/right"
+    cp -r "$work/here" "$work/right"
+}
+
+every_kind() { # NAME EXPECTED KINDS ARGUMENT...
+    name=$1 expected=$2 kinds=$3
+    shift 3
+    make_right "$@"
+    for kind in $kinds; do
+        case $kind in
+        alloc) faults "$name" alloc "$every" "$@" ;;
+        xnn) faults "$name" $kind $(((every + 9) / 10)) "$@" ;;
+        read | write) faults "$name" $kind $(((every + 49) / 50)) "$@" ;;
+        *) faults "$name" "$kind" 1 "$@" ;;
+        esac
+    done
+}
+
+model=$data/tiny/full.onnx latents=$data/tiny/latents.npy
+every_kind "compile" plan "open map write rename alloc" compile "$model" --latent-size 3x5 -o plan
+every_kind "compile --prepack" plan "xnn" compile "$model" --latent-size 3x5 -o plan --prepack --threads 1
+"$wanc" compile "$model" --latent-size 3x5 -o "$work/plan" 2>"$work/stderr"
+tool=wanrun program=$wanrun
+every_kind "run" "out.npy state" "open map read write rename xnn alloc" "$work/plan" "$latents" -o out.npy --save-state state --threads 1 --quiet
+every_kind "run to .y4m" out.y4m "open write rename" "$work/plan" "$latents" -o out.y4m --threads 1 --quiet
+every_kind "run to .mp4" out.mp4 "open write rename" "$work/plan" "$latents" -o out.mp4 --threads 1 --quiet
+cp "$work/right/out.mp4" "$work/out.mp4"
+
+# ---- a file that is cut off while it is mapped
+
+cut_off() { # NAME FILE ARGUMENT...: the first file that is mapped is FILE
+    name=$1 file=$2
+    shift 2
+    fresh
+    INJECT=cut:1 LD_PRELOAD=$inject timeout -k 5 60 "$program" "$@" >"$work/stdout" 2>"$work/stderr" </dev/null
+    status=$?
+    why=$(complaint 1 "$file: it was cut off while it was read \[io\]$")
+    if [ -z "$why" ]; then pass "cut off: $name"; else fail "cut off: $name" "$why"; fi
+}
+
+cp "$work/plan" "$work/cut.plan"
+cut_off "a plan" "$work/cut.plan" "$work/cut.plan" "$latents" -o out.npy --threads 1 --quiet
+tool=wanc program=$wanc
+cp "$model" "$work/cut.onnx"
+cut_off "a model" "$work/cut.onnx" compile "$work/cut.onnx" --latent-size 3x5 -o plan
+cp "$work/plan" "$work/cut.plan"
+cut_off "a plan, reported" "$work/cut.plan" report "$work/cut.plan"
+
+cd /
+finish
