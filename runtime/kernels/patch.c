@@ -86,8 +86,8 @@ RT_VECTOR static void fill_bf16(const struct rt_patch *p, const uint16_t *x, siz
     fill_narrow(p, x, stride, y, first, end, bfloat_to_float);
 }
 
-// Old frames, from number `at` of the history on.
-static void fill_old(const struct rt_patch *p, size_t at, float *y, size_t first, size_t end) {
+// Old frames, from number `at` of the history on: it may begin in front of where its view says.
+static void fill_old(const struct rt_patch *p, ptrdiff_t at, float *y, size_t first, size_t end) {
     const struct rt_tensor *h = &p->window->history;
     if (h->type == PLAN_F32) fill_copied(p, h->data + at, h->pixel_stride, h->row_stride, y, first, end);
     else if (h->type == PLAN_F16) fill_f16(p, h->narrow + at, h->pixel_stride, y, first, end);
@@ -102,11 +102,11 @@ static void fill_pixels(const struct rt_patch *p, size_t y, float *row, size_t f
     const struct rt_window *w = p->window;
     const struct rt_tensor *in = &w->in, *h = &w->history;
     size_t x = (size_t)((ptrdiff_t)first + p->left);
-    size_t old = y * h->row_stride + x * h->pixel_stride - history_move(p, true);
+    ptrdiff_t old = (ptrdiff_t)(y * h->row_stride + x * h->pixel_stride) - (ptrdiff_t)history_move(p, true);
     const float *new = in->data + y * in->row_stride + x * in->pixel_stride;
     for (size_t t = 0; t < w->old_frames; t++) {
         size_t frame = h->frames - w->old_frames + t;
-        fill_old(p, old + frame * h->frame_stride, row + t * p->channels, first, end);
+        fill_old(p, old + (ptrdiff_t)(frame * h->frame_stride), row + t * p->channels, first, end);
     }
     for (size_t t = 0; t < in->frames; t++) {
         fills[w->prologue](p, new + t * in->frame_stride, in->pixel_stride, in->row_stride,
@@ -161,7 +161,7 @@ RT_VECTOR static void keep_bf16(uint16_t *to, const float *from, size_t channels
 }
 
 // A pixel, to number `at` of the history.
-static void keep(const struct rt_tensor *h, size_t at, const float *from) {
+static void keep(const struct rt_tensor *h, ptrdiff_t at, const float *from) {
     if (h->type == PLAN_F32) keep_pixel(h->data + at, from, h->channels);
     else if (h->type == PLAN_F16) keep_f16(h->narrow + at, from, h->channels);
     else keep_bf16(h->narrow + at, from, h->channels);
@@ -173,12 +173,12 @@ void rt_patch_keep_row(const struct rt_patch *p, size_t row, size_t first, size_
     size_t pixel = rt_patch_pixel(p), y = (size_t)((ptrdiff_t)row + p->top);
     size_t missing =
         w->frames < h->frames ? h->frames - w->frames : 0; // older than the window: zero, and stay so
-    size_t base = y * h->row_stride - history_move(p, false);
+    ptrdiff_t base = (ptrdiff_t)(y * h->row_stride) - (ptrdiff_t)history_move(p, false);
     for (size_t t = missing; t < h->frames; t++) {
         const float *from = p->data + row * p->width * pixel + (w->frames + t - h->frames) * p->channels;
         for (size_t i = first; i < end; i++) {
             size_t x = (size_t)((ptrdiff_t)i + p->left);
-            keep(h, base + t * h->frame_stride + x * h->pixel_stride, from + i * pixel);
+            keep(h, base + (ptrdiff_t)(t * h->frame_stride + x * h->pixel_stride), from + i * pixel);
         }
     }
     finish_row();
