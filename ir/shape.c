@@ -286,14 +286,15 @@ static bool infer_conv_of_frames(struct ir_node *n, int64_t old, struct error *e
     if (taps < 1 || taps > w->dims[2].first || w->dims[0].first % interleave != 0)
         return fail(n, err, "taps do not fit", 1);
     for (int i = 0; i < 2; i++) {
-        t.dims[i + 1].first *= enlarge;
-        if (!conv_dim(t.dims[i + 1], pads[i], pads[i + 2], w->dims[i + 3].first, strides[i],
+        if (!dim_mul(t.dims[i + 1], dim_const(enlarge), &t.dims[i + 1]) ||
+            !conv_dim(t.dims[i + 1], pads[i], pads[i + 2], w->dims[i + 3].first, strides[i],
                       &t.dims[i + 1])) {
             return fail(n, err, "the kernel does not fit", i + 1);
         }
     }
     if (t.dims[0].first + old < taps) return fail(n, err, "fewer frames than taps", 0);
-    t.dims[0] = dim_const((t.dims[0].first + old - taps + 1) * interleave);
+    if (!dim_mul(dim_const(t.dims[0].first + old - taps + 1), dim_const(interleave), &t.dims[0]))
+        return fail(n, err, "the number of frames is too large", 0);
     t.dims[3] = dim_const(w->dims[0].first / interleave);
     set_out(n, &t);
     return true;

@@ -60,12 +60,15 @@ static bool any_open(const struct ir_module *m) {
     return false;
 }
 
-static void add_convs(struct ir_module *m) {
+static bool add_convs(struct ir_module *m, struct error *err) {
     for (struct ir_graph *g = m->graphs; g != NULL; g = g->next) {
         for (struct ir_node *n = g->body.head; n != NULL; n = n->next) {
-            if (n->op == IR_FRAME_CONV) add_conv(m, n, variant_of(g));
+            if (n->op != IR_FRAME_CONV) continue;
+            if (!conv_node_check(n, err)) return false;
+            add_conv(m, n, variant_of(g));
         }
     }
+    return true;
 }
 
 static void set_convs(struct ir_module *m) {
@@ -80,8 +83,7 @@ static bool choose_convs(struct ir_module *m, struct error *err) {
     static const struct conv_choice_options defaults = {0};
     if (!any_open(m)) return true;
     m->choice = conv_choice_new(&m->arena, m->choice ? &m->choice->options : &defaults);
-    add_convs(m);
-    if (!conv_choice_decide(m->choice, err)) return false;
+    if (!add_convs(m, err) || !conv_choice_decide(m->choice, err)) return false;
     set_convs(m);
     return true;
 }

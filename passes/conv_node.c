@@ -26,6 +26,42 @@ struct plan_conv conv_node_params(const struct ir_node *n) {
                                   plan_conv_algorithm_find(ir_attr_string(n, IR_KEY_ALGORITHM, "direct"))};
 }
 
+static bool fits(int64_t number) { return number >= 0 && number <= PLAN_MAX_KERNEL; }
+
+static bool all_fit(const struct ir_node *n, enum ir_key key) {
+    int count;
+    const int64_t *list = ir_attr_ints(n, key, &count);
+    bool ok = true;
+    for (int i = 0; i < count; i++) ok = ok && fits(list[i]);
+    return ok;
+}
+
+static bool extents_fit(const struct ir_type *t) {
+    bool ok = true;
+    for (int i = 0; i < t->rank; i++) ok = ok && t->dims[i].first >= 0 && t->dims[i].first <= PLAN_MAX_DIM;
+    return ok;
+}
+
+bool conv_node_check(const struct ir_node *n, struct error *err) {
+    const struct ir_type *w = &ir_in(n, 1)->type;
+    const char *algorithm = ir_attr_string(n, IR_KEY_ALGORITHM, NULL);
+    bool ok = all_fit(n, IR_KEY_PADS) && all_fit(n, IR_KEY_STRIDES) &&
+              fits(ir_attr_int(n, IR_KEY_INTERLEAVE, 1)) && fits(ir_attr_int(n, IR_KEY_UPSAMPLE, 1)) &&
+              extents_fit(&ir_in(n, 0)->type) && extents_fit(&ir_out(n)->type);
+    for (int i = 2; i < 5; i++) ok = ok && fits(w->dims[i].first);
+    if (!ok)
+        return error_set(
+            err, ERROR_UNSUPPORTED,
+            "node '%.100s': a kernel, stride, pad, interleave or upsample of a convolution is at most %d, an "
+            "extent %d",
+            n->name, PLAN_MAX_KERNEL, PLAN_MAX_DIM);
+    struct plan_conv p = conv_node_params(n);
+    if (algorithm == NULL || p.algorithm == PLAN_CONV_DIRECT || plan_winograd_applies(&p, p.algorithm))
+        return true;
+    return error_set(err, ERROR_INPUT, "node '%.100s': no algorithm '%.40s' computes this convolution",
+                     n->name, algorithm);
+}
+
 static struct plan_view frames_view(const struct ir_type *t) {
     return (struct plan_view){.frames = (uint32_t)t->dims[0].first,
                               .height = (uint32_t)t->dims[1].first,

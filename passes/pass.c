@@ -2,6 +2,7 @@
 // pass.
 #include "passes/pass.h"
 
+#include "passes/conv_node.h"
 #include "passes/pass_effect.h"
 
 #include <string.h>
@@ -92,13 +93,24 @@ static bool run(const struct pass *p, struct ir_module **m, const struct pass_op
     return true;
 }
 
+// Convolutions of frames in a module that comes from text: to the passes they are what an earlier pass has made.
+static bool check_convs(const struct ir_module *m, struct error *err) {
+    for (const struct ir_graph *g = m->graphs; g != NULL; g = g->next) {
+        for (const struct ir_node *n = g->body.head; n != NULL; n = n->next) {
+            bool conv = n->op == IR_FRAME_CONV || n->op == IR_STREAM_CONV;
+            if (conv && ir_attr_find(n, IR_KEY_ALGORITHM) != NULL && !conv_node_check(n, err)) return false;
+        }
+    }
+    return true;
+}
+
 static bool check_options(const struct pass_options *o, struct error *err) {
     return check_names(o->skip, "--skip", err) && check_names(o->print_after, "--print-after", err) &&
            check_names(o->stop_after, "--stop-after", err);
 }
 
 bool pass_run_all(struct ir_module **m, const struct pass_options *options, struct error *err) {
-    if (!check_options(options, err)) return false;
+    if (!check_options(options, err) || !check_convs(*m, err)) return false;
     pass_effect_record(*m, "import", true);
     for (int i = 0; i < pass_count; i++) {
         if (!run(&passes[i], m, options, err)) return false;
@@ -109,7 +121,8 @@ bool pass_run_all(struct ir_module **m, const struct pass_options *options, stru
 
 bool pass_run_named(struct ir_module **m, const char *names, const struct pass_options *options,
                     struct error *err) {
-    if (!check_options(options, err) || !check_names(names, "--passes", err)) return false;
+    if (!check_options(options, err) || !check_names(names, "--passes", err) || !check_convs(*m, err))
+        return false;
     for (const char *p = names; *p != 0;) {
         size_t word = strcspn(p, ", ");
         if (word > 0 && !run(find(p, word), m, options, err)) return false;
