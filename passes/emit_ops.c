@@ -391,6 +391,15 @@ static bool emit_rearrange(struct emitter *e, const struct ir_node *n) {
     return input ? emit_input(e, n, &to, frames) : move(e, n, r, &from, &to, frames);
 }
 
+static bool emit_slice(struct emitter *e, const struct ir_node *n) {
+    const struct ir_value *x = ir_in(n, 0), *y = n->outputs[0];
+    if (x->storage.place != IR_IN_BUFFER || x->type.rank != 4)
+        return emit_refuse(e, n, "its operand is not in memory");
+    if (y->storage.buffer == x->storage.buffer) return true; // a view
+    struct ir_storage part = storage_slice(n);
+    return copy(e, n, view_of(e, &y->type, &part), view(e, y));
+}
+
 static bool emit_concat(struct emitter *e, const struct ir_node *n) {
     const struct ir_value *y = n->outputs[0];
     int64_t axis = ir_attr_int(n, IR_KEY_AXIS, 0), at = 0;
@@ -438,9 +447,7 @@ bool emit_node(struct emitter *e, const struct ir_node *n) {
     case IR_CACHE_PUSH: return emit_push(e, n);
     case IR_REARRANGE: return emit_rearrange(e, n);
     case IR_CONCAT: return emit_concat(e, n);
-    case IR_SLICE:
-        return n->outputs[0]->storage.place == IR_IN_BUFFER ||
-               emit_refuse(e, n, "its operand is not in memory");
+    case IR_SLICE: return emit_slice(e, n);
     case IR_RETURN: return emit_return(e, n);
     default: return emit_refuse(e, n, "the runtime has no kernel for it");
     }

@@ -1,7 +1,8 @@
 // plan_memory: which values share a buffer, and where each buffer lies in the scratch arena.
 //
 // Storage first. A value is given a buffer of its own unless it can be seen in another's:
-//     slice, reshaping rearrange   a view of the operand's buffer with other offset and strides
+//     slice, reshaping rearrange   a view of the operand's buffer with other offset and strides, unless a convolution or
+//                                  attention reads it that could not walk from pixel to pixel there: then it is copied
 //     a window's operand           written by its producer straight into the window, behind the cache's frames
 //     elementwise                  in place, when this is the last use of everything in the operand's buffer
 //     the result of the graph      written to the caller's output
@@ -104,6 +105,37 @@ static bool in_place(struct memory *m, struct ir_node *n) {
     return false;
 }
 
+// Whether a kernel reads it that walks an image from pixel to pixel, across the ends of rows too. What a rearrangement makes
+// of it has a place of its own choice.
+static bool is_walked(const struct ir_value *v) {
+    for (const struct ir_use *u = v->uses; u != NULL; u = u->next) {
+        const struct ir_node *n = u->user;
+        if (n->op == IR_FRAME_CONV || n->op == IR_STREAM_CONV || n->op == IR_FRAME_ATTENTION) return true;
+        if (n->op == IR_SLICE && is_walked(ir_out(n))) return true;
+    }
+    return false;
+}
+
+static bool view_of_operand(const struct ir_node *n, struct ir_storage *s) {
+    if (n->op == IR_REARRANGE) return storage_view(n, s);
+    if (n->op != IR_SLICE || ir_in(n, 0)->storage.place != IR_IN_BUFFER) return false;
+    *s = storage_slice(n);
+    return true;
+}
+
+// The result's place in the operand's buffer, unless such a kernel needs it elsewhere: a part of the columns of an image, or
+// frames side by side as the columns of one.
+static bool place_in_operand(const struct ir_node *n) {
+    struct ir_value *v = ir_out(n);
+    struct ir_storage s;
+    if (!view_of_operand(n, &s)) return false;
+    bool even =
+        dim_is(v->type.dims[1], 1) || s.row_stride == s.pixel_stride * (uint64_t)v->type.dims[2].first;
+    if (!even && is_walked(v)) return false;
+    v->storage = s;
+    return true;
+}
+
 // ---- one node
 
 static void place_window(struct memory *m, struct ir_value *window, int node) {
@@ -116,8 +148,7 @@ static void place_result(struct memory *m, struct ir_node *n, int node) {
     struct ir_value *v = ir_out(n);
     struct ir_node *w = window_of(v);
     if (n->op == IR_WINDOW) place_window(m, v, node);
-    else if (n->op == IR_SLICE && ir_in(n, 0)->storage.place == IR_IN_BUFFER) v->storage = storage_slice(n);
-    else if (n->op == IR_REARRANGE && storage_view(n, &v->storage)) return;
+    else if ((n->op == IR_SLICE || n->op == IR_REARRANGE) && place_in_operand(n)) return;
     else if (n->op == IR_REARRANGE && ir_only_user(v) == ir_return_of(m->g)) v->storage.place = IR_IN_OUTPUT;
     else if (w != NULL) {
         place_window(m, ir_out(w), node);

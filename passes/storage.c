@@ -87,9 +87,9 @@ bool storage_view(const struct ir_node *rearrange, struct ir_storage *s) {
     if (!storage_strides(ir_attr_rearrange(rearrange), in, out)) return false;
     if (out[3] != 1 && !dim_is(y->type.dims[3], 1)) return false;
     out[3] = 1;
-    // kernels step from pixel to pixel and from row to row even where there is only one: give unit axes dense
-    // strides
-    if (out[2] == 0) out[2] = (uint64_t)y->type.dims[3].first;
+    // Kernels step from pixel to pixel and from row to row even where there is only one: unit axes get dense strides, and
+    // the only pixel of a row that of the rows, which then continue each other.
+    if (out[2] == 0) out[2] = out[1] != 0 ? out[1] : (uint64_t)y->type.dims[3].first;
     if (out[1] == 0) out[1] = out[2] * (uint64_t)y->type.dims[2].first;
     if (out[0] == 0) out[0] = out[1] * (uint64_t)y->type.dims[1].first;
     *s = x->storage;
