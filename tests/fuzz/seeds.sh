@@ -1,11 +1,11 @@
 #!/bin/sh
 # Seed corpora of the fuzz targets, in FOLDER/TARGET/, from the data of the other tests.
 #
-#     seeds.sh STAMP SOURCE_ROOT COMPILE_IR MAKE_HOSTILE MAKE_SEEDS
+#     seeds.sh STAMP SOURCE_ROOT COMPILE_IR MAKE_HOSTILE MAKE_SEEDS RANDOM_GRAPH WANC
 #
 # FOLDER is `seeds` beside the file STAMP, which is written last.
 set -e
-folder=$(dirname "$1")/seeds root=$2 compile_ir=$3 make_hostile=$4 make_seeds=$5
+folder=$(dirname "$1")/seeds root=$2 compile_ir=$3 make_hostile=$4 make_seeds=$5 random_graph=$6 wanc=$7
 data=$root/tests/data
 
 fresh() { rm -rf "${folder:?}/$1"; mkdir -p "$folder/$1"; } # TARGET
@@ -34,8 +34,13 @@ fresh plan
 for conv in direct winograd2 auto; do
     "$compile_ir" "$folder/plan/tiny-$conv" --conv "$conv" "$root/tests/report/tiny.ir"
 done
+for seed in 1 4 5 12 14 17 21 22 23; do # those of few bytes and many operators
+    "$random_graph" --plan $seed "$folder/plan/random-$seed"
+done
+
 fresh onnx
 "$make_seeds" "$folder/onnx"
+"$wanc" compile "$folder/onnx/small_17.onnx" --prepack -o "$folder/plan/packed" 2>/dev/null
 for name in full_dy23 pair_dy25_first flagged_dy25 no_cache_dy20 unrolled2_dy18 explicit_attention_dy20 denormalise_dy20; do
     cp "$data/opsets/$name.onnx" "$folder/onnx/"
 done
@@ -64,6 +69,7 @@ for file in "$root"/tests/pass/*/*.ir; do
     sed '/^# >>>/,$d' "$file" >"$folder/ir/$(basename "$(dirname "$file")")-$(basename "$file")"
 done
 cp "$root/tests/report/tiny.ir" "$folder/ir/"
+for seed in 1 2 3 4 5 6 7 8; do "$random_graph" --print $seed >"$folder/ir/random-$seed.ir"; done
 
 # A state of fuzz_state's plan, whose header and checksums it repairs: the caches are 64 bytes at least.
 state() { # OCTAL CACHE_BYTES_AS_OCTAL CACHE_BYTES
