@@ -217,8 +217,9 @@ static bool check_notes(const struct plan *p, struct error *err) {
     return true;
 }
 
+// By ascending offset: if they could overlap, a small file could have any number of numbers, all of which are looked at.
 static bool check_constants(const struct plan *p, struct error *err) {
-    uint64_t total = 0;
+    uint64_t total = 0, end = 0;
     for (uint32_t i = 0; i < p->constant_count; i++) {
         const struct plan_constant *c = &p->constants[i];
         if (!plan_check_string(p, c->name, "constant", i, err)) return false;
@@ -233,6 +234,10 @@ static bool check_constants(const struct plan *p, struct error *err) {
                              "constant %u: %llu bytes and %d spare at %llu, the weights have %llu", i,
                              (ull)c->bytes, PLAN_EXTRA_BYTES, (ull)c->offset, (ull)p->weights_size);
         }
+        if (c->offset < end)
+            return error_set(err, ERROR_INPUT, "constant %u: at %llu, the one before it ends at %llu", i,
+                             (ull)c->offset, (ull)end);
+        end = c->offset + c->bytes;
         // One would spread over all frames, and the model that it comes from is broken.
         if (!floats_are_finite((const float *)(p->weights + c->offset), c->count))
             return error_set(err, ERROR_INPUT, "constant %u (%s): NaN or infinity among its %u numbers", i,

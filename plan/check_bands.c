@@ -105,6 +105,8 @@ static bool check_window(struct run *r, uint32_t buffer, struct error *err) {
     for (uint32_t op = 0; op < r->info->op_count; op++) {
         if (!check_op_views(r, op, buffer, &first, &written, err)) return false;
     }
+    // Walking through the run takes a while: a plan of a few bytes could ask for it ten thousand times.
+    if (first == NULL) return error_set(err, ERROR_INPUT, "%u rows, and no operator touches them", b->rows);
     uint32_t capacity = plan_bands_capacity(&r->bands, buffer);
     return capacity <= b->rows || error_set(err, ERROR_INPUT, "%u rows, %u are needed", b->rows, capacity);
 }

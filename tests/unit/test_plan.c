@@ -355,6 +355,7 @@ static void test_tables_are_refused(void **state) {
     REFUSED("constant 0", CONSTANT(data, 0)->count++);
     REFUSED("constant 1", CONSTANT(data, 1)->offset += 1u << 20);
     REFUSED("constant 1", CONSTANT(data, 1)->offset += 4);
+    REFUSED("constant 1: at 0, the one before it ends at", CONSTANT(data, 1)->offset = 0);
     REFUSED("alive", BUFFER(data, 0)->last_op = OPS);
     REFUSED("alive", BUFFER(data, 0)->first_op = 4);
     REFUSED("buffer 0", BUFFER(data, 0)->bytes = UINT64_MAX - 3);
@@ -414,6 +415,10 @@ static void test_bands_are_refused(void **state) {
     WINDOW_REFUSED("not made of its 2 rows", b->bytes += 64);
     WINDOW_REFUSED("past its block", b->bytes -= 64);
     WINDOW_REFUSED("overlap", view->pixel_stride = 1);
+    RUN_REFUSED("buffer 1: 4 rows, and no operator touches them", uint32_t a = OP(data, NORM)->in[0];
+                OP(data, NORM)->out = OP(data, ADD)->in[1] = OP(data, ADD)->out = a;
+                *OP(data, FUSED) = *OP(data, NORM);
+                OP(data, ATTENTION)->in[1] = OP(data, ATTENTION)->in[2] = a; BUFFER(data, 1)->rows = 4);
     WINDOW_REFUSED("operator 2 reads what none has written", OP(data, NORM)->out = OP(data, NORM)->in[0]);
 }
 
