@@ -72,6 +72,8 @@ bundle() {
     # An RPATH, unlike a RUNPATH, also finds the libraries of libraries.
     # shellcheck disable=SC2016 # the loader's
     patchelf --force-rpath --set-rpath '$ORIGIN/../lib' "$tree/bin/wanc" "$tree/bin/wanrun"
+    # shellcheck disable=SC2016 # likewise
+    find "$tree/lib" -name 'libwan*.so.*' -type f -exec patchelf --force-rpath --set-rpath '$ORIGIN' {} +
 }
 
 # Nothing but the C library may come from outside of the tree.
