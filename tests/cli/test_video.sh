@@ -10,6 +10,8 @@ set -u
 wanrun=$(realpath "$1") npy=$(realpath "$2") probe=$(realpath "$3") compile_ir=$(realpath "$4") source=$(realpath "$5")
 probe_webp=${6:+$(realpath "$6")}
 tool=wanrun program=$wanrun
+LSAN_OPTIONS=suppressions=$(realpath "$(dirname "$0")")/lsan.supp:print_suppressions=0
+export LSAN_OPTIONS
 . "$(dirname "$0")/cases.sh"
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
