@@ -112,7 +112,9 @@ static void test_structures_that_grew(void **state) {
     struct first {
         size_t size;
         int a;
-    } old = {sizeof old, 7};
+    } old;
+    memset(&old, 0, sizeof old); // its padding, too: a newer structure has a field there
+    old.size = sizeof old, old.a = 7;
     struct second {
         size_t size;
         int a, b, c[4];
