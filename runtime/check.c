@@ -83,9 +83,9 @@ static double error_of(const struct rt_tensor *out, double expected, double foun
 }
 
 static double largest(const double *x, size_t count) {
-    double most = 0;
-    for (size_t i = 0; i < count; i++) most = fmax(most, x[i]);
-    return most;
+    double value = 0;
+    for (size_t i = 0; i < count; i++) value = fmax(value, x[i]);
+    return value;
 }
 
 static bool too_wrong(const struct rt_check_worst *w, struct error *err) {

@@ -6,8 +6,8 @@
 
 #include "runtime/formula.h"
 
-// Of a number: its difference from the formula, as a part of the largest sum of magnitudes of that pixel. Kernels of fp32 lose
-// up to 2e-6 of it (docs/kernels.md).
+// Of a number: its difference from the formula, as a part of the largest sum of magnitudes of that pixel. The tests of
+// the kernels allow up to 1.2e-6 of it (tests/op/test_stream_conv.c).
 #define RT_CHECK_LIMIT 1e-4
 
 struct rt_check_worst {

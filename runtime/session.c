@@ -190,10 +190,11 @@ bool rt_session_run_op(struct rt_session *s, enum plan_variant variant, uint32_t
     return ok || describe(op, err);
 }
 
+// Of a tensor of floats, as taps are.
 static float element(const struct rt_tensor *t, size_t place) {
     size_t c = place % t->channels, x = place / t->channels % t->width,
            y = place / t->channels / t->width % t->height, frame = place / t->channels / t->width / t->height;
-    return t->data[frame * t->frame_stride + y * t->row_stride + x * t->pixel_stride + c * t->channel_stride];
+    return (float)rt_number(t, frame, y, x, c);
 }
 
 void rt_session_read_tap(const struct rt_session *s, enum plan_variant variant, const struct plan_tap *tap,

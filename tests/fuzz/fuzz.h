@@ -2,7 +2,7 @@
 // must come back, whatever the input is: an abort, a report of a sanitizer or a long time is a finding.
 //
 // With clang and -Dfuzz=true a target is linked to libFuzzer (run.sh), else to replay.c, which runs inputs that are there and
-// mutations of them. docs/fuzzing.md has the table of targets.
+// mutations of them. docs/reliability.md has the table of targets.
 #ifndef WANC_TESTS_FUZZ_H
 #define WANC_TESTS_FUZZ_H
 

@@ -2,10 +2,10 @@
 
 #include "fuzz.h"
 #include "plan/plan.h"
+#include "tests/support/plan_repair.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 enum {
     SECTIONS = PLAN_SECTION_KINDS - 1,
@@ -63,18 +63,12 @@ static bool is_inside(const struct plan_section *s, size_t size) {
 
 void plan_repair(uint8_t *data, size_t size) {
     struct plan_header *h = (struct plan_header *)data;
-    struct plan_section *s = (struct plan_section *)(h + 1);
     if (size < HEAD) return;
-    for (int i = 0; i < SECTIONS; i++) {
-        if (i + 1 == PLAN_SECTION_PACKED_DATA || !is_inside(&s[i], size)) continue;
-        s[i].checksum = XXH3_64bits(data + s[i].offset, s[i].size);
-    }
     memcpy(h->magic, PLAN_MAGIC, sizeof h->magic);
     h->version = PLAN_VERSION;
     h->section_count = SECTIONS;
     h->file_size = size;
-    h->checksum = 0;
-    h->checksum = XXH3_64bits(data, HEAD);
+    plan_repair_checksums(data, size);
 }
 
 static bool is_plan(struct mutation *m) {

@@ -6,21 +6,12 @@
 //
 // Exit status: 0 yes, 2 there is no such thing.
 #include "plan/plan.h"
+#include "tests/support/plan_repair.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
-
-static void repair(unsigned char *data) {
-    struct plan_header *h = (struct plan_header *)data;
-    struct plan_section *s = (struct plan_section *)(h + 1);
-    for (int i = 0; i < PLAN_SECTION_KINDS - 1; i++) {
-        if (s[i].kind != PLAN_SECTION_PACKED_DATA) s[i].checksum = XXH3_64bits(data + s[i].offset, s[i].size);
-    }
-    h->checksum = 0;
-    h->checksum = XXH3_64bits(data, sizeof *h + (PLAN_SECTION_KINDS - 1) * sizeof *s);
-}
 
 // The tables of a verified plan, in memory that may be written.
 static bool spoil_weight(struct plan *p, const char *name, size_t index, float factor) {
@@ -68,7 +59,7 @@ int main(int argc, char **argv) {
     else if (ok && strcmp(argv[3], "packed") == 0)
         ok = spoil_packed(&p, (size_t)atol(argv[4]), strtof(argv[5], NULL));
     else if (ok) ok = spoil_epsilon(&p, argv[4], strtof(argv[5], NULL));
-    repair(data);
+    plan_repair_checksums(data, map.size);
     ok = ok && file_save(argv[2], data, map.size, &err);
     if (!ok) fprintf(stderr, "spoil_plan: %s: %s\n", argv[4], err.message);
     file_map_close(&map);

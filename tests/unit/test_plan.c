@@ -3,6 +3,7 @@
 // Damage without a matching checksum must always be refused; for mutations "by a hostile author" the test
 // repairs the checksums, and then the verification of the contents has to refuse, or the change is harmless.
 #include "tests/op/harness.h"
+#include "tests/support/plan_repair.h"
 #include "tests/unit/plan_example.h"
 
 #include "tools/report/report.h"
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 enum { SECTIONS = PLAN_SECTION_KINDS - 1 };
 
@@ -95,19 +95,7 @@ static struct plan_section *section(unsigned char *data, uint32_t kind) {
     return (struct plan_section *)(data + sizeof(struct plan_header)) + kind - 1;
 }
 
-static void repair(unsigned char *data, size_t size) {
-    struct plan_header *h = (struct plan_header *)data;
-    for (uint32_t kind = 1; kind < PLAN_SECTION_KINDS; kind++) {
-        struct plan_section *s = section(data, kind);
-        if (s->offset <= size && s->size <= size - s->offset) {
-            s->checksum = kind == PLAN_SECTION_PACKED_DATA ? 0 : XXH3_64bits(data + s->offset, s->size);
-        }
-    }
-    h->checksum = 0;
-    h->checksum = XXH3_64bits(data, sizeof *h + SECTIONS * sizeof(struct plan_section));
-}
-
-static void repair_checksums(unsigned char *data) { repair(data, good_size); }
+static void repair_checksums(unsigned char *data) { plan_repair_checksums(data, good_size); }
 
 static void check_text(const char *text, int count, const char *const *expected) {
     for (int i = 0; i < count; i++) {
@@ -171,7 +159,7 @@ static void test_first_only(void **state) {
     assert_null(strstr(strbuf_text(&text), "\nsteady"));
     strbuf_free(&text);
     ((struct plan_pass *)(data + section(data, PLAN_SECTION_PASSES)->offset))->nodes[PLAN_STEADY] = 1;
-    repair(data, size);
+    plan_repair_checksums(data, size);
     struct error err = {0};
     assert_false(plan_check(&p, data, size, &err));
     assert_non_null(strstr(err.message, "pass 0: 1 nodes of variant 1, which is absent"));

@@ -1,6 +1,7 @@
 #include "tools/output/encoder.h"
 
 #include "base/strbuf.h"
+#include "tools/options/options.h"
 #include "tools/output/colour.h"
 
 #include <libavutil/dict.h>
@@ -115,19 +116,11 @@ static AVCodecContext *new_context(const struct encoder_params *p, const AVCodec
     return c;
 }
 
-static bool is_word(const char *words, const char *word) {
-    size_t n = strlen(word);
-    for (const char *at = words; (at = strstr(at, word)) != NULL; at += n) {
-        if (n > 0 && (at == words || at[-1] == ' ') && (at[n] == ' ' || at[n] == 0)) return true;
-    }
-    return false;
-}
-
 static bool make_options(AVDictionary **options, const struct output_settings *s, const AVCodec *codec,
                          struct error *err) {
     const struct row *row = row_of(codec);
     char crf[32];
-    if (s->preset != NULL && row->presets != NULL && !is_word(row->presets, s->preset))
+    if (s->preset != NULL && !options_in_list(row->presets, s->preset))
         return error_set(err, ERROR_USAGE, "--preset: expected one of %s for %s, found '%s'", row->presets,
                          codec->name, s->preset);
     if (s->crf > row->crf_max && row->crf_max > 0)
@@ -188,10 +181,10 @@ static AVCodecContext *try_encoder(const struct encoder_params *p, const AVCodec
 
 // ---- which
 
-// Those to try: ended by NULL.
+// Those to try, in order.
 enum { MAX_TRIED = 16 };
 struct tried {
-    const AVCodec *codecs[MAX_TRIED + 1];
+    const AVCodec *codecs[MAX_TRIED];
     size_t count;
 };
 
