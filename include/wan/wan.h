@@ -276,7 +276,7 @@ struct wan_check {
     uint64_t operators; // compared, each in each step
     uint64_t numbers;   // of their results
     double error; // the worst: the difference of a number from the formula, as a part of the sum of magnitudes in it. Rounding to
-                  // floats gives up to about 2e-6.
+                  // floats gives some 1e-6.
     int steady;   // where it was: the operator (wan_session_operator), the step, from 0, and the place in the result
     size_t index;
     uint64_t step;

@@ -47,6 +47,7 @@ written() { # NAME DESCRIPTION PSNR OUTPUT OPTION...
     fresh
     run "$plan" "$latents" -o "$output" "$@"
     same "$name: description" "0 $description" "$status $("$probe" "$output" 2>&1)"
+    echo "# $name: $("$probe" "$output" "$latents" 2>&1)"
     same "$name: frames" ok "$(quality "$output" "$least")"
     same "$name: nothing else written" "$output" "$(ls -A)"
 }
@@ -80,6 +81,7 @@ if [ -n "$probe_webp" ]; then
     run "$plan" "$latents" -o out.webp --fps 10
     same ".webp: description" "0 webp 416x240 5 frames 500 ms loop 0" "$status $("$probe_webp" out.webp 2>&1)"
     probe_video=$probe probe=$probe_webp
+    echo "# .webp: $("$probe" out.webp "$latents" 2>&1)"
     same ".webp: frames" ok "$(quality out.webp 41)"
     probe=$probe_video
 else

@@ -434,7 +434,8 @@ interrupted() { # SIGNAL OUT OPTION...
     signalled=$1 out=$2
     shift 2
     fresh
-    "$wanrun" "$plan" "$work/long.npy" -o "$out" "$@" --threads 1 >"$work/stdout" 2>"$work/stderr" & # ignores SIGINT at first
+    # As a job of this shell it would ignore SIGINT at first, and SIGHUP if somebody runs the tests by nohup, whose wish it respects.
+    env --default-signal=HUP "$wanrun" "$plan" "$work/long.npy" -o "$out" "$@" --threads 1 >"$work/stdout" 2>"$work/stderr" &
     job=$!
     polls=0
     while [ $polls -lt 600 ] && [ -z "$(find . -name '*.tmp-*')" ]; do
