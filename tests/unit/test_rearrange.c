@@ -274,6 +274,7 @@ static void test_normal_form(void **state) {
                 rearrange_parse(&t, "a b -> a (b z:6)", &b));
     assert_true(rearrange_equal(&a, &b));
     assert_true(rearrange_parse(&t, "a b -> b a", &a) && !rearrange_equal(&a, &b));
+    assert_false(rearrange_parse(&t, "a b -> a b x:0", &a)); // nothing is repeated no times
 }
 
 // ---- time
