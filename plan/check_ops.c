@@ -72,6 +72,8 @@ static bool check_extents(const struct use *u, uint64_t *floats, struct error *e
     bool ok = size_add(end, v->offset, &end);
     for (int i = 0; i < 4; i++) {
         if (dims[i] == 0 || dims[i] > PLAN_MAX_DIM) return bad_use(u, err, "extent", dims[i], PLAN_MAX_DIM);
+        // Of an axis of length 1 as well: kernels look ahead by strides.
+        if (strides[i] > PLAN_MAX_BYTES) return bad_use(u, err, "stride", strides[i], PLAN_MAX_BYTES);
         ok = ok && size_mul(dims[i] - 1, strides[i], &step) && size_add(end, step, &end);
     }
     if (!ok) return error_set(err, ERROR_INPUT, "%s: strides overflow", u->role);

@@ -167,7 +167,7 @@ enum plan_space { PLAN_ARENA, PLAN_CACHE, PLAN_INPUT, PLAN_OUTPUT, PLAN_SPACES }
 // (index 0): the latent frame [channels][height][width] and the frames [frames][channels][height][width].
 // An index in the ARENA is one of the buffers of the variant, one in CACHE one of the caches of the program,
 // whose operator uses the view; any of them may share it. Views that are written must not have two elements at one address; those that are read may (a
-// stride of 0).
+// stride of 0). No stride is above PLAN_MAX_BYTES, those of axes of length 1 included.
 struct plan_view {
     uint32_t space, index;
     uint32_t frames, height, width, channels;

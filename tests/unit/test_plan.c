@@ -457,7 +457,9 @@ static void test_views_are_refused(void **state) {
     REFUSED("writes to the input", OUT_VIEW(data, OUT)->space = PLAN_INPUT);
     REFUSED("past its block", OUT_VIEW(data, OUT)->offset++);
     REFUSED("past its block", OUT_VIEW(data, OUT)->row_stride = 1000);
-    REFUSED("overflow", OUT_VIEW(data, OUT)->row_stride = UINT64_MAX);
+    REFUSED("stride (18446744073709551615, limit", OUT_VIEW(data, OUT)->row_stride = UINT64_MAX);
+    REFUSED("stride (70368744177665, limit", // of the only frame, which is never stepped over
+            IN_VIEW(data, NORM)->frame_stride = PLAN_MAX_BYTES + 1);
     REFUSED("overflow", OUT_VIEW(data, OUT)->offset = UINT64_MAX);
     REFUSED("extent", OUT_VIEW(data, OUT)->width = 0);
     REFUSED("extent", IN_VIEW(data, CONV)->channels = UINT32_MAX);
