@@ -41,12 +41,16 @@ quality() { # FILE PSNR
     "$probe" "$1" "$latents" 2>&1 | awk -v least="$2" '{ print ($4 < 0.7 && $5 < 0.7 && $6 < 0.7 && $8 >= least) ? "ok" : $0 }'
 }
 
+# DESCRIPTION is an extended regular expression: of what a file does not say, FFmpeg's versions say different things.
 written() { # NAME DESCRIPTION PSNR OUTPUT OPTION...
     name=$1 description=$2 least=$3 output=$4
     shift 4
     fresh
     run "$plan" "$latents" -o "$output" "$@"
-    same "$name: description" "0 $description" "$status $("$probe" "$output" 2>&1)"
+    found="$status $("$probe" "$output" 2>&1)"
+    if echo "$found" | grep -qxE "0 $description"; then pass "$name: description"
+    else fail "$name: description" "expected '0 $description', found '$found'"
+    fi
     echo "# $name: $("$probe" "$output" "$latents" 2>&1)"
     same "$name: frames" ok "$(quality "$output" "$least")"
     same "$name: nothing else written" "$output" "$(ls -A)"
@@ -59,12 +63,12 @@ written .mkv "h264 $half 23.976 fps" 37.5 out.mkv --fps 23.976
 written .webm "vp9 $half 12.5 fps" 37.5 out.webm --fps 12.5
 written .y4m "rawvideo 416x240 5 frames yuv420p tv unknown 29.97 fps" 41 out.y4m --fps 30000/1001
 written .gif "gif 416x240 5 frames bgra unknown unknown 25 fps" 32 out.gif --fps 25
-written .png "png 416x240 1 frames rgb24 pc unknown 25 fps" 98 first.png --stop-after 1
+written .png "png 416x240 1 frames rgb24 pc (gbr/unknown/)?unknown 25 fps" 98 first.png --stop-after 1
 written "--codec hevc" "hevc $half 16 fps" 37.5 out.mp4 --codec hevc
 written "--codec av1" "av1 $half 16 fps" 36.5 out.mp4 --codec av1
 written "--codec vp9 in .mp4" "vp9 $half 16 fps" 37.5 out.mp4 --codec vp9
 written "--codec mpeg4" "mpeg4 $half 16 fps" 37.5 out.mkv --codec mpeg4
-written "--codec prores" "prores 416x240 5 frames yuv422p10le tv bt709 16 fps" 41 out.mov --codec prores
+written "--codec prores" "prores 416x240 5 frames yuv422p10le (tv|unknown) bt709 16 fps" 41 out.mov --codec prores
 written "--codec ffv1: no loss" "ffv1 416x240 5 frames bgr0 pc gbr/bt709/bt709 16 fps" 98 out.mkv --codec ffv1
 written "an encoder by its name" "h264 416x240 5 frames gbrp pc gbr/bt709/bt709 16 fps" 43 out.mkv --codec libx264rgb
 written "--crf 0" "h264 $half 16 fps" 40 out.mp4 --crf 0
