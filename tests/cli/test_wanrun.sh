@@ -461,6 +461,29 @@ same "SIGINT: .y4m holds the frames so far" "1 rawvideo 40x24 $held frames out.y
 interrupted INT out.y4m --save-state state
 run "$plan" "$work/long.npy" -o rest.npy --load-state state --stop-after $((($held + 3) / 4 + 1))
 same "SIGINT: a state is left, and goes on" "0 <f4 1,3,4,24,40" "$status $("$npy" shape rest.npy)"
+# What is killed without a chance to do anything has left the state of an earlier step, and every frame up to there.
+fresh
+mkdir killed whole
+"$wanrun" "$plan" "$work/long.npy" -o killed/%06d.png --save-state state --save-every 2 --threads 1 --quiet 2>"$work/stderr" &
+job=$!
+polls=0
+while [ $polls -lt 600 ] && [ ! -e state ]; do
+    polls=$((polls + 1))
+    sleep 0.1
+done
+kill -KILL $job
+wait $job
+status=$?
+steps=$(od -An -tu8 -j32 -N8 state | tr -d ' ')
+last=$((4 * steps - 4)) # the number of the last frame that the state has seen
+same "--save-every: killed, with a state" "137 0 yes" "$status $((steps % 2)) $([ "$steps" -gt 0 ] && [ -e "killed/$(printf %06d $last).png" ] && echo yes)"
+mkdir rest
+run "$plan" "$work/long.npy" -o rest/%06d.png --load-state state --stop-after $((steps + 2)) --quiet
+same "--load-state: frames have their numbers in the video" "0 8 $(printf %06d $((last + 1))).png" "$status $(ls rest | wc -l) $(ls rest | head -1)"
+"$wanrun" "$plan" "$work/long.npy" -o whole/%06d.png --stop-after $((steps + 2)) --quiet
+cp rest/* killed/
+same "--load-state: a killed run, continued, has the frames of a whole one" "" "$(for f in whole/*; do cmp "$f" "killed/${f#whole/}" || break; done 2>&1)"
+refused "--save-every without --save-state" 2 "expected --save-state beside it" "$plan" "$latents" -o x.npy --save-every 2
 interrupted INT out.npy
 why=$(complaint 1 "out.npy: interrupted after [0-9]* of 199997 frames: not written")
 if [ -z "$why" ]; then pass "SIGINT: .npy is not written"; else fail "SIGINT: .npy is not written" "$why"; fi

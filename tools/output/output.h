@@ -31,6 +31,7 @@ struct output_settings {
 struct output_params {
     uint32_t channels, height, width; // of a frame: float[channels][height][width] in [-1, 1]
     uint64_t frames;                  // that will be written, unless the run is interrupted
+    uint64_t first; // the number that the first of them has in its video: where files are numbered
     struct output_settings settings;
 };
 

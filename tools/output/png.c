@@ -1,5 +1,5 @@
-// %04d.png: every frame a file, numbered from 0. Frames written before an interrupt or a failure stay: each
-// file is complete.
+// %04d.png: every frame a file, numbered as in its video, from 0. Frames written before an interrupt or a failure stay:
+// each file is complete.
 #include "tools/output/png.h"
 
 #include "base/file.h"
@@ -62,7 +62,7 @@ static bool sequence_open(struct output *o, struct error *err) {
     struct png *p = o->state = calloc(1, sizeof *p);
     if (p == NULL) return error_set(err, ERROR_MEMORY, "%s: out of memory", o->path);
     char name[PATH_MAX];
-    if (!sequence_name(o, 0, name, err) || !png_probe(name, err)) return false;
+    if (!sequence_name(o, o->params.first, name, err) || !png_probe(name, err)) return false;
     return png_open(p, o->params.width, o->params.height, err) || error_prefix(err, "%s", o->path);
 }
 
@@ -74,7 +74,7 @@ static bool sequence_write(struct output *o, const float *frame, struct error *e
         return error_set(err, ERROR_MEMORY, "%s: out of memory", o->path);
     colour_to_rgb24(p->picture->data[0], (size_t)p->picture->linesize[0], size->width, size->height, frame,
                     size->width, size->height);
-    return sequence_name(o, o->written, name, err) && png_save(p, name, err);
+    return sequence_name(o, size->first + o->written, name, err) && png_save(p, name, err);
 }
 
 static bool sequence_finish(struct output *o, struct error *err) {

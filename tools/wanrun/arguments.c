@@ -133,6 +133,8 @@ static const struct option_row rows[] = {
          "keep the caches in a file in DIR, which vanishes in the end: with less memory than caches, slowly"},
     {"save-state", .value = "FILE", .hint = OPTION_FILE, TEXT(decode.save_state),
      .help = "write at the end, or when interrupted, what another run needs to go on"},
+    {"save-every", .value = "N", NUMBER(decode.save_every, INT_MAX),
+     .help = "with --save-state, write it behind every N latent frames too, for a run that may be killed"},
     {"load-state", .value = "FILE", .hint = OPTION_FILE, TEXT(decode.load_state),
      .help = "go on with the latent frame behind those that FILE has seen"},
     {"stop-after", .value = "N", NUMBER(decode.stop_after, INT_MAX),
@@ -229,6 +231,8 @@ static bool check_together(const struct arguments *a, struct error *err) {
                          "--verify: prints on the standard output, where -o - writes the video");
     if (!is_verify && (d->verify.tolerance.absolute >= 0 || d->verify.tolerance.relative > 0))
         return error_set(err, ERROR_USAGE, "--atol, --rtol: expected --verify beside them, found none");
+    if (d->save_every != 0 && d->save_state == NULL)
+        return error_set(err, ERROR_USAGE, "--save-every: expected --save-state beside it, found none");
     return !a->json || d->output == NULL || strcmp(d->output, "-") != 0 ||
            error_set(err, ERROR_USAGE, "--json: prints on the standard output, where -o - writes the video");
 }

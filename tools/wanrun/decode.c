@@ -27,7 +27,8 @@ struct decode {
     struct output output;
     uint64_t begin, end; // latent frames to decode
     uint64_t frames;     // video frames that they give,
-    uint64_t taken;      // and how many came so far
+    uint64_t taken;      // how many came so far,
+    uint64_t first;      // and the number of the first in the video
     struct progress progress;
     struct profile profile; // if it is asked for
     struct verify verify;   // likewise,
@@ -107,10 +108,12 @@ static bool count_frames(struct decode *d, struct error *err) {
     if (s->steady_frames == 0 && d->latents.frames > 1)
         return error_set(err, ERROR_INPUT, "%s: this plan decodes one latent frame, found %" PRIu64,
                          d->latents.path, d->latents.frames);
-    uint64_t first = d->begin > 0 ? 0 : d->params->all_frames ? s->first_frames : s->first_kept;
-    if (size_mul(steady, s->steady_frames, &d->frames) && size_add(d->frames, first, &d->frames) &&
-        d->frames > 0)
-        return true;
+    uint64_t first = d->params->all_frames ? s->first_frames : s->first_kept;
+    bool fits = size_mul(steady, s->steady_frames, &d->frames) &&
+                (d->begin == 0 ? size_add(d->frames, first, &d->frames)
+                               : size_mul(d->begin - 1, s->steady_frames, &d->first) &&
+                                     size_add(d->first, first, &d->first));
+    if (fits && d->frames > 0) return true;
     return error_set(err, ERROR_INPUT,
                      "%s: expected a number of latent frames that gives 1 to 2^64 video frames, "
                      "found %" PRIu64,
@@ -137,13 +140,12 @@ static bool is_input(const struct decode *d, const char *path) {
 
 // What the run is to give, beside a reference.
 static bool open_verify(struct decode *d, struct error *err) {
-    const struct wan_plan_params *s = &d->shape;
     const struct verify_params *p = &d->params->verify;
-    uint64_t first = d->params->all_frames ? s->first_frames : s->first_kept;
-    struct verify_part part = {
-        .first_step = d->begin, .frames = d->frames, .ends_early = d->end < d->latents.frames};
-    if (d->begin > 0) part.first_frame = first + (d->begin - 1) * s->steady_frames;
-    return p->path == NULL || verify_open(&d->verify, p, s, &part, err);
+    const struct verify_part part = {.first_frame = d->first,
+                                     .first_step = d->begin,
+                                     .frames = d->frames,
+                                     .ends_early = d->end < d->latents.frames};
+    return p->path == NULL || verify_open(&d->verify, p, &d->shape, &part, err);
 }
 
 static bool open_output(struct decode *d, struct error *err) {
@@ -159,6 +161,7 @@ static bool open_output(struct decode *d, struct error *err) {
         .height = d->shape.frame_height,
         .width = d->shape.frame_width,
         .frames = d->frames,
+        .first = d->first,
         .settings = p->settings,
     };
     if (!output_open(&d->output, p->output, &params, err)) return false;
@@ -277,6 +280,9 @@ static bool decode_steps(struct decode *d, struct error *err) {
     for (uint64_t t = d->begin; t < d->end; t++) {
         if (interrupt_requested()) return cancelled(d, err);
         if (!step(d, t, err)) return false;
+        // Frames are written by now: whoever kills us leaves at least those that the state has seen.
+        bool is_due = p->save_every != 0 && (t + 1) % p->save_every == 0 && t + 1 < d->end;
+        if (is_due && !save_state(d, err)) return false;
     }
     return (d->params->output == NULL || output_finish(&d->output, err)) && save_state(d, err);
 }

@@ -20,9 +20,10 @@ struct decode_params {
     const char *profile_path;            // NULL, or where it is written as JSON,
     const char *trace_path;              // and as a trace
     const char *load_state, *save_state; // NULL, or files: where to go on, and how the next run can
-    unsigned stop_after;                 // so many latent frames, counted from the start of the video; 0: all
-    const char *cache_folder;            // NULL: caches in memory
-    struct latents_options input;        // how the latents are to be read
+    unsigned save_every;      // latent frames, behind which the state is saved as well; 0: at the end only
+    unsigned stop_after;      // so many latent frames, counted from the start of the video; 0: all
+    const char *cache_folder; // NULL: caches in memory
+    struct latents_options input; // how the latents are to be read
     struct verify_params verify;
     struct taps_params taps;
     unsigned check_places; // 0: kernels are not compared with their formulas
