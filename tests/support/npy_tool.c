@@ -6,6 +6,7 @@
 //     npy_tool shape FILE                       prints the type and shape, "<f4 1,3,9,16,24"
 //     npy_tool diff A B [LIMIT]                 prints the largest difference; fails above LIMIT or where shapes differ
 //     npy_tool slice IN OUT COUNT [FROM]        COUNT frames of IN (third axis from the end)
+//     npy_tool loop IN OUT COUNT HEIGHT WIDTH   COUNT frames: those of IN over and over, their upper left corner
 //     npy_tool transpose IN OUT                 exchanges the fourth and the third axis from the end
 //     npy_tool bytes IN OUT                     frames [1,C,F,H,W] in [-1, 1] as bytes [F,H,W,C], rounded
 //     npy_tool numbers IN OUT                   the reverse: bytes [F,H,W,C] as <f4 [1,C,F,H,W] in [-1, 1]
@@ -107,6 +108,30 @@ static int slice(const char *path, const char *to, const char *count_text, const
     header_text(&a, shape, text);
     FILE *f = open_file(to, "wb");
     write_sliced(f, &a, from, count, text);
+    close_file(f, to);
+    npy_free(&a);
+    return 0;
+}
+
+static int loop(const char *path, const char *to, char **numbers) {
+    struct npy_array a = npy_load(path);
+    size_t shape[NPY_MAX_RANK], n[3], outer = 1;
+    for (int i = 0; i < 3; i++) n[i] = strtoull(numbers[i], NULL, 10);
+    if (a.rank < 3) npy_die("%s: fewer axes", path);
+    const size_t *old = a.shape + a.rank - 3;
+    if (n[1] > old[1] || n[2] > old[2] || a.count == 0) npy_die("%s: smaller frames", path);
+    memcpy(shape, a.shape, sizeof shape);
+    memcpy(shape + a.rank - 3, n, sizeof n);
+    for (unsigned i = 0; i + 3 < a.rank; i++) outer *= a.shape[i];
+    char text[256];
+    header_text(&a, shape, text);
+    FILE *f = open_file(to, "wb");
+    write_header(f, 1, text);
+    for (size_t t = 0; t < outer * n[0]; t++) {
+        size_t frame = t / n[0] * old[0] + t % n[0] % old[0];
+        for (size_t y = 0; y < n[1]; y++)
+            fwrite(a.bytes + (frame * old[1] + y) * old[2] * a.element_size, a.element_size, n[2], f);
+    }
     close_file(f, to);
     npy_free(&a);
     return 0;
@@ -244,9 +269,10 @@ int main(int argc, char **argv) {
     if (strcmp(command, "diff") == 0 && (argc == 4 || argc == 5)) return diff(argv[2], argv[3], argv[4]);
     if (strcmp(command, "slice") == 0 && argc == 5) return slice(argv[2], argv[3], argv[4], "0");
     if (strcmp(command, "slice") == 0 && argc == 6) return slice(argv[2], argv[3], argv[4], argv[5]);
+    if (strcmp(command, "loop") == 0 && argc == 7) return loop(argv[2], argv[3], argv + 4);
     if (strcmp(command, "transpose") == 0 && argc == 4) return transpose(argv[2], argv[3]);
     if (strcmp(command, "bytes") == 0 && argc == 4) return bytes(argv[2], argv[3]);
     if (strcmp(command, "prefix") == 0 && argc == 4) return prefix(argv[2], argv[3]);
     if (strcmp(command, "numbers") == 0 && argc == 4) return numbers(argv[2], argv[3]);
-    npy_die("expected one of: make raw poke shape diff slice transpose bytes numbers prefix");
+    npy_die("expected one of: make raw poke shape diff slice loop transpose bytes numbers prefix");
 }
