@@ -41,7 +41,8 @@ done
 fresh onnx
 "$make_seeds" "$folder/onnx"
 "$wanc" compile "$folder/onnx/small_17.onnx" --prepack -o "$folder/plan/packed" 2>/dev/null
-for name in full_dy23 pair_dy25_first flagged_dy25 no_cache_dy20 unrolled2_dy18 explicit_attention_dy20 denormalise_dy20; do
+for name in full_dy23 full_ts13 pair_dy18_first pair_dy25_first pair_dy25_steady flagged_dy25 flagged_arithmetic_dy20 no_cache_dy20 \
+    unrolled2_dy18 explicit_attention_dy20 attention_over_time_dy20 denormalise_dy20 uint8_dy20 weights_as_inputs_dy20 btchw_ts17; do
     cp "$data/opsets/$name.onnx" "$folder/onnx/"
 done
 cp "$data/qwen/image_dy20.onnx" "$folder/onnx/"
