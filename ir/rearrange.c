@@ -473,8 +473,7 @@ static bool parse_out_atom(struct pattern *p, char name, int axis, int *k, struc
     int atom = known ? (int)(known - p->names) : r->atoms;
     if (known && memchr(r->out_order, atom, (size_t)*k)) return false; // twice
     if (!known) {
-        struct ir_dim *times = &r->size[atom];
-        if (r->atoms >= IR_MAX_ATOMS || !parse_size(p, times) || times->first < 1 || times->steady < 1)
+        if (r->atoms >= IR_MAX_ATOMS || !parse_size(p, &r->size[atom]) || r->size[atom].first < 1)
             return false;
         p->names[r->atoms++] = name;
     }
