@@ -464,7 +464,7 @@ static void take_node(struct parser *p, struct ir_block *b) {
     if (p->kind == TOKEN_STRING) n->name = take_text(p, TOKEN_STRING, "a name");
     if (op == IR_ONNX_IF) take_branches(p, n);
     if (p->failed) return;
-    bool infer = result_count > 0 && !results[0].annotations.mark && can_infer(n);
+    bool infer = (result_count == 0 || !results[0].annotations.mark) && can_infer(n);
     struct error err = {0};
     if (infer && !ir_infer_node(n, &err)) {
         error_set(p->err, ERROR_INPUT, "%s:%d: %s", p->file, line, err.message);

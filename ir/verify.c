@@ -67,10 +67,12 @@ static bool inputs_are_typed(const struct ir_node *n) {
 }
 
 static bool check_types(struct ir_node *n, struct strbuf *context, struct error *err) {
-    if (ir_info(n)->level == IR_LEVEL_ONNX || n->output_count != 1 || ir_out(n)->type.rank < 0) return true;
+    if (ir_info(n)->level == IR_LEVEL_ONNX || n->output_count > 1) return true;
     if (!inputs_are_typed(n)) return true; // before `resolve` has come so far
-    struct ir_type before = ir_out(n)->type;
     struct error why = {0};
+    if (n->output_count == 0) return ir_infer_node(n, &why) || complain(n, context, err, why.message);
+    struct ir_type before = ir_out(n)->type;
+    if (before.rank < 0) return true;
     if (!ir_infer_node(n, &why)) return complain(n, context, err, why.message);
     bool same = ir_type_equal(&before, &ir_out(n)->type);
     ir_out(n)->type = before;

@@ -252,6 +252,9 @@ static const struct {
      "t:4: node 'cut' (slice): the slice leaves its axis (input or axis 0); inputs are f32[2]"},
     {"graph @g(%x: f32[2]) {\n  %y = add %x \"sum\"\n  return %y\n}",
      "t:2: node 'sum' (add): an input is missing (input or axis 1); inputs are f32[2]"},
+    {"graph @g(%x: f32[1,2,2,4]) {\n  cache_push %x \"push\"\n  return %x\n}",
+     "t:2: node 'push' (cache_push): frames and a cache of frames are needed (input or axis 0); inputs are "
+     "f32[1,2,2,4]"},
     {"graph @g(%x: f32[2]) {\n  return %x\n", "t:3: expected an operator, found 'end of file'"},
     {"graph @g(%c: bool[1]) {\n  %r: f32? = onnx.if %c else {\n", "t:2: expected then, found 'else'"},
     {"graph @g(%c: bool[1]) {\n  %r: f32? = onnx.if %c then {\n  return\n }\n return\n}",

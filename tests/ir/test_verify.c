@@ -124,6 +124,10 @@ static void test_rule(void **state) {
     struct ir_dim two[] = {dim_const(5), dim_const(5)};
     ir_node_set_input(f.second, 1, ir_graph_add_input(f.g, "y", ir_type_make(IR_F32, 2, two)));
     check_complaint(&f, "second", "shapes do not broadcast");
+    f = make(); // one without a result has a rule, too
+    struct ir_value *x = f.g->inputs[0];
+    ir_node_new(&f.g->body, f.second, IR_CACHE_PUSH, "", 1, &x, 0)->name = "push";
+    check_complaint(&f, "push", "frames and a cache of frames are needed");
 }
 
 static void test_unknown_type(void **state) {
