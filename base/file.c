@@ -105,19 +105,59 @@ bool file_has_suffix(const char *name, const char *suffix) {
     return n > k && strcmp(name + n - k, suffix) == 0;
 }
 
-// The temporary's path, for file_abandon. Of several threads that write, the last one's.
-static _Atomic(char *) being_written;
+// ---- what is being written, for those who end without coming to its end
+
+enum { KNOWN_FILES = 64 }; // more are written and not known
+
+static struct known_file {
+    _Atomic(char *) temporary; // NULL: free
+    const void *thread;        // that began it
+    int fd;
+} known_files[KNOWN_FILES];
+
+static const void *this_thread(void) {
+    static _Thread_local char here;
+    return &here;
+}
+
+static void remember_file(const struct file_out *f) {
+    for (int i = 0; i < KNOWN_FILES; i++) {
+        struct known_file *k = &known_files[i];
+        char *none = NULL;
+        if (!atomic_compare_exchange_strong(&k->temporary, &none, f->temporary)) continue;
+        k->fd = f->fd;
+        k->thread = this_thread();
+        return;
+    }
+}
 
 // Before the path is freed.
-static void forget_temporary(char *path) {
-    char *expected = path;
-    atomic_compare_exchange_strong(&being_written, &expected, NULL);
+static void forget_file(const char *temporary) {
+    for (int i = 0; i < KNOWN_FILES && temporary != NULL; i++) {
+        if (known_files[i].temporary == temporary) known_files[i].temporary = NULL;
+    }
+}
+
+void file_remove_temporaries(void) {
+    for (int i = 0; i < KNOWN_FILES; i++) {
+        const char *path = known_files[i].temporary;
+        if (path != NULL) unlink(path);
+    }
 }
 
 void file_abandon(void) {
-    const char *path = being_written;
-    if (path != NULL) unlink(path);
+    for (int i = 0; i < KNOWN_FILES; i++) {
+        struct known_file *k = &known_files[i];
+        char *path = k->temporary;
+        if (path == NULL || k->thread != this_thread()) continue;
+        k->temporary = NULL;
+        close(k->fd);
+        unlink(path);
+        free(path);
+    }
 }
+
+// ---- files that are written
 
 // Renaming over a folder fails at the end, over a device it succeeds: refuse both at the beginning.
 static bool check_target(const char *path, struct error *err) {
@@ -136,9 +176,10 @@ bool file_create(struct file_out *f, const char *path, struct error *err) {
         return error_set(err, ERROR_MEMORY, "%s: out of memory", path);
     }
     f->fd = open(f->temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    being_written = f->temporary;
-    if (f->fd >= 0) return true;
-    forget_temporary(f->temporary);
+    if (f->fd >= 0) {
+        remember_file(f);
+        return true;
+    }
     io_error(err, "create", path);
     free(f->temporary);
     f->temporary = NULL; // nothing to remove
@@ -184,7 +225,7 @@ bool file_commit(struct file_out *f, struct error *err) {
     if (ok && closed != 0) ok = io_error(err, "write", f->path);
     if (ok && rename(f->temporary, f->path) != 0) ok = io_error(err, "rename into place", f->path);
     if (ok) {
-        forget_temporary(f->temporary);
+        forget_file(f->temporary);
         free(f->temporary);
         f->temporary = NULL;
     }
@@ -195,7 +236,7 @@ bool file_commit(struct file_out *f, struct error *err) {
 void file_discard(struct file_out *f) {
     if (f->fd >= 0) close(f->fd);
     if (f->temporary != NULL) unlink(f->temporary);
-    forget_temporary(f->temporary);
+    forget_file(f->temporary);
     free(f->temporary);
     free(f->path);
     *f = (struct file_out){.fd = -1};

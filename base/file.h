@@ -44,7 +44,10 @@ bool file_commit(struct file_out *f, struct error *err);
 void file_discard(struct file_out *f);
 // A whole file: created, written and committed.
 bool file_save(const char *path, const void *data, size_t size, struct error *err);
-// For signal handlers: removes the temporary of the file that is being written, if there is one.
+// For signal handlers that end the process: removes the temporaries of all files that are being written.
+void file_remove_temporaries(void);
+// For those who leave their functions by longjmp: discards what this thread has created, and neither committed nor discarded.
+// Nobody may use those files again.
 void file_abandon(void);
 
 #endif

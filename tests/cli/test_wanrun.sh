@@ -484,6 +484,23 @@ same "--load-state: frames have their numbers in the video" "0 8 $(printf %06d $
 cp rest/* killed/
 same "--load-state: a killed run, continued, has the frames of a whole one" "" "$(for f in whole/*; do cmp "$f" "killed/${f#whole/}" || break; done 2>&1)"
 refused "--save-every without --save-state" 2 "expected --save-state beside it" "$plan" "$latents" -o x.npy --save-every 2
+# Two signals at once: it ends in the middle of a step, with a video and a tensor half written.
+"$wanc" compile "$data/tiny/full.onnx" --latent-size 3x5 --keep-taps --quiet -o "$work/taps.plan" 2>"$work/stderr"
+fresh
+"$wanrun" "$work/taps.plan" "$work/long.npy" -o out.y4m --dump-taps taps --threads 1 >"$work/stdout" 2>"$work/stderr" &
+job=$!
+polls=0
+while [ $polls -lt 600 ] && [ ! -d taps/step2 ]; do
+    polls=$((polls + 1))
+    sleep 0.1
+done
+kill -STOP $job
+kill -INT $job
+kill -TERM $job
+kill -CONT $job
+wait $job
+status=$?
+same "two signals: nothing half written is left" "yes " "$([ $status -gt 128 ] && echo yes) $(find . -name '*.tmp-*')"
 interrupted INT out.npy
 why=$(complaint 1 "out.npy: interrupted after [0-9]* of 199997 frames: not written")
 if [ -z "$why" ]; then pass "SIGINT: .npy is not written"; else fail "SIGINT: .npy is not written" "$why"; fi

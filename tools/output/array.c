@@ -75,7 +75,6 @@ static bool array_open(struct output *o, struct error *err) {
     if (a == NULL) return error_set(err, ERROR_MEMORY, "%s: out of memory", o->path);
     a->file.fd = -1;
     if (!measure(a, o, err) || !file_create(&a->file, o->path, err)) return false;
-    o->temporary = a->file.temporary;
     return write_header(a, o, err);
 }
 

@@ -41,9 +41,8 @@ struct output {
     const struct output_format *format;
     const char *path; // the caller's; "-" is the standard output
     struct output_params params;
-    uint64_t written;      // frames so far
-    const char *temporary; // the unfinished file, once open; NULL if there is none
-    void *state;           // the format's
+    uint64_t written; // frames so far
+    void *state;      // the format's
 };
 
 struct output_format {

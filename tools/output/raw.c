@@ -20,9 +20,7 @@ static bool raw_open(struct output *o, struct error *err) {
     if (r != NULL && is_rgb) r->bytes = malloc(r->frame_bytes);
     if (r == NULL || (is_rgb && r->bytes == NULL))
         return error_set(err, ERROR_MEMORY, "%s: no memory for a frame", o->path);
-    bool ok = sink_open(&r->sink, o->path, err);
-    o->temporary = r->sink.file.temporary;
-    return ok;
+    return sink_open(&r->sink, o->path, err);
 }
 
 static bool raw_write(struct output *o, const float *frame, struct error *err) {

@@ -70,7 +70,6 @@ static bool video_open(struct output *o, struct error *err) {
     v->packet = av_packet_alloc();
     if (v->packet == NULL) return error_set(err, ERROR_MEMORY, "%s: out of memory", o->path);
     if (!check_rate(o, err) || !muxer_open(&v->muxer, o->path, c->muxer, err)) return false;
-    o->temporary = v->muxer.sink.file.temporary;
     return open_encoder(o, err) && open_colour(o, err) &&
            muxer_start(&v->muxer, v->encoder, v->muxer.sink.to_stdout ? c->pipe_options : c->options, err);
 }

@@ -77,7 +77,6 @@ static bool y4m_open(struct output *o, struct error *err) {
     if (y == NULL) return error_set(err, ERROR_MEMORY, "%s: out of memory", o->path);
     const struct layout *layout = choose_layout(o, err);
     if (layout == NULL || !allocate(y, o, layout, err) || !sink_open(&y->sink, o->path, err)) return false;
-    o->temporary = y->sink.file.temporary;
     return write_header(y, &o->params, layout, err);
 }
 

@@ -27,7 +27,7 @@ static void on_bus_error(int number, siginfo_t *info, void *context) {
     say(": ");
     say(path);
     say(": it was cut off while it was read [io]\n");
-    file_abandon();
+    file_remove_temporaries();
     _exit(1);
 }
 

@@ -42,7 +42,7 @@ static bool run_command(struct wanc_options *o, const struct option_result *r, s
 }
 
 static void on_signal(int number) {
-    file_abandon();
+    file_remove_temporaries();
     signal(number, SIG_DFL);
     raise(number);
 }

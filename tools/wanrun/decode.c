@@ -164,9 +164,7 @@ static bool open_output(struct decode *d, struct error *err) {
         .first = d->first,
         .settings = p->settings,
     };
-    if (!output_open(&d->output, p->output, &params, err)) return false;
-    interrupt_remove_if_killed(d->output.temporary);
-    return open_verify(d, err);
+    return output_open(&d->output, p->output, &params, err) && open_verify(d, err);
 }
 
 static bool is_profiled(const struct decode_params *p) {

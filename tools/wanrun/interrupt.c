@@ -1,20 +1,20 @@
 #define _GNU_SOURCE
 #include "tools/wanrun/interrupt.h"
 
-#include <limits.h>
+#include "base/file.h"
+
 #include <signal.h>
-#include <stdio.h>
+#include <stddef.h>
 #include <unistd.h>
 
 static const char NOTICE[] = "\r\033[Kinterrupted: finishing this step (once more to stop at once)";
 
-static volatile sig_atomic_t requested, has_temporary, has_notice;
-static char temporary[PATH_MAX];
+static volatile sig_atomic_t requested, has_notice;
 
 // Only async-signal-safe calls here.
 static void on_signal(int number) {
     if (requested) {
-        if (has_temporary) unlink(temporary);
+        file_remove_temporaries();
         signal(number, SIG_DFL);
         raise(number); // delivered when this handler returns
         return;
@@ -41,10 +41,3 @@ void interrupt_install(bool notice) {
 }
 
 bool interrupt_requested(void) { return requested != 0; }
-
-void interrupt_remove_if_killed(const char *path) {
-    has_temporary = 0;
-    if (path == NULL) return;
-    int n = snprintf(temporary, sizeof temporary, "%s", path);
-    has_temporary = n >= 0 && (size_t)n < sizeof temporary;
-}

@@ -1,4 +1,4 @@
-// Ctrl-C and friends: the first signal asks to stop after the current step, the second one kills.
+// Ctrl-C and friends: the first signal asks to stop after the current step, the second one kills, and removes what is half written.
 #ifndef WANRUN_INTERRUPT_H
 #define WANRUN_INTERRUPT_H
 
@@ -8,7 +8,5 @@
 // With `notice`, the first one says on stderr that a second one would not wait.
 void interrupt_install(bool notice);
 bool interrupt_requested(void);
-// The file to remove if a second signal kills us; NULL for none. The name is copied.
-void interrupt_remove_if_killed(const char *path);
 
 #endif
