@@ -14,18 +14,7 @@ all=$(cd tests/fuzz && ls fuzz_*.c | sed 's/^fuzz_//; s/\.c$//')
 targets=${*:-$all}
 folders="frontend ir passes plan runtime tools/latents"
 
-newest() { for v in 21 20 19 18 17 16 15 14; do command -v "$1-$v" && return; done; command -v "$1"; } # PROGRAM
-clang=${CLANG:-$(newest clang)}
-version=${clang##*clang}
-[ -n "$clang" ] || { echo "run.sh: no clang: apt-get install clang libclang-rt-dev llvm" >&2; exit 2; }
-
-build() { # FOLDER OPTION...
-    folder=$1; shift
-    [ -f "$folder/build.ninja" ] || CC=$clang meson setup "$folder" --buildtype=debugoptimized -Db_lundef=false "$@" >"$folder.log"
-    # shellcheck disable=SC2046
-    nice ninja -j1 -C "$folder" $(for t in $all; do echo "tests/fuzz/fuzz_$t"; done) >>"$folder.log" ||
-        { tail -n 20 "$folder.log"; exit 1; }
-}
+. tests/clang.sh
 
 # Words for a target: those of its file, and the names in the sources.
 dictionary() { # TARGET
@@ -77,9 +66,10 @@ measure() {
     done
 }
 
-build build-fuzz -Dfuzz=true -Db_sanitize=address,undefined
-build build-fuzz-coverage -Dc_args='-fprofile-instr-generate -fcoverage-mapping' -Dc_link_args=-fprofile-instr-generate
-ninja -j1 -C build-fuzz-coverage tests/fuzz/seeds.stamp >>build-fuzz-coverage.log
+build_targets=$(for t in $all; do echo "tests/fuzz/fuzz_$t"; done)
+build_with_clang build-fuzz -Dfuzz=true -Db_sanitize=address,undefined
+build_targets="$build_targets tests/fuzz/seeds.stamp"
+build_with_clang build-fuzz-coverage -Dc_args='-fprofile-instr-generate -fcoverage-mapping' -Dc_link_args=-fprofile-instr-generate
 seeds=build-fuzz-coverage/tests/fuzz/seeds
 mkdir -p build-fuzz/crashes
 printf '%s, %s minutes each\n\n| target | executions | per second | inputs kept | crashes |\n|---|---|---|---|---|\n' "$clang" "$minutes"
