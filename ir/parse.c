@@ -436,6 +436,7 @@ static void define_results(struct parser *p, struct ir_node *n, const struct res
 // Imported graphs, in front of `resolve`, hold operators whose operands have no types yet: nor have their
 // results.
 static bool can_infer(const struct ir_node *n) {
+    if (n->output_count != ir_info(n)->outputs) return false; // the verifier will say so
     for (int i = 0; i < n->input_count; i++) {
         const struct ir_value *v = ir_in(n, i);
         if (v != NULL && v->def != NULL && v->type.rank < 0) return false;
