@@ -30,8 +30,12 @@ make_source() {
 }
 
 tools/setup.sh
-# On Debian 12 that brings trixie's C library, whose headers do not go with an older dpkg-dev.
-[ ! -f "$apt_dir/sources.list.d/wanc-trixie.sources" ] || installed dpkg-dev || apt_install -t trixie dpkg-dev
+# On Debian 12 that brings trixie's C library, whose headers do not go with an older dpkg-dev. Perl stays the release's: lintian's
+# modules are made for it.
+if [ -f "$apt_dir/sources.list.d/wanc-trixie.sources" ] && ! installed dpkg-dev; then
+    install_missing perl
+    apt_install -t trixie dpkg-dev
+fi
 # shellcheck disable=SC2086 # the list is words on purpose
 install_missing $packages
 
