@@ -9,7 +9,8 @@ enum { BLOCK_BYTES = 64 * 1024, ALIGNMENT = 16 };
 
 struct arena_block {
     struct arena_block *next;
-    struct arena_block *after, **link; // in the list of a scope; link NULL: in none
+    struct arena_scope *scope;         // in whose list it is; NULL: in none
+    struct arena_block *after, **link; // in that list
     size_t used, size;
     _Alignas(16) unsigned char data[];
 };
@@ -26,13 +27,33 @@ _Noreturn void arena_out_of_memory(size_t size) {
 
 jmp_buf *arena_scope_enter(struct arena_scope *scope) {
     scope->blocks = NULL;
+    scope->bytes = scope->most = 0;
+    scope->exceeded = false;
     scope->outer = current;
     current = scope;
     return &scope->target;
 }
 
+// Bytes that a block takes count for every scope that the thread is in.
+static void charge(size_t bytes) {
+    for (struct arena_scope *s = current; s != NULL; s = s->outer) {
+        if (s->limit == 0 || (bytes <= s->limit && s->bytes <= s->limit - bytes)) continue;
+        s->exceeded = true;
+        arena_out_of_memory(bytes);
+    }
+    for (struct arena_scope *s = current; s != NULL; s = s->outer) {
+        s->bytes += bytes;
+        if (s->bytes > s->most) s->most = s->bytes;
+    }
+}
+
+static void discharge(const struct arena_block *b) {
+    for (struct arena_scope *s = b->scope; s != NULL; s = s->outer) s->bytes -= sizeof *b + b->size;
+}
+
 static void link_block(struct arena_block *b) {
     if (current == NULL) return;
+    b->scope = current;
     b->link = &current->blocks;
     b->after = current->blocks;
     if (b->after != NULL) b->after->link = &b->after;
@@ -40,8 +61,9 @@ static void link_block(struct arena_block *b) {
 }
 
 static void free_block(struct arena_block *b) {
-    if (b->link != NULL) *b->link = b->after;
-    if (b->link != NULL && b->after != NULL) b->after->link = b->link;
+    if (b->scope != NULL) *b->link = b->after;
+    if (b->scope != NULL && b->after != NULL) b->after->link = b->link;
+    discharge(b);
     free(b);
 }
 
@@ -53,6 +75,7 @@ void arena_scope_leave(struct arena_scope *scope) {
 // ---- arenas
 
 static struct arena_block *new_block(size_t size) {
+    charge(sizeof(struct arena_block) + size);
     struct arena_block *b = calloc(1, sizeof *b + size);
     if (b == NULL) arena_out_of_memory(size);
     b->size = size;

@@ -1,15 +1,16 @@
 // Memory by lifetime: an arena hands out zeroed blocks and frees them all at once.
 //
 // Every structure of a compilation lives in one arena (see struct ir_module); a pass that needs scratch space
-// makes its own. Running out of memory ends the process with a message: the compiler's structures are small (the big
-// things, weights, are mapped files) and the limits on them are enforced at import. In a library it ends the compilation:
-// see arena_scope.
+// makes its own. Running out of memory, or passing a limit on it, ends the compilation: see arena_scope. Outside of a scope
+// it ends the process with a message.
 #ifndef WANC_BASE_ARENA_H
 #define WANC_BASE_ARENA_H
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct arena_block;
 
@@ -37,8 +38,11 @@ void arena_free(struct arena *a);
 //     arena_scope_leave(&scope);
 //
 // Blocks that arenas took since, on this thread, and that are not freed when the scope is left, are freed then: those of
-// functions that did not come to an end.
+// functions that did not come to an end. `limit` is set before the scope is entered, the rest by entering it.
 struct arena_scope {
+    uint64_t limit; // bytes that these blocks may take at once; 0: no limit. It may change while work goes on
+    uint64_t bytes, most; // that they take now, and took at once
+    bool exceeded;        // the work ended because of the limit
     jmp_buf target;
     struct arena_block *blocks;
     struct arena_scope *outer;

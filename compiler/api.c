@@ -6,6 +6,7 @@
 #include "runtime/listener.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -79,6 +80,12 @@ static bool take_numbers(struct compile_options *o, const struct wanc_params *p,
     if (p->max_memory > PLAN_MAX_BYTES)
         return error_set(err, ERROR_USAGE, "max_memory: expected at most %llu bytes, found %llu",
                          (unsigned long long)PLAN_MAX_BYTES, (unsigned long long)p->max_memory);
+    if (p->limit_memory > COMPILE_MAX_LIMIT)
+        return error_set(err, ERROR_USAGE, "limit_memory: expected at most %llu bytes, found %llu",
+                         (unsigned long long)COMPILE_MAX_LIMIT, (unsigned long long)p->limit_memory);
+    if (p->limit_nodes > COMPILE_MAX_NODES)
+        return error_set(err, ERROR_USAGE, "limit_nodes: expected at most %d, found %u", COMPILE_MAX_NODES,
+                         p->limit_nodes);
     if (p->threads > WAN_MAX_THREADS)
         return error_set(err, ERROR_USAGE, "%u threads, expected at most %d", p->threads, WAN_MAX_THREADS);
     if (!(p->tune_seconds >= 0 && p->tune_seconds <= MAX_TUNE_SECONDS))
@@ -91,6 +98,8 @@ static bool take_numbers(struct compile_options *o, const struct wanc_params *p,
     o->tune = p->tune_seconds > 0;
     o->tune_seconds = p->tune_seconds;
     o->timing_cache = p->timing_cache;
+    o->limit_memory = p->limit_memory;
+    o->limit_nodes = p->limit_nodes;
     return true;
 }
 
@@ -106,7 +115,8 @@ static void log_note(void *context, const char *line) {
 static bool take_params(struct compile_options *o, struct api_listener *l, const struct wanc_params *given,
                         struct error *err) {
     struct wanc_params p = {0};
-    if (given != NULL && !versioned_take(&p, sizeof p, sizeof p, given, "wanc_params", err)) return false;
+    const size_t least = offsetof(struct wanc_params, limit_memory); // what follows is newer
+    if (given != NULL && !versioned_take(&p, sizeof p, least, given, "wanc_params", err)) return false;
     *l = (struct api_listener){p.log, p.log_context};
     if (l->log != NULL) o->note = log_note, o->note_context = l;
     return take_sizes(o, &p, err) && take_words(o, &p, err) && take_numbers(o, &p, err);

@@ -1,6 +1,8 @@
 // Models, modules and passes: compile.h, the steps.
 #include "compiler/compile.h"
 
+#include "base/file.h"
+#include "base/strbuf.h"
 #include "frontend/forms.h"
 
 #include <string.h>
@@ -30,16 +32,39 @@ bool compile_add_size(struct compile_options *o, struct latent_size size, const 
 
 // ---- models
 
-static struct onnx_model *open_model(const struct compile_source *from, struct error *err) {
-    return from->data == NULL ? onnx_model_open(from->path, NULL, err)
-                              : onnx_model_open_memory(from->data, from->bytes, from->path, NULL, err);
+static struct onnx_model *open_model(const struct compile_source *from, const struct onnx_limits *limits,
+                                     struct error *err) {
+    return from->data == NULL ? onnx_model_open(from->path, limits, err)
+                              : onnx_model_open_memory(from->data, from->bytes, from->path, limits, err);
+}
+
+// What earlier models take is not there for the next one.
+static struct onnx_limits limits_of(const struct compilation *c) {
+    const uint64_t limit = c->o->limit_memory, taken = c->scope.bytes;
+    return (struct onnx_limits){.memory_bytes = limit == 0      ? 0
+                                                : limit > taken ? limit - taken
+                                                                : 1,
+                                .nodes = c->o->limit_nodes,
+                                .tensors = c->o->limit_nodes};
+}
+
+uint64_t compilation_memory_limit(const struct compilation *c) {
+    enum { FIXED = 512 << 20, NODE = 32 << 10, FILES = 4 };
+    uint64_t a_size = 0; // all summands are far below 2^56: nodes have bytes in files, and those are mapped
+    for (int i = 0; i < c->model_count; i++)
+        a_size += NODE * onnx_model_nodes(c->models[i]) + FILES * onnx_model_file_bytes(c->models[i]);
+    const uint64_t sizes = c->o->size_count > 0 ? (uint64_t)c->o->size_count : 1;
+    return FIXED + c->scope.bytes + sizes * a_size;
 }
 
 bool compilation_open_models(struct compilation *c, struct error *err) {
     for (; c->model_count < c->o->source_count; c->model_count++) {
-        c->models[c->model_count] = open_model(&c->o->sources[c->model_count], err);
+        const struct onnx_limits limits = limits_of(c);
+        c->models[c->model_count] = open_model(&c->o->sources[c->model_count], &limits, err);
         if (c->models[c->model_count] == NULL) return false;
     }
+    // Opening has limits of its own, so that it is not left with a file mapped.
+    c->scope.limit = c->o->limit_memory ? c->o->limit_memory : compilation_memory_limit(c);
     return true;
 }
 
@@ -134,11 +159,30 @@ bool compilation_run(struct compilation *c, struct error *err) {
     return true;
 }
 
+// What a function was doing when memory was out is lost: it never returns.
+bool compilation_guard(struct compilation *c, compilation_work *work, void *context, struct error *err) {
+    char limit[32];
+    c->guarded = true;
+    c->scope.limit = 0;
+    if (setjmp(*arena_scope_enter(&c->scope)) == 0) return work(context, c, err);
+    file_abandon();
+    *err = (struct error){0};
+    if (!c->scope.exceeded) return error_set(err, ERROR_MEMORY, "%s: out of memory", source_name(c->o));
+    return error_set(err, ERROR_MEMORY, "%s: it takes more than the limit of %s (--limit-memory changes it)",
+                     source_name(c->o), format_bytes(limit, c->scope.limit));
+}
+
+bool compilation_failed(const struct compilation *c, struct error *err) {
+    bool named = names_the_source(c->o, err) || err->code == ERROR_USAGE || err->code == ERROR_IO;
+    return named ? false : error_prefix(err, "%s", source_name(c->o));
+}
+
 bool compilation_close(struct compilation *c, bool ok, struct error *err) {
-    if (!ok && !names_the_source(c->o, err) && err->code != ERROR_USAGE && err->code != ERROR_IO)
-        error_prefix(err, "%s", source_name(c->o));
+    if (!ok) compilation_failed(c, err);
     prepack_free(&c->prepack);
     while (c->count > 0) ir_module_free(c->modules[--c->count]);
     while (c->model_count > 0) onnx_model_close(c->models[--c->model_count]);
+    if (c->guarded) arena_scope_leave(&c->scope);
+    c->guarded = false;
     return ok;
 }

@@ -29,22 +29,14 @@ static bool write_plan(struct compilation *c, const struct target *to, struct er
                             : emit_plan_open(c->modules, c->count, used, to->plan, err);
 }
 
-// What a function was doing when memory was out is lost: it never returns.
-static bool run_in_scope(struct compilation *c, const struct target *to, struct arena_scope *scope,
-                         struct error *err) {
-    if (setjmp(*arena_scope_enter(scope)) == 0) return compilation_run(c, err) && write_plan(c, to, err);
-    file_abandon();
-    *err = (struct error){0};
-    return error_set(err, ERROR_MEMORY, "out of memory");
+static bool run(void *context, struct compilation *c, struct error *err) {
+    return compilation_run(c, err) && write_plan(c, context, err);
 }
 
 static bool compile_once(const struct compile_options *o, struct fit *fit, const struct target *to,
                          struct error *err) {
     struct compilation c = {.o = o, .fit = fit};
-    struct arena_scope scope;
-    bool ok = compilation_close(&c, run_in_scope(&c, to, &scope, err), err);
-    arena_scope_leave(&scope);
-    return ok;
+    return compilation_close(&c, compilation_guard(&c, run, (void *)to, err), err);
 }
 
 // ---- under a limit of memory

@@ -2,6 +2,7 @@
 #ifndef WANC_COMPILER_COMPILE_H
 #define WANC_COMPILER_COMPILE_H
 
+#include "base/arena.h"
 #include "compiler/prepack.h"
 #include "frontend/onnx_load.h"
 #include "ir/ir.h"
@@ -9,7 +10,12 @@
 #include "passes/pass.h"
 #include "plan/plan.h"
 
-enum { COMPILE_MAX_MODELS = 2, COMPILE_MAX_SIDE = 4096 }; // of a latent
+enum {
+    COMPILE_MAX_MODELS = 2,
+    COMPILE_MAX_SIDE = 4096,       // of a latent
+    COMPILE_MAX_NODES = 100000000, // that limit_nodes may be
+};
+#define COMPILE_MAX_LIMIT ((uint64_t)1 << 48) // that limit_memory may be, in bytes
 
 struct latent_size {
     int64_t height, width; // 0: not given
@@ -37,6 +43,8 @@ struct compile_options {
     bool tune;           // measure,
     double tune_seconds; // so long
     const char *timing_cache;
+    uint64_t limit_memory; // bytes that compiling takes at most; 0: compilation_memory_limit
+    unsigned limit_nodes;  // of the models; 0: 250000
     // Each line that passes noted, without its end, of all sizes once; NULL: nobody listens.
     void (*note)(void *context, const char *line);
     void *note_context;
@@ -55,9 +63,17 @@ struct compilation {
     int model_count;
     struct ir_module *modules[PLAN_MAX_PROGRAMS];
     int count;
-    struct fit *fit; // NULL: no limit of memory
+    struct fit *fit;          // NULL: no limit of a run's memory
+    struct arena_scope scope; // of compilation_guard,
+    bool guarded;             // until compilation_close leaves it
     struct prepack prepack;
 };
+
+typedef bool compilation_work(void *context, struct compilation *c, struct error *err);
+// Does the work, up to where memory is out or limit_memory is passed: then ERROR_MEMORY. compilation_close must follow it.
+bool compilation_guard(struct compilation *c, compilation_work *work, void *context, struct error *err);
+// What the opened models and the number of sizes let it take, without limit_memory.
+uint64_t compilation_memory_limit(const struct compilation *c);
 
 bool compilation_open_models(struct compilation *c, struct error *err);
 // Imports them as one decoder. Its float constants stay in the models.
@@ -66,7 +82,9 @@ struct ir_module *compilation_import(const struct compilation *c, struct latent_
 bool compilation_run(struct compilation *c, struct error *err);
 // Which size the text behind it is of, where there are several; else "".
 const char *compilation_size_comment(const struct compilation *c, int index, char text[64]);
-// Frees all of it. Returns `ok`; if that is false, the error says of which file it is.
+// Puts the model's name in front of an error of a compilation, where it is not there yet. Returns false.
+bool compilation_failed(const struct compilation *c, struct error *err);
+// Frees all of it. Returns `ok`; if that is false, compilation_failed.
 bool compilation_close(struct compilation *c, bool ok, struct error *err);
 
 // ---- all of it

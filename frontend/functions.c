@@ -187,10 +187,12 @@ static Onnx__GraphProto *copy_graph(struct call *c, const Onnx__GraphProto *g) {
 static bool within_limits(struct inliner *in) {
     const struct onnx_limits *l = &in->model->limits;
     if (++in->node_count > l->nodes)
-        return error_set(in->err, ERROR_MEMORY, "its functions make more than the limit of %u nodes",
+        return error_set(in->err, ERROR_MEMORY,
+                         "its functions make more than the limit of %u nodes (--limit-nodes changes it)",
                          l->nodes);
     if (in->model->arena.used - in->memory_start > l->memory_bytes)
-        return error_set(in->err, ERROR_MEMORY, "its functions take more than the limit of %llu bytes",
+        return error_set(in->err, ERROR_MEMORY,
+                         "its functions take more than the limit of %llu bytes (--limit-memory changes it)",
                          (unsigned long long)l->memory_bytes);
     return true;
 }

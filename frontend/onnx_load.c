@@ -45,7 +45,8 @@ static bool unpack(struct onnx_model *model, const struct file_map *map, struct 
     model->proto = onnx__model_proto__unpack(&allocator, map->size, map->data);
     if (model->proto != NULL) return true;
     if (budget.exceeded) {
-        return error_set(err, ERROR_MEMORY, "unpacking it takes more than the limit of %llu bytes",
+        return error_set(err, ERROR_MEMORY,
+                         "unpacking it takes more than the limit of %llu bytes (--limit-memory changes it)",
                          (unsigned long long)budget.limit);
     }
     return error_set(err, ERROR_INPUT, "not an ONNX file, or a damaged one");
@@ -58,7 +59,8 @@ static bool check_graph(struct onnx_model *model, Onnx__GraphProto *g, const cha
 static bool check_tensor(struct onnx_model *model, Onnx__TensorProto *t, const char *where,
                          struct error *err) {
     if (++model->tensor_count > model->limits.tensors) {
-        return error_set(err, ERROR_MEMORY, "more than the limit of %u tensors", model->limits.tensors);
+        return error_set(err, ERROR_MEMORY, "more than the limit of %u tensors (--limit-nodes changes it)",
+                         model->limits.tensors);
     }
     char what[400];
     snprintf(what, sizeof what, "tensor '%.100s'%s", t->name ? t->name : "", where);
@@ -79,7 +81,8 @@ static bool check_attribute(struct onnx_model *model, Onnx__AttributeProto *a, c
 
 static bool check_node(struct onnx_model *model, Onnx__NodeProto *n, struct error *err) {
     if (++model->node_count > model->limits.nodes) {
-        return error_set(err, ERROR_MEMORY, "more than the limit of %u nodes", model->limits.nodes);
+        return error_set(err, ERROR_MEMORY, "more than the limit of %u nodes (--limit-nodes changes it)",
+                         model->limits.nodes);
     }
     const char *name = n->name && n->name[0] ? n->name : n->n_output > 0 ? n->output[0] : "";
     if (n->op_type == NULL) return error_set(err, ERROR_INPUT, "node '%.100s' names no operator", name);
@@ -164,7 +167,8 @@ static bool load_bytes(struct onnx_model *model, const struct file_map *bytes, s
         return error_set(err, ERROR_MEMORY, "%s: %zu bytes, the limit is %llu", model->path, bytes->size,
                          (unsigned long long)model->limits.file_bytes);
     if (model->limits.memory_bytes == 0)
-        model->limits.memory_bytes = (64u << 20) + 16 * (uint64_t)bytes->size;
+        model->limits.memory_bytes = (64u << 20) + 16 * (uint64_t)bytes->size; // a file is below 2 GiB
+    model->file_bytes = bytes->size;
     return (unpack(model, bytes, err) && check_model(model, err)) || error_prefix(err, "%s", model->path);
 }
 
@@ -216,3 +220,7 @@ void onnx_model_close(struct onnx_model *model) {
 }
 
 int64_t onnx_model_opset(const struct onnx_model *model) { return model->opset; }
+
+uint64_t onnx_model_nodes(const struct onnx_model *model) { return model->node_count; }
+
+uint64_t onnx_model_file_bytes(const struct onnx_model *model) { return model->file_bytes; }

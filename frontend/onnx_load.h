@@ -14,11 +14,12 @@
 struct onnx_limits {
     uint64_t file_bytes;     // of the .onnx file itself: 2 GiB, which is what protobuf allows
     uint64_t external_bytes; // of each file of external data: 64 GiB
-    uint64_t memory_bytes;   // of the unpacked messages: 64 MiB and 16 times the file
-    uint64_t tensor_bytes;   // of one tensor: 16 GiB
-    uint32_t nodes;          // in all graphs together: 250000
-    uint32_t tensors;        // initializers and constants: 250000
-    uint32_t ports;          // inputs of a graph, or its outputs: 4096
+    uint64_t
+        memory_bytes; // of the unpacked messages: 64 MiB and 16 times the file; as much again for functions
+    uint64_t tensor_bytes; // of one tensor: 16 GiB
+    uint32_t nodes;        // in all graphs together: 250000
+    uint32_t tensors;      // initializers and constants: 250000
+    uint32_t ports;        // inputs of a graph, or its outputs: 4096
 };
 
 enum { ONNX_MIN_OPSET = 7, ONNX_MAX_OPSET = 28 };
@@ -36,5 +37,9 @@ void onnx_model_close(struct onnx_model *model);
 
 // Of the default operator set.
 int64_t onnx_model_opset(const struct onnx_model *model);
+// Of all graphs, with functions inlined.
+uint64_t onnx_model_nodes(const struct onnx_model *model);
+// Of the file and of all files of external data, each once.
+uint64_t onnx_model_file_bytes(const struct onnx_model *model);
 
 #endif

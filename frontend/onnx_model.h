@@ -21,7 +21,9 @@ struct onnx_model {
     struct onnx_limits limits;
     Onnx__ModelProto *proto;
     int64_t opset;
-    uint64_t node_count, tensor_count, copied_bytes;
+    uint64_t node_count, tensor_count;
+    uint64_t file_bytes;   // of the file and of `external`
+    uint64_t copied_bytes; // of tensors that do not lie as they are needed
     struct onnx_external *external;
 };
 

@@ -131,6 +131,7 @@ static const struct file_map *open_external(struct onnx_model *model, const char
     e = arena_alloc(&model->arena, sizeof *e);
     *e = (struct onnx_external){.location = location, .map = map, .next = model->external};
     model->external = e;
+    model->file_bytes += map.size; // each is below limits.external_bytes, and there are as many as open files
     return &e->map;
 }
 
@@ -170,11 +171,16 @@ static bool read_entry(const Onnx__TensorProto *t, struct external_entry *entry,
                      what, entry->location);
 }
 
+// Any number of tensors may name the same bytes of a file: their copies may not take much more than the files.
 static bool copy_allowed(struct onnx_model *model, uint64_t bytes, const char *what, struct error *err) {
-    model->copied_bytes += bytes;
-    if (model->copied_bytes <= model->limits.tensor_bytes) return true;
-    return error_set(err, ERROR_MEMORY, "%s: too much tensor data is packed in a way that needs a copy",
-                     what);
+    const uint64_t limit = model->limits.memory_bytes;
+    if (size_add(model->copied_bytes, bytes, &model->copied_bytes) &&
+        (model->copied_bytes <= limit || model->copied_bytes - limit <= 2 * model->file_bytes))
+        return true;
+    return error_set(err, ERROR_MEMORY,
+                     "%s: copies of tensors that do not lie as they are needed take more than the limit of "
+                     "%llu bytes (--limit-memory changes it) and twice the files",
+                     what, (unsigned long long)limit);
 }
 
 static bool take_external(struct onnx_model *model, Onnx__TensorProto *t, uint64_t bytes, size_t width,

@@ -11,7 +11,7 @@
 //
 // Threads: any number of compilations may run at the same time, each on a thread of its own. A compilation works on its
 // caller's thread, and on a pool of its own where it packs or measures.
-// Memory: what cannot be had ends a compilation with WAN_ERROR_MEMORY.
+// Memory: what cannot be had, or is above a limit, ends a compilation with WAN_ERROR_MEMORY.
 #ifndef WAN_WANC_H
 #define WAN_WANC_H
 
@@ -77,6 +77,11 @@ struct wanc_params {
     const char *timing_cache; // a file to take measured times from, and to keep new ones in; NULL: none
     wan_log *log;             // warnings, and what was recognised (WAN_LOG_INFO); NULL: nobody listens
     void *log_context;
+    // A model that asks for more is refused (WAN_ERROR_MEMORY): bytes of memory, without mapped files, at most 2^48; nodes, and
+    // as many tensors, at most 100,000,000. 0: 512 MiB, the unpacked model, and for each latent size 32 KiB a node and 4
+    // times its files; 250,000.
+    uint64_t limit_memory;
+    unsigned limit_nodes;
 };
 
 // Writes the plan beside `path`, then renames it: after an error nothing is there. `params` NULL means all defaults.

@@ -149,6 +149,13 @@ class Compile(unittest.TestCase):
             wanvae.compile([])
         self.assertEqual(caught.exception.code, wanvae.Status.ARGUMENT)
 
+    def test_limits(self):
+        for options in ({"limit_memory": 2 << 20}, {"limit_nodes": 100}):
+            with self.subTest(**options), self.assertRaises(wanvae.WanError) as caught:
+                wanvae.compile(TINY / "full.onnx", latent_size=SIZE, **options)
+            self.assertEqual(caught.exception.code, wanvae.Status.MEMORY)
+        self.check(wanvae.compile(TINY / "full.onnx", latent_size=SIZE, limit_memory=64 << 20, limit_nodes=1000))
+
     def test_wrong_arguments(self):
         for options, message in (
             ({"conv": "fft"}, "conv: expected one of auto, direct, .*found 'fft'"),
@@ -157,6 +164,8 @@ class Compile(unittest.TestCase):
             ({"threads": 0}, "threads: expected a number above 0, or None, found 0"),
             ({"threads": 2**32}, "threads"),
             ({"max_memory": -1}, "max_memory"),
+            ({"limit_memory": 0}, "limit_memory"),
+            ({"limit_nodes": 2**32}, "limit_nodes"),
         ):
             with self.subTest(**options), self.assertRaisesRegex(ValueError, message):
                 wanvae.compile(TINY / "full.onnx", **options)

@@ -117,6 +117,8 @@ class CompileParams(Versioned):
         ("timing_cache", c.c_char_p),
         ("log", LOG),
         ("log_context", c.c_void_p),
+        ("limit_memory", c.c_uint64),
+        ("limit_nodes", c.c_uint),
     ]
 
 

@@ -40,6 +40,8 @@ def compile(  # noqa: A001 (wanvae.compile is what it is called)
     prepack: bool = False,
     tune_seconds: float | None = None,
     timing_cache: str | os.PathLike[str] | None = None,
+    limit_memory: int | None = None,
+    limit_nodes: int | None = None,
 ) -> Plan:
     """Compiles an ONNX decoder, and opens the plan.
 
@@ -54,6 +56,8 @@ def compile(  # noqa: A001 (wanvae.compile is what it is called)
     prepack: the plan also holds the weights as this CPU's kernels want them: larger, starts at once.
     tune_seconds: measures algorithms on this machine for about so long.
     timing_cache: a file to take measured times from, and to keep new ones in.
+    limit_memory, limit_nodes: bytes that compiling takes at most, and nodes; a model that asks for more is refused with a
+        WanError of Status.MEMORY. None: a function of the size of the model (docs/reliability.md).
 
     Other threads run meanwhile. Warnings, and what was recognised, go to the logger "wanvae". A Ctrl-C is raised when
     the compilation has ended.
@@ -75,6 +79,8 @@ def compile(  # noqa: A001 (wanvae.compile is what it is called)
         tune_seconds=_positive("tune_seconds", tune_seconds),
         timing_cache=None if timing_cache is None else os.fsencode(timing_cache),
         log=_callbacks.log,
+        limit_memory=_positive("limit_memory", limit_memory, 2**64),
+        limit_nodes=_positive("limit_nodes", limit_nodes, 2**32),
     )
     call = ((Model * len(models))(*structures), len(models), c.byref(params))
     plan = _to_memory(call) if output is None else _to_file(call, output)

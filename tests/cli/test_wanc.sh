@@ -254,6 +254,32 @@ refused "a pass left out that the plan needs" 1 "plan_caches did not run" compil
 refused "unknown pass" 2 "no pass is named 'magic'" compile "$full" $size --skip magic -o plan
 refused "opt without passes" 2 "--passes LIST is missing" opt "$work/graph.ir"
 
+# ---- limits
+
+fresh
+run compile "$full" $size --limit-memory 64MiB --limit-nodes 400 -o plan
+same "within its limits: the same plan" "0 same" "$status $(cmp "$work/plan" plan && echo same)"
+refused "a model of more nodes than the limit" 1 "full.onnx: more than the limit of 399 nodes (--limit-nodes changes it) \[memory\]$" \
+    compile "$full" $size --limit-nodes 399 -o plan
+refused "a model that unpacks to more than the limit" 1 "full.onnx: unpacking it takes more than the limit of 1048576 bytes .*\[memory\]$" \
+    compile "$full" $size --limit-memory 1MiB -o plan
+refused "the second model of a pair takes what the first left" 1 "pair_steady.onnx: unpacking it takes more than the limit of" \
+    compile "$first" "$steady" --limit-memory 1500KiB -o plan
+of_all="full.onnx: it takes more than the limit of 2.00 MiB (--limit-memory changes it) \[memory\]$"
+refused "a compilation above the limit" 1 "$of_all" compile "$full" $size --limit-memory 2MiB -o plan
+refused "--stop-after above the limit" 1 "$of_all" compile "$full" $size --limit-memory 2MiB --stop-after specialise
+refused "inspect above the limit" 1 "$of_all" inspect "$full" $size --limit-memory 2MiB
+refused "report above the limit" 1 "$of_all" report "$full" $size --limit-memory 2MiB
+refused "diff above the limit" 1 "$of_all" diff "$work/plan" "$full" --limit-memory 2MiB
+fresh
+run compile "$full" $size --keep-taps -o taps
+mv taps "$work/taps"
+refused "diff: steps above the limit" 1 "full.onnx: it takes more than the limit of 6.00 MiB" diff "$work/taps" "$full" --steps 1 --limit-memory 6MiB
+for text in 0 1TiB -1 nan; do
+    refused "--limit-memory '$text'" 2 "limit-memory: expected a size such as" compile "$full" $size "--limit-memory=$text" -o plan
+done
+refused "--limit-nodes 0" 2 "limit-nodes: expected a whole number" compile "$full" $size --limit-nodes 0 -o plan
+
 # ---- models that are wrong
 
 head -c 100000 "$full" >"$work/cut.onnx"

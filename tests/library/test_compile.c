@@ -182,7 +182,27 @@ static void test_errors(void **state) {
     expect_refusal(&good, 1, &params[6], WAN_ERROR_ARGUMENT, "tune_seconds");
     params[7].max_error = 1e-12;
     expect_refusal(&good, 1, &params[7], WAN_ERROR_UNSUPPORTED, "full.onnx");
+    params[8].limit_memory = UINT64_MAX;
+    expect_refusal(&good, 1, &params[8], WAN_ERROR_ARGUMENT, "limit_memory");
+    params[9].limit_nodes = UINT32_MAX;
+    expect_refusal(&good, 1, &params[9], WAN_ERROR_ARGUMENT, "limit_nodes");
     free((char *)good.path);
+}
+
+// A caller that was compiled without these fields has no limits but the usual ones.
+static void test_limits(void **state) {
+    (void)state;
+    struct wanc_model model = model_file("full.onnx");
+    struct wanc_params params = one_size();
+    params.limit_memory = 2 << 20;
+    expect_refusal(&model, 1, &params, WAN_ERROR_MEMORY, "it takes more than the limit of 2.00 MiB");
+    params.limit_memory = 64 << 20;
+    params.limit_nodes = 300;
+    expect_refusal(&model, 1, &params, WAN_ERROR_MEMORY, "the limit of 300 nodes");
+    params.size = offsetof(struct wanc_params, limit_memory);
+    struct plan_bytes p = compile(&model, 1, &params);
+    wanc_plan_free(p.data, p.bytes);
+    free((char *)model.path);
 }
 
 // In a process of its own that may take only so much more memory: a status comes back, whatever it is.
@@ -226,7 +246,8 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_out_of_memory), // while the heap has no holes
                                        cmocka_unit_test(test_from_memory),   cmocka_unit_test(test_to_file),
                                        cmocka_unit_test(test_pair),          cmocka_unit_test(test_options),
-                                       cmocka_unit_test(test_log),           cmocka_unit_test(test_errors)};
+                                       cmocka_unit_test(test_log),           cmocka_unit_test(test_errors),
+                                       cmocka_unit_test(test_limits)};
     if (argc != 2) return 2;
     decoder_load(argv[1]);
     return cmocka_run_group_tests_name("compile", tests, NULL, NULL);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,23 @@ void options_forms(const struct option_row *row, struct strbuf *out) {
     strbuf_printf(out, "--%s", row->name);
     if (row->value == NULL) return;
     strbuf_printf(out, row->may_lack_value ? "[=%s]" : " %s", row->value);
+}
+
+// ---- sizes
+
+bool options_parse_size(const char *option, const char *text, uint64_t most, uint64_t *bytes,
+                        struct error *err) {
+    static const char *const units[] = {"", "KiB", "MiB", "GiB"};
+    char *end;
+    double number = strtod(text, &end);
+    for (size_t i = 0; i < sizeof units / sizeof *units && text[0] >= '0' && text[0] <= '9'; i++) {
+        double size = ldexp(number, 10 * (int)i);
+        if (strcmp(end, units[i]) != 0 || !(size >= 1 && size <= (double)most)) continue;
+        *bytes = (uint64_t)size;
+        return true;
+    }
+    return error_set(err, ERROR_USAGE, "%s: expected a size such as 5GiB, 800MiB or 5000000000, found '%s'",
+                     option, text);
 }
 
 // ---- parsing

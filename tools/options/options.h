@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum option_kind { OPTION_FLAG, OPTION_BITS, OPTION_TEXT, OPTION_NUMBER, OPTION_WORD, OPTION_CALL };
 enum option_hint { OPTION_ANYTHING, OPTION_FILE, OPTION_FOLDER }; // what a shell offers as its value
@@ -83,6 +84,10 @@ struct option_result {
 // Fills `values`. argv is reordered: operands come last. An error is one of usage, and names the option.
 bool options_parse(const struct option_program *p, int argc, char **argv, void *values,
                    struct option_result *result, struct error *err);
+
+// A size such as 5GiB, 800MiB or 5000000000, from 1 to `most` bytes; `option` is for the error.
+bool options_parse_size(const char *option, const char *text, uint64_t most, uint64_t *bytes,
+                        struct error *err);
 
 // ---- for the writers of --help=FORMAT
 

@@ -45,17 +45,12 @@ static bool set_first(void *values, const char *text, struct error *err) {
 
 static bool set_max_memory(void *values, const char *text, struct error *err) {
     struct compile_options *o = &((struct wanc_options *)values)->compile;
-    static const char *const units[] = {"", "KiB", "MiB", "GiB"};
-    char *end;
-    double number = strtod(text, &end);
-    for (size_t i = 0; i < sizeof units / sizeof *units && text[0] >= '0' && text[0] <= '9'; i++) {
-        double bytes = ldexp(number, 10 * (int)i);
-        if (strcmp(end, units[i]) != 0 || !(bytes >= 1 && bytes <= PLAN_MAX_BYTES)) continue;
-        o->max_memory = (uint64_t)bytes;
-        return true;
-    }
-    return error_set(err, ERROR_USAGE,
-                     "--max-memory: expected a size such as 5GiB, 800MiB or 5000000000, found '%s'", text);
+    return options_parse_size("--max-memory", text, PLAN_MAX_BYTES, &o->max_memory, err);
+}
+
+static bool set_limit_memory(void *values, const char *text, struct error *err) {
+    struct compile_options *o = &((struct wanc_options *)values)->compile;
+    return options_parse_size("--limit-memory", text, COMPILE_MAX_LIMIT, &o->limit_memory, err);
 }
 
 static bool set_tune(void *values, const char *text, struct error *err) {
@@ -139,6 +134,13 @@ static const struct option_row rows[] = {
      .help = "of a step alone: reference (default), its first step leaves out the temporal upsamplers; or "
              "as-is, it "
              "is the step itself on caches of zeros"},
+    {"limit-memory", .value = "SIZE", .commands = "compile inspect report diff", CALLS(set_limit_memory),
+     .help = "refuse a model whose compilation takes more memory than SIZE, mapped files not counted "
+             "(default: 512 MiB, the unpacked model, and for each latent size 32 KiB a node and 4 times "
+             "its files)"},
+    {"limit-nodes", .value = "N", .commands = "compile inspect report diff",
+     NUMBER(compile.limit_nodes, COMPILE_MAX_NODES),
+     .help = "refuse a model of more than N nodes or N tensors (default: 250000)"},
     {"print-after", .value = "PASS,..", .commands = "compile opt", TEXT(compile.passes.print_after),
      .help = "print the IR after these passes, or after all"},
     {"stop-after", .value = "PASS", .commands = "compile opt", TEXT(compile.passes.stop_after),

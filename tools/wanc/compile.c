@@ -34,10 +34,14 @@ static bool write_modules(const struct wanc_options *o, const struct compilation
     return ok;
 }
 
+static bool run_to_ir(void *context, struct compilation *c, struct error *err) {
+    return compilation_run(c, err) && write_modules(context, c, err);
+}
+
 static bool compile_to_ir(const struct wanc_options *o, const struct compile_options *options,
                           struct error *err) {
     struct compilation c = {.o = options};
-    return compilation_close(&c, compilation_run(&c, err) && write_modules(o, &c, err), err);
+    return compilation_close(&c, compilation_guard(&c, run_to_ir, (void *)o, err), err);
 }
 
 // ---- a plan

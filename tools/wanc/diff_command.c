@@ -78,7 +78,16 @@ static bool open_model(struct command *c, struct error *err) {
     c->options.passes = (struct pass_options){.stop_after = "specialise"};
     c->options.note = NULL;
     c->compilation.o = &c->options;
-    return compilation_run(&c->compilation, err) || compilation_close(&c->compilation, false, err);
+    return compilation_run(&c->compilation, err) || compilation_failed(&c->compilation, err);
+}
+
+// The reference keeps the results of a step, in doubles, and caches, and works on copies of some.
+static void limit_reference(struct command *c) {
+    enum { TIMES = 16 };
+    const struct ir_effect *e = c->compilation.modules[0]->last_effect;
+    uint64_t bytes = e->value_bytes[PLAN_FIRST] + e->value_bytes[PLAN_STEADY]; // each at most PLAN_MAX_COUNT
+    if (bytes > PLAN_MAX_BYTES) bytes = PLAN_MAX_BYTES;
+    if (c->options.limit_memory == 0) c->compilation.scope.limit += TIMES * bytes;
 }
 
 static bool check_work(const struct command *c, struct error *err) {
@@ -175,14 +184,25 @@ static void close_all(struct command *c) {
     wan_plan_close(c->wan);
     if (c->plan.header != NULL) plan_close(&c->plan);
     latents_close(&c->latents);
-    if (c->compilation.o != NULL) compilation_close(&c->compilation, true, NULL);
+    compilation_close(&c->compilation, true, NULL);
     free(c->latent);
+}
+
+static bool compare(void *context, struct compilation *unused, struct error *err) {
+    struct command *c = context;
+    (void)unused; // it is the command's
+    if (!open_plan(c, err) || !check_bands(c, err) || !open_model(c, err) || !check_work(c, err))
+        return false;
+    limit_reference(c);
+    return open_session(c, err) && run_steps(c, err);
 }
 
 bool wanc_diff(const struct wanc_options *o, struct error *err) {
     struct command c = {0};
-    bool ok = take_files(&c, o, err) && open_plan(&c, err) && check_bands(&c, err) && open_model(&c, err) &&
-              check_work(&c, err) && open_session(&c, err) && run_steps(&c, err);
+    if (!take_files(&c, o, err)) return false;
+    c.options = compile_options_of(&c.o);
+    c.compilation.o = &c.options;
+    bool ok = compilation_guard(&c.compilation, compare, &c, err);
     if (ok) print(&c);
     ok = ok && judge(&c, err);
     close_all(&c);

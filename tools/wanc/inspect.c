@@ -168,16 +168,20 @@ static bool write(const struct inspection *in, const struct wanc_options *o, str
     return ok;
 }
 
+static bool inspect(void *context, struct compilation *c, struct error *err) {
+    const struct wanc_options *o = context;
+    struct inspection in = {0};
+    if (!compilation_open_models(c, err)) return false;
+    bool ok = inspect_models(&in, o, c, err);
+    ok = write(&in, o, err) && ok;
+    arena_free(&in.arena);
+    return ok;
+}
+
 bool wanc_inspect(const struct wanc_options *o, struct error *err) {
     struct compile_options options = compile_options_of(o);
     struct compilation c = {.o = &options};
-    struct inspection in = {0};
-    bool ok = compilation_open_models(&c, err);
-    if (ok) {
-        ok = inspect_models(&in, o, &c, err);
-        ok = write(&in, o, err) && ok;
-    }
-    arena_free(&in.arena);
+    bool ok = compilation_guard(&c, inspect, (void *)o, err);
     compilation_close(&c, true, err);
     return ok;
 }
