@@ -4,6 +4,7 @@
 
 #include "base/cores.h"
 #include "runtime/check.h"
+#include "runtime/thread_probe.h"
 
 #include <cpuinfo.h>
 #include <stdlib.h>
@@ -101,12 +102,17 @@ static bool open_memory(struct rt_session *s, struct error *err) {
 }
 
 bool rt_pool_new(pthreadpool_t *pool, unsigned threads, struct error *err) {
-    // pthreadpool does not notice when the system refuses a thread, and would wait for it.
     if (threads > WAN_MAX_THREADS) {
         return error_set(err, ERROR_USAGE, "%u threads, expected at most %d", threads, WAN_MAX_THREADS);
     }
-    *pool = pthreadpool_create(threads ? threads : cores_available());
-    return *pool != NULL || error_set(err, ERROR_MEMORY, "cannot start %u threads", threads);
+    // The caller's own thread is one of the pool.
+    const unsigned count = threads ? threads : cores_available(), found = 1 + thread_probe(count - 1);
+    if (found < count)
+        return error_set(err, ERROR_MEMORY,
+                         "%u threads: the system starts %u of them; ask for no more, or raise its limit",
+                         count, found);
+    *pool = pthreadpool_create(count);
+    return *pool != NULL || error_set(err, ERROR_MEMORY, "no memory for a pool of %u threads", count);
 }
 
 static bool open_variants(struct rt_session *s, struct error *err) {

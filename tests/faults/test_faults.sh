@@ -88,6 +88,42 @@ every_kind "run to .y4m" out.y4m "open write rename" "$work/plan" "$latents" -o 
 every_kind "run to .mp4" out.mp4 "open write rename" "$work/plan" "$latents" -o out.mp4 --threads 1 --quiet
 cp "$work/right/out.mp4" "$work/out.mp4"
 
+# ---- threads that are refused: the Kth and all later ones. Those of wanrun's probe are 3; the pool's come behind them.
+
+make_right "$work/plan" "$latents" -o out.npy --threads 4 --quiet
+expected=out.npy
+for at in 1 2 3; do
+    why=$(outcome thread $at+ "$work/plan" "$latents" -o out.npy --threads 4 --quiet)
+    [ -n "$why" ] || grep -q ": 4 threads: the system starts $at of them; .* \[memory\]$" "$work/stderr" || why="another message"
+    if [ -z "$why" ]; then pass "threads: $at of 4"; else fail "threads: $at of 4" "$why"; fi
+done
+why=$(outcome thread 7+ "$work/plan" "$latents" -o out.npy --threads 4 --quiet)
+same "threads: 4 of 4, and no other ones" "" "$why$(cat "$work/reached" 2>/dev/null)"
+why=$(outcome thread 1+ "$work/plan" "$latents" -o out.npy --threads 1 --quiet)
+same "threads: none is needed for one" "" "$why$(cat "$work/reached" 2>/dev/null)"
+
+# The same for real: a limit of processes, which counts threads, and does not hold for root. $someone is a user who has no other ones.
+someone="setpriv --reuid 64123 --regid 64123 --clear-groups"
+as_someone() { # LIMIT ARGUMENT...
+    limit=$1
+    shift
+    timeout -k 5 60 $someone prlimit --nproc="$limit" "$work/wanrun" "$work/plan" "$work/latents.npy" "$@" >"$work/stdout" 2>"$work/stderr"
+    status=$?
+}
+cp "$program" "$latents" "$work"
+chmod -R a+rX "$work"
+as_someone 20 --threads 4 --format f32 -o - --quiet
+if [ "$status" -ne 0 ]; then
+    skip "threads: a limit of the system" "no unprivileged user can run wanrun here"
+else
+    cp "$work/stdout" "$work/right.f32"
+    as_someone 3 --threads 4 --format f32 -o - --quiet
+    grep -q ": 4 threads: the system starts 3 of them; .* \[memory\]$" "$work/stderr"
+    same "threads: a limit of the system" "1 0" "$status $?"
+    as_someone 3 --threads 3 --format f32 -o - --quiet
+    same "threads: as many as the limit of the system lets through" "0 same" "$status $(cmp "$work/right.f32" "$work/stdout" && echo same)"
+fi
+
 # ---- a file that is cut off while it is mapped
 
 cut_off() { # NAME FILE ARGUMENT...: the first file that is mapped is FILE
