@@ -11,9 +11,19 @@ static inline bool size_mul(uint64_t a, uint64_t b, uint64_t *out) {
 static inline bool size_add(uint64_t a, uint64_t b, uint64_t *out) {
     return !__builtin_add_overflow(a, b, out);
 }
-static inline uint64_t size_align(uint64_t a, uint64_t alignment) {
-    return (a + alignment - 1) / alignment * alignment;
+// For sizes that are compared with a limit afterwards: UINT64_MAX, which is above every limit, where 64 bits are too few.
+static inline uint64_t size_times(uint64_t a, uint64_t b) {
+    uint64_t out;
+    return size_mul(a, b, &out) ? out : UINT64_MAX;
 }
-static inline uint64_t size_divide_up(uint64_t a, uint64_t b) { return (a + b - 1) / b; }
+static inline uint64_t size_plus(uint64_t a, uint64_t b) {
+    uint64_t out;
+    return size_add(a, b, &out) ? out : UINT64_MAX;
+}
+static inline uint64_t size_divide_up(uint64_t a, uint64_t b) { return a / b + (a % b != 0); }
+// The least multiple that is not below `a`.
+static inline uint64_t size_align(uint64_t a, uint64_t alignment) {
+    return size_times(size_divide_up(a, alignment), alignment);
+}
 
 #endif

@@ -32,7 +32,8 @@ static uint64_t direct_workspace(const struct plan *p, const struct plan_op *op)
     const struct plan_conv *c = &op->params.conv;
     const struct plan_view *out = &p->views[op->out];
     if (c->kernel_h * c->kernel_w == 1) return 0;
-    return sizeof(void *) * c->kernel_h * c->kernel_w * (uint64_t)out->height * out->width;
+    return size_times(sizeof(void *) * (uint64_t)out->height * out->width,
+                      (uint64_t)c->kernel_h * c->kernel_w);
 }
 
 static struct plan_winograd geometry(const struct plan *p, const struct plan_op *op, uint32_t rows,
@@ -111,7 +112,7 @@ void plan_forecast(const struct plan *plan, const struct plan_program *g, uint32
             attention = max(attention, attention_workspace(plan, op));
         }
     }
-    f->workspace += attention;
+    f->workspace = size_plus(f->workspace, attention);
     uint32_t frames = 0;
     for (int v = 0; v < PLAN_VARIANTS; v++) {
         f->arena = max(f->arena, g->variant[v].arena_bytes);
@@ -119,8 +120,10 @@ void plan_forecast(const struct plan *plan, const struct plan_program *g, uint32
     }
     f->input_output = sizeof(float) * (frames * plan_frame_floats(g) + plan_latent_floats(g));
     // Opening a plan reads all of it once, but for packed weights, before anything else is allocated.
-    uint64_t step = f->caches + f->arena + f->workspace + f->input_output;
-    f->total =
-        max(f->weights_packed + max(f->preparation, step), plan->header->file_size - plan->packed_data_size) +
-        f->base;
+    uint64_t step = size_plus(f->arena + f->input_output, f->workspace),
+             opened = plan->header->file_size - plan->packed_data_size;
+    f->without_caches =
+        size_plus(max(size_plus(f->weights_packed, max(f->preparation, step)), opened), f->base);
+    step = size_plus(f->caches, step);
+    f->total = size_plus(max(size_plus(f->weights_packed, max(f->preparation, step)), opened), f->base);
 }

@@ -448,7 +448,8 @@ struct plan_forecast {
     uint64_t workspace;      // blocks of tiles, indirection buffers, packed K and V
     uint64_t input_output;   // one latent frame and one step's frames
     uint64_t base;           // program and libraries
-    uint64_t total;          // peak resident set to expect: the sum of what is there at one time
+    uint64_t total;          // peak resident set to expect: the sum of what is there at one time,
+    uint64_t without_caches; // and where these are in a file
 };
 void plan_forecast(const struct plan *plan, const struct plan_program *program, uint32_t threads,
                    struct plan_forecast *forecast);

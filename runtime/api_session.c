@@ -1,7 +1,9 @@
 // Sessions, as the public interface has them: one latent in, its frames out.
 #include "runtime/api.h"
 
+#include "base/cores.h"
 #include "base/finite.h"
+#include "base/strbuf.h"
 #include "base/versioned.h"
 #include "plan/work.h"
 #include "runtime/check.h"
@@ -13,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const size_t least_params = offsetof(struct wan_session_params, check_places); // what follows is newer
+
 // ---- opening
 
 static const struct plan_program *find_program(const struct plan *p, const struct wan_session_params *params,
@@ -20,7 +24,7 @@ static const struct plan_program *find_program(const struct plan *p, const struc
     if (params->latent_height == 0 && params->latent_width == 0) return p->programs;
     const struct plan_program *found = plan_find_program(p, params->latent_height, params->latent_width);
     if (found != NULL) return found;
-    char sizes[sizeof err->message / 2] = ""; // as many as fit
+    char sizes[512] = ""; // as many as fit
     for (uint32_t i = 0, used = 0; i < p->program_count && used < sizeof sizes; i++) {
         const struct plan_program *g = &p->programs[i];
         used += (uint32_t)snprintf(sizes + used, sizeof sizes - used, "%s%ux%u", i ? ", " : "",
@@ -40,14 +44,37 @@ static void observe(void *context, enum plan_variant variant, size_t index, uint
 static bool take_params(struct wan_session *s, const struct wan_plan *plan,
                         const struct wan_session_params *given, struct wan_session_params *params,
                         struct error *err) {
-    const size_t least = offsetof(struct wan_session_params, check_places); // what follows is newer
-    if (!versioned_take(params, sizeof *params, least, given, "wan_session_params", err)) return false;
+    if (!versioned_take(params, sizeof *params, least_params, given, "wan_session_params", err)) return false;
     if (params->log != NULL) s->listener = (struct api_listener){params->log, params->log_context};
     s->allocator = plan->allocator;
     s->all_frames = params->all_frames != 0;
     s->observer = params->observer;
     s->observer_context = params->observer_context;
     return params->allocator == NULL || api_take_allocator(&s->allocator, params->allocator, err);
+}
+
+static uint64_t forecast(const struct wan_plan *plan, const struct plan_program *g,
+                         const struct wan_session_params *p) {
+    struct plan_forecast f;
+    unsigned threads =
+        p->pool != NULL ? (unsigned)pthreadpool_get_threads_count(p->pool->threads) : p->threads;
+    plan_forecast(&plan->plan, g, threads ? threads : cores_available(), &f);
+    return p->cache_folder != NULL ? f.without_caches : f.total;
+}
+
+static bool within_limit(const struct wan_plan *plan, const struct plan_program *g,
+                         const struct wan_session_params *p, struct error *err) {
+    char needed[32], limit[32];
+    if (p->limit_memory == 0 || forecast(plan, g, p) <= p->limit_memory) return true;
+    return error_set(err, ERROR_MEMORY, "a session is expected to take %s, the limit is %s",
+                     format_bytes(needed, forecast(plan, g, p)), format_bytes(limit, p->limit_memory));
+}
+
+uint64_t wan_session_forecast(const struct wan_plan *plan, const struct wan_session_params *given) {
+    struct wan_session_params params = {0};
+    if (given != NULL && !versioned_take(&params, sizeof params, least_params, given, "", NULL)) return 0;
+    const struct plan_program *g = find_program(&plan->plan, &params, NULL);
+    return g == NULL || params.threads > WAN_MAX_THREADS ? 0 : forecast(plan, g, &params);
 }
 
 static bool open_session(struct wan_session *s, const struct wan_plan *plan,
@@ -61,7 +88,9 @@ static bool open_session(struct wan_session *s, const struct wan_plan *plan,
                                            .cache_folder = params.cache_folder,
                                            .check_places = params.check_places,
                                            .allocator = &s->allocator};
-    if (g == NULL || !rt_session_open(&s->rt, &plan->plan, g, &setup, err)) return false;
+    if (g == NULL || !within_limit(plan, g, &params, err) ||
+        !rt_session_open(&s->rt, &plan->plan, g, &setup, err))
+        return false;
     s->rt.observer = s->observer == NULL ? NULL : observe;
     s->rt.observer_context = s;
     s->rt.progress = params.progress;

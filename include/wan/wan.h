@@ -194,7 +194,14 @@ struct wan_session_params {
     // At so many places of each operator's result, drawn anew in each step, what was computed is compared with the formula in
     // double precision; a send in which they do not agree fails with WAN_ERROR_INTERNAL, and names the operator. 0: not at all.
     unsigned check_places;
+    // A session that is expected to need more resident memory, by wan_session_forecast, is refused with WAN_ERROR_MEMORY before
+    // anything is allocated. 0: no limit.
+    uint64_t limit_memory;
 };
+
+// Bytes of resident memory that such a session is expected to need, with the program around it; caches in a folder are not
+// counted. 0: there is no such session. `params` NULL means all defaults.
+WAN_API uint64_t wan_session_forecast(const struct wan_plan *plan, const struct wan_session_params *params);
 
 // Allocates the caches and the arena, and packs the weights, if no earlier session of the plan has and the plan does not
 // hold them packed. They stay in memory until the plan is closed. `params` NULL means all defaults.

@@ -399,6 +399,13 @@ mkdir caches
 run "$plan" "$latents" -o in_file.npy --cache-folder caches
 same "--cache-folder: the same frames, and nothing left there" "0 same 0" \
     "$status $(cmp in_file.npy "$work/frames.npy" && echo same) $(ls -A caches | wc -l)"
+refused "--limit-memory: below the forecast" 1 "tiny.plan: a run is expected to take [0-9.]* MiB, the limit is 10.0 MiB (--limit-memory changes it) \[memory\]$" \
+    "$plan" "$latents" -o x.mp4 --limit-memory 10MiB
+refused "--limit-memory: of a benchmark" 1 "the limit is 10.0 MiB" "$plan" "$latents" --benchmark --limit-memory 10MiB
+refused "--limit-memory: no size" 2 "limit-memory: expected a size such as 5GiB, 800MiB or 5000000000, found '5GB'" "$plan" "$latents" --limit-memory 5GB
+fresh
+run "$plan" "$latents" -o x.npy --limit-memory 100MiB --quiet
+same "--limit-memory: above the forecast" "0 x.npy" "$status $(ls -A)"
 refused "--cache-folder: no such folder" 1 "caches: no file of [0-9]* bytes in nowhere: No such file" "$plan" "$latents" -o x.npy --cache-folder nowhere
 fresh
 mkdir caches

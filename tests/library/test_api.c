@@ -135,6 +135,31 @@ static void test_structures_that_grew(void **state) {
     assert_true(wide.size == sizeof wide && wide.a == 5);
 }
 
+// Of a session; a caller that was compiled without the field has no limit.
+static void test_limit_memory(void **state) {
+    (void)state;
+    struct wan_error error;
+    struct wan_session_params params = one_thread;
+    const uint64_t needed = wan_session_forecast(plan, &params);
+    assert_true(needed > 1 << 20);
+    params.threads = 64;
+    assert_true(wan_session_forecast(plan, &params) >= needed);
+    params.threads = WAN_MAX_THREADS + 1;
+    assert_int_equal(wan_session_forecast(plan, &params), 0);
+    params.threads = 1;
+    params.cache_folder = "/tmp";
+    assert_true(wan_session_forecast(plan, &params) < needed);
+    params.cache_folder = NULL;
+    params.limit_memory = needed;
+    expect_whole(plan, &params);
+    params.limit_memory = needed - 1;
+    assert_null(wan_session_new(plan, &params, &error));
+    assert_int_equal(error.status, WAN_ERROR_MEMORY);
+    assert_non_null(strstr(error.message, "a session is expected to take"));
+    params.size = offsetof(struct wan_session_params, limit_memory);
+    expect_whole(plan, &params);
+}
+
 // ---- callbacks
 
 struct memory {
@@ -408,6 +433,7 @@ int main(int argc, char **argv) {
                                        cmocka_unit_test(test_structures_that_grew),
                                        cmocka_unit_test(test_allocator),
                                        cmocka_unit_test(test_log),
+                                       cmocka_unit_test(test_limit_memory),
                                        cmocka_unit_test(test_cancel),
                                        cmocka_unit_test(test_images),
                                        cmocka_unit_test(test_bad_images),

@@ -11,6 +11,7 @@
 #include <string.h>
 
 enum { DEFAULT_FPS = 16, DEFAULT_PLACES = 2, MAX_PLACES = 10000 };
+#define MAX_LIMIT ((uint64_t)1 << 46) // bytes
 enum { MAX_ITERATIONS = 1000000, DEFAULT_WARMUP = 1, DEFAULT_ITERATIONS = 5 };
 
 static bool list_operands(unsigned i, const char **term, const char **text) {
@@ -69,6 +70,11 @@ static bool set_fps(void *values, const char *text, struct error *err) {
 static bool set_crf(void *values, const char *text, struct error *err) {
     struct arguments *a = values;
     return parse_number("--crf", text, &a->decode.settings.crf, err);
+}
+
+static bool set_limit_memory(void *values, const char *text, struct error *err) {
+    struct arguments *a = values;
+    return options_parse_size("--limit-memory", text, MAX_LIMIT, &a->decode.limit_memory, err);
 }
 
 #define INPUT_SETTER(name, parse)                                                                            \
@@ -131,6 +137,10 @@ static const struct option_row rows[] = {
     {"cache-folder", .value = "DIR", .hint = OPTION_FOLDER, TEXT(decode.cache_folder),
      .help =
          "keep the caches in a file in DIR, which vanishes in the end: with less memory than caches, slowly"},
+    {"limit-memory", .value = "SIZE", OPTION_CALLS(set_limit_memory),
+     .help = "refuse a plan whose run is expected to take more memory than SIZE, before any of it is taken: "
+             "5GiB, "
+             "800MiB. What a video encoder takes is not counted (default: no limit)"},
     {"save-state", .value = "FILE", .hint = OPTION_FILE, TEXT(decode.save_state),
      .help = "write at the end, or when interrupted, what another run needs to go on"},
     {"save-every", .value = "N", NUMBER(decode.save_every, INT_MAX),

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/size.h"
+#include "base/strbuf.h"
 #include "tools/latents/latents.h"
 #include "tools/measure/clock.h"
 #include "tools/output/output.h"
@@ -120,9 +121,31 @@ static bool count_frames(struct decode *d, struct error *err) {
                      d->latents.path, d->latents.frames);
 }
 
+static struct wan_session_params session_params(const struct decode *d) {
+    return (struct wan_session_params){.size = sizeof(struct wan_session_params),
+                                       .threads = d->params->threads,
+                                       .latent_height = d->shape.latent_height,
+                                       .latent_width = d->shape.latent_width,
+                                       .all_frames = d->params->all_frames,
+                                       .cache_folder = d->params->cache_folder,
+                                       .check_places = d->params->check_places};
+}
+
+// Before anything is allocated whose size the plan chooses: writers have frames, too.
+static bool within_limit(const struct decode *d, struct error *err) {
+    const struct decode_params *p = d->params;
+    const struct wan_session_params params = session_params(d);
+    char needed[32], limit[32];
+    const uint64_t forecast = wan_session_forecast(d->plan, &params);
+    if (p->limit_memory == 0 || forecast <= p->limit_memory) return true;
+    return error_set(err, ERROR_MEMORY,
+                     "%s: a run is expected to take %s, the limit is %s (--limit-memory changes it)", p->plan,
+                     format_bytes(needed, forecast), format_bytes(limit, p->limit_memory));
+}
+
 static bool open_latents(struct decode *d, struct error *err) {
     if (!latents_open(&d->latents, d->params->latents, d->shape.latent_channels, &d->params->input, err) ||
-        !choose_size(d, err) || !choose_steps(d, err) || !count_frames(d, err))
+        !choose_size(d, err) || !choose_steps(d, err) || !count_frames(d, err) || !within_limit(d, err))
         return false;
     const struct wan_plan_params *s = &d->shape;
     d->latent = malloc((size_t)s->latent_channels * s->latent_height * s->latent_width * sizeof *d->latent);
@@ -185,16 +208,9 @@ static void observe(void *context, int steady, size_t index, uint64_t begin_ns, 
 // Last, because it takes long and much memory: everything that can be wrong with files is known by then.
 static bool open_session(struct decode *d, struct error *err) {
     struct wan_error error = {0};
-    struct wan_session_params params = {.size = sizeof params,
-                                        .threads = d->params->threads,
-                                        .latent_height = d->shape.latent_height,
-                                        .latent_width = d->shape.latent_width,
-                                        .all_frames = d->params->all_frames,
-                                        .cache_folder = d->params->cache_folder,
-                                        .check_places = d->params->check_places,
-                                        .observer =
-                                            is_profiled(d->params) || has_taps(d->params) ? observe : NULL,
-                                        .observer_context = d};
+    struct wan_session_params params = session_params(d);
+    params.observer = is_profiled(d->params) || has_taps(d->params) ? observe : NULL;
+    params.observer_context = d;
     d->session = wan_session_new(d->plan, &params, &error);
     if (d->session == NULL) return wan_failed(d->params->plan, &error, err);
     const char *state = d->params->load_state;
