@@ -13,6 +13,7 @@
 #include "base/size.h"
 #include "passes/pass.h"
 #include "passes/stream.h"
+#include "plan/plan.h"
 
 enum { ALIGNMENT = 64 };
 
@@ -49,9 +50,14 @@ bool pass_plan_caches(struct ir_module *m, bool *progress, struct error *err) {
         }
         *progress = *progress || c->offset != (int64_t)offset;
         c->offset = (int64_t)offset;
-        uint64_t floats = stream_keeps(m, c) ? stream_history_floats(c) : (uint64_t)count;
+        // A history has a row and a column more: less than four times the cache, which so many bits have room for.
+        bool fits = (uint64_t)count <= PLAN_MAX_BYTES / sizeof(double);
+        uint64_t floats = fits && stream_keeps(m, c) ? stream_history_floats(c) : (uint64_t)count;
         if (m->cache_dtype != IR_F32) c->type.dtype = m->cache_dtype;
-        offset = size_align(offset + ir_dtype_size(c->type.dtype) * floats, ALIGNMENT);
+        offset = size_align(size_plus(offset, size_times(ir_dtype_size(c->type.dtype), floats)), ALIGNMENT);
+        if (!fits || offset > PLAN_MAX_BYTES)
+            return error_set(err, ERROR_UNSUPPORTED, "with cache '%s', caches take more than %llu bytes",
+                             c->name, (unsigned long long)PLAN_MAX_BYTES);
     }
     m->cache_bytes = offset;
     return true;

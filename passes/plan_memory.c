@@ -22,6 +22,7 @@
 #include "passes/pass.h"
 #include "passes/storage.h"
 #include "passes/stream.h"
+#include "plan/plan.h"
 
 enum { ALIGNMENT = 64 };
 
@@ -36,15 +37,24 @@ struct memory {
 static int new_buffer(struct memory *m, uint64_t elements, const char *name, int node) {
     m->buffers =
         arena_grow(&m->g->module->arena, m->buffers, (size_t)m->count, &m->capacity, sizeof *m->buffers);
-    m->buffers[m->count] =
-        (struct ir_buffer){.bytes = 4 * elements, .first_node = node, .last_node = node, .name = name};
+    m->buffers[m->count] = (struct ir_buffer){
+        .bytes = size_times(sizeof(float), elements), .first_node = node, .last_node = node, .name = name};
     return m->count++;
 }
 
 static uint64_t count_of(const struct ir_value *v) {
     int64_t count = 0;
-    ir_type_count(&v->type, &count);
-    return (uint64_t)count;
+    return ir_type_count(&v->type, &count) ? (uint64_t)count : UINT64_MAX;
+}
+
+// What a plan cannot hold is refused here: what follows adds and multiplies such sizes.
+static bool check_sizes(const struct memory *m) {
+    for (int i = 0; i < m->count; i++) {
+        if (m->buffers[i].bytes > PLAN_MAX_BYTES)
+            return error_set(m->err, ERROR_UNSUPPORTED, "value '%s' takes more than %llu bytes",
+                             m->buffers[i].name, (unsigned long long)PLAN_MAX_BYTES);
+    }
+    return true;
 }
 
 static void own_buffer(struct memory *m, struct ir_value *v, int node) {
@@ -105,13 +115,16 @@ static bool in_place(struct memory *m, struct ir_node *n) {
     return false;
 }
 
+enum { MOST_SLICES = 100 };
+
 // Whether a kernel reads it that walks an image from pixel to pixel, across the ends of rows too. What a rearrangement makes
 // of it has a place of its own choice.
-static bool is_walked(const struct ir_value *v) {
+static bool is_walked(const struct ir_value *v, int depth) {
+    if (depth > MOST_SLICES) return true; // of slices of slices, which simplify leaves few of
     for (const struct ir_use *u = v->uses; u != NULL; u = u->next) {
         const struct ir_node *n = u->user;
         if (n->op == IR_FRAME_CONV || n->op == IR_STREAM_CONV || n->op == IR_FRAME_ATTENTION) return true;
-        if (n->op == IR_SLICE && is_walked(ir_out(n))) return true;
+        if (n->op == IR_SLICE && is_walked(ir_out(n), depth + 1)) return true;
     }
     return false;
 }
@@ -131,7 +144,7 @@ static bool place_in_operand(const struct ir_node *n) {
     if (!view_of_operand(n, &s)) return false;
     bool even =
         dim_is(v->type.dims[1], 1) || s.row_stride == s.pixel_stride * (uint64_t)v->type.dims[2].first;
-    if (!even && is_walked(v)) return false;
+    if (!even && is_walked(v, 0)) return false;
     v->storage = s;
     return true;
 }
@@ -157,6 +170,10 @@ static void place_result(struct memory *m, struct ir_node *n, int node) {
     } else if (!in_place(m, n)) own_buffer(m, v, node);
 }
 
+static uint64_t image_of(const struct ir_type *t) {
+    return size_times((uint64_t)t->dims[1].first, (uint64_t)t->dims[2].first);
+}
+
 static void place_scratch(struct memory *m, struct ir_node *n, int node) {
     if (n->op != IR_FRAME_CONV && n->op != IR_FRAME_ATTENTION) return;
     const struct ir_type *t = &ir_in(n, 0)->type;
@@ -164,9 +181,10 @@ static void place_scratch(struct memory *m, struct ir_node *n, int node) {
     int64_t factor = ir_attr_int(n, IR_KEY_UPSAMPLE, 1);
     bool direct = ir_attr_find(n, IR_KEY_ALGORITHM) == NULL; // the others take no enlarged image
     if (n->op == IR_FRAME_CONV && factor > 1 && direct) {
-        elements = (uint64_t)(t->dims[1].first * t->dims[2].first * t->dims[3].first * factor * factor);
+        elements = size_times(size_times(image_of(t), (uint64_t)t->dims[3].first),
+                              size_times((uint64_t)factor, (uint64_t)factor));
     } else if (n->op == IR_FRAME_ATTENTION) {
-        elements = (uint64_t)(ir_attr_int(n, IR_KEY_QUERY_BLOCK, 1) * t->dims[1].first * t->dims[2].first);
+        elements = size_times((uint64_t)ir_attr_int(n, IR_KEY_QUERY_BLOCK, 1), image_of(t));
     } else return;
     ir_attr_set_int(n, IR_KEY_SCRATCH, new_buffer(m, elements, ir_out(n)->name, node));
 }
@@ -308,7 +326,7 @@ bool pass_plan_memory(struct ir_module *m, bool *progress, struct error *err) {
     for (struct ir_graph *g = m->graphs; g != NULL; g = g->next) {
         if (g->buffer_count > 0) continue;
         struct memory memory = {.g = g, .err = err};
-        if (!find_buffers(&memory)) return false;
+        if (!find_buffers(&memory) || !check_sizes(&memory)) return false;
         place_buffers(&memory);
         *progress = true;
     }

@@ -43,11 +43,14 @@ static struct ir_value *strip_factors(struct ir_value *v, double channels, doubl
     }
 }
 
+enum { MOST_REARRANGES = 100 }; // behind each other; fold_rearranges leaves one
+
 // Also those in front of rearrangements, which are then repeated in front of `at`: others may read them.
-static struct ir_value *strip_scale(struct ir_node *at, struct ir_value *v, double channels, double *scale) {
+static struct ir_value *strip_scale(struct ir_node *at, struct ir_value *v, double channels, double *scale,
+                                    int depth) {
     v = strip_factors(v, channels, scale);
-    struct ir_node *r = match_op(v, IR_REARRANGE);
-    struct ir_value *x = r ? strip_scale(at, ir_in(r, 0), channels, scale) : NULL;
+    struct ir_node *r = depth < MOST_REARRANGES ? match_op(v, IR_REARRANGE) : NULL;
+    struct ir_value *x = r ? strip_scale(at, ir_in(r, 0), channels, scale, depth + 1) : NULL;
     return r == NULL || x == ir_in(r, 0) ? v : match_rearrange(at, x, ir_attr_rearrange(r));
 }
 
@@ -82,8 +85,8 @@ static bool visit(struct ir_node *n, bool *progress, struct error *err) {
         return true;
     double channels = (double)ir_in(product, 0)->type.dims[rank - 1].first;
     strip_factors(scores, channels, &scale);
-    struct ir_value *q = strip_scale(n, ir_in(product, 0), channels, &scale);
-    struct ir_value *k = transpose_last(n, strip_scale(n, ir_in(product, 1), channels, &scale));
+    struct ir_value *q = strip_scale(n, ir_in(product, 0), channels, &scale, 0);
+    struct ir_value *k = transpose_last(n, strip_scale(n, ir_in(product, 1), channels, &scale, 0));
     struct ir_value *inputs[] = {q, k, ir_in(n, 1)};
     struct ir_node *attention = ir_insert(n, IR_ATTENTION, 3, inputs);
     ir_attr_set_float(attention, IR_KEY_SCALE, scale);

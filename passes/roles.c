@@ -132,9 +132,13 @@ static bool keeps_axes(const struct ir_node *n) {
     return (ir_info(n)->flags & IR_ELEMENTWISE) || n->op == IR_SLICE || n->op == IR_CONCAT;
 }
 
-bool roles_of_value(const struct ir_value *v, enum role *role) {
+// Between frames and a value lie a few operators, not thousands: how many are looked at is bounded, as values that are used
+// twice in each of n operators have 2^n ways to their operands.
+enum { MOST_VISITS = 2000 };
+
+static bool of_value(const struct ir_value *v, enum role *role, int *visits_left) {
     const struct ir_node *n = v->def;
-    if (n == NULL) return false;
+    if (n == NULL || --*visits_left < 0) return false;
     const struct ir_value *x = n->input_count > 0 ? ir_in(n, 0) : NULL;
     bool frames = ir_info(n)->level == IR_LEVEL_FRAME && n->op != IR_FRAME_ATTENTION; // that has positions
     if (frames || (n->op == IR_REARRANGE && x->def == NULL && v->type.rank == 4)) {
@@ -143,19 +147,25 @@ bool roles_of_value(const struct ir_value *v, enum role *role) {
     }
     if (n->op == IR_REARRANGE) {
         enum role in[IR_MAX_RANK];
-        return roles_of_value(x, in) && roles_behind(ir_attr_rearrange(n), in, role);
+        return of_value(x, in, visits_left) && roles_behind(ir_attr_rearrange(n), in, role);
     }
     for (int i = 0; i < n->input_count && keeps_axes(n); i++) {
         const struct ir_value *operand = ir_in(n, i);
-        if (operand->type.rank == v->type.rank && roles_of_value(operand, role)) return true;
+        if (operand->type.rank == v->type.rank && of_value(operand, role, visits_left)) return true;
     }
     return false;
 }
 
-static bool read_as_frames(const struct ir_value *v) {
+bool roles_of_value(const struct ir_value *v, enum role *role) {
+    int visits_left = MOST_VISITS;
+    return of_value(v, role, &visits_left);
+}
+
+static bool read_as_frames(const struct ir_value *v, int *visits_left) {
     for (const struct ir_use *u = v->uses; u != NULL; u = u->next) {
         if (ir_info(u->user)->level == IR_LEVEL_FRAME) return u->user->op != IR_FRAME_ATTENTION;
-        if (keeps_axes(u->user) && read_as_frames(ir_out(u->user))) return true;
+        if (keeps_axes(u->user) && --*visits_left >= 0 && read_as_frames(ir_out(u->user), visits_left))
+            return true;
     }
     return false;
 }
@@ -167,7 +177,8 @@ bool roles_of_input(const struct ir_node *n, enum role *role) {
     roles_of_frames(frames);
     if (!roles_in_front(ir_attr_rearrange(n), frames, role)) return false;
     bool rows_last = rank >= 2 && role[rank - 2] == ROLE_ROWS && role[rank - 1] == ROLE_COLUMNS;
-    return rows_last || read_as_frames(ir_out(n));
+    int visits_left = MOST_VISITS;
+    return rows_last || read_as_frames(ir_out(n), &visits_left);
 }
 
 void roles_extents(const struct ir_type *t, const enum role *role, uint32_t extents[4]) {

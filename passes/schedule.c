@@ -41,30 +41,61 @@ static int64_t peak(const struct order *o) {
     return most;
 }
 
-// Post-order from `n`: operands first, and pushes right behind what they push. `mark` of a node: already
-// placed.
-static void place(struct ir_node *n, bool reverse, struct order *o) {
-    if (n->mark) return;
-    n->mark = 1;
-    for (int i = 0; i < n->input_count; i++) {
-        struct ir_value *v = ir_in(n, reverse ? n->input_count - 1 - i : i);
-        if (v != NULL && v->def != NULL) place(v->def, reverse, o);
+// A node whose operands, then pushes, are being placed. Graphs are as deep as they have nodes: no recursion.
+struct visit {
+    struct ir_node *node;
+    int operand, output; // that come next
+    struct ir_use *use;  // of the output
+};
+
+static struct ir_use *uses_of(const struct ir_node *n, int output) {
+    return output < n->output_count ? n->outputs[output]->uses : NULL;
+}
+
+// What is to be placed next, in front of the node or behind it; NULL: nothing is left.
+static struct ir_node *next_of(struct visit *v, bool reverse, struct order *o) {
+    struct ir_node *n = v->node;
+    while (v->operand < n->input_count) {
+        int i = v->operand++;
+        struct ir_value *in = ir_in(n, reverse ? n->input_count - 1 - i : i);
+        if (in != NULL && in->def != NULL) return in->def;
     }
-    o->nodes[o->count++] = n;
-    for (int k = 0; k < n->output_count; k++) {
-        for (struct ir_use *u = n->outputs[k]->uses; u != NULL; u = u->next) {
-            if (u->user->op == IR_CACHE_PUSH) place(u->user, reverse, o);
+    if (v->operand++ == n->input_count) {
+        o->nodes[o->count++] = n;
+        v->use = uses_of(n, 0);
+    }
+    for (; v->output < n->output_count; v->use = uses_of(n, ++v->output)) {
+        while (v->use != NULL) {
+            struct ir_node *user = v->use->user;
+            v->use = v->use->next;
+            if (user->op == IR_CACHE_PUSH) return user;
         }
+    }
+    v->operand = n->input_count + 1; // it is placed, whatever comes
+    return NULL;
+}
+
+// Post-order from `n`: operands first, and pushes right behind what they push. `mark` of a node: already
+// placed. `visits` has room for all nodes.
+static void place(struct ir_node *n, bool reverse, struct visit *visits, struct order *o) {
+    int depth = 0;
+    for (struct ir_node *next = n; next != NULL || depth > 0;) {
+        if (next == NULL) depth--;
+        else if (!next->mark) {
+            next->mark = 1;
+            visits[depth++] = (struct visit){.node = next};
+        }
+        next = depth > 0 ? next_of(&visits[depth - 1], reverse, o) : NULL;
     }
 }
 
-static void depth_first(struct ir_graph *g, bool reverse, struct order *o) {
+static void depth_first(struct ir_graph *g, bool reverse, struct visit *visits, struct order *o) {
     for (struct ir_node *n = g->body.head; n != NULL; n = n->next) n->mark = 0;
     o->count = 0;
     struct ir_node *last = ir_return_of(g);
-    place(last, reverse, o);
+    place(last, reverse, visits, o);
     for (struct ir_node *n = g->body.head; n != NULL; n = n->next)
-        place(n, reverse, o);            // effects nobody waits for
+        place(n, reverse, visits, o);    // effects nobody waits for
     for (int i = 0; i < o->count; i++) { // the return stays the last
         if (o->nodes[i] != last) continue;
         memmove(o->nodes + i, o->nodes + i + 1, (size_t)(o->count - i - 1) * sizeof *o->nodes);
@@ -80,10 +111,11 @@ static bool schedule_graph(struct ir_graph *g) {
     for (struct ir_node *n = g->body.head; n != NULL; n = n->next) count++;
     best.nodes = arena_array(&scratch, (size_t)count + 1, sizeof *best.nodes);
     other.nodes = arena_array(&scratch, (size_t)count + 1, sizeof *other.nodes);
+    struct visit *visits = arena_array(&scratch, (size_t)count + 1, sizeof *visits);
     for (struct ir_node *n = g->body.head; n != NULL; n = n->next) best.nodes[best.count++] = n;
     bool changed = false;
     for (int reverse = 0; reverse < 2; reverse++) {
-        depth_first(g, reverse, &other);
+        depth_first(g, reverse, visits, &other);
         if (peak(&other) >= peak(&best)) continue;
         struct order t = best;
         best = other;

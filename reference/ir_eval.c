@@ -1,5 +1,6 @@
 #include "reference/ir_eval.h"
 
+#include "base/size.h"
 #include "ir/rearrange.h"
 #include "reference/ir_eval_ops.h"
 
@@ -10,9 +11,11 @@
 
 struct ir_tensor ir_tensor_new(struct arena *a, int rank, const int64_t *dims) {
     struct ir_tensor t = {.rank = rank, .count = 1};
+    uint64_t count;
     for (int i = 0; i < rank; i++) {
         t.dims[i] = dims[i];
-        t.count *= (size_t)dims[i];
+        if (dims[i] < 0 || !size_mul(t.count, (uint64_t)dims[i], &count)) arena_out_of_memory(SIZE_MAX);
+        t.count = count;
     }
     t.data = arena_array(a, t.count + 1, sizeof *t.data);
     return t;

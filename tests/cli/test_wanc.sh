@@ -1,12 +1,12 @@
 #!/bin/sh
 # The command line of wanc: every command, every kind of bad input.
 #
-#     test_wanc.sh WANC WANRUN SOURCE
+#     test_wanc.sh WANC WANRUN MAKE_HOSTILE SOURCE
 #
 # Models that are wrong are made from good ones by changing bytes: no Python here.
 set -u
 here=$(dirname "$0")
-tool=wanc program=$(realpath "$1") wanrun=$(realpath "$2") data=$(realpath "$3")/tests/data
+tool=wanc program=$(realpath "$1") wanrun=$(realpath "$2") make_hostile=$(realpath "$3") data=$(realpath "$4")/tests/data
 . "$here/cases.sh"
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
@@ -279,6 +279,34 @@ for text in 0 1TiB -1 nan; do
     refused "--limit-memory '$text'" 2 "limit-memory: expected a size such as" compile "$full" $size "--limit-memory=$text" -o plan
 done
 refused "--limit-nodes 0" 2 "limit-nodes: expected a whole number" compile "$full" $size --limit-nodes 0 -o plan
+
+# ---- small models that ask for much (tests/support/make_hostile.c); run() gives each two minutes
+
+"$make_hostile" constants 300 "$work/constants.onnx"
+refused "constants that are not in the file" 1 "constants.onnx: it takes more than the limit of [0-9]* MiB" compile "$work/constants.onnx" -o plan
+"$make_hostile" moves 4 "$work/moves.onnx"
+refused "a list that is repeated 2^61 times" 1 "moves.onnx: .*Expand_r2" compile "$work/moves.onnx" -o plan
+"$make_hostile" nested 18 "$work/nested.onnx"
+refused "branches in branches" 1 "nested.onnx: " compile "$work/nested.onnx" -o plan
+"$make_hostile" nested 5000 "$work/nested.onnx"
+refused "branches in branches, 5000 deep" 1 "messages are nested too deeply" compile "$work/nested.onnx" -o plan
+"$make_hostile" calls 25 "$work/calls.onnx"
+refused "functions that double" 1 "calls.onnx: .*its functions take more than the limit of" compile "$work/calls.onnx" -o plan
+"$make_hostile" calls 40 "$work/calls.onnx"
+refused "functions that call deeply" 1 "functions call each other more than 32 deep" compile "$work/calls.onnx" -o plan
+"$make_hostile" diamonds 60 "$work/diamonds.onnx"
+fresh
+run compile "$work/diamonds.onnx" -o plan
+same "2^60 ways to the input" "0 plan" "$status $(ls -A)"
+"$make_hostile" chain 2000 "$work/chain.onnx"
+fresh
+run inspect "$work/chain.onnx" # the result is not frames
+same "a chain of 2000 operators" 1 "$([ "$status" -le 1 ] && echo 1)"
+awk 'BEGIN { n = 100000; print "graph @first(%v0: f32[1,4,6,8]) {"; for (i = 1; i <= n; i++) printf "  %%v%d = silu %%v%d\n", i, i - 1
+    printf "  return %%v%d\n}\n", n }' >"$work/deep.ir"
+fresh
+run opt "$work/deep.ir" --passes schedule -o out.ir
+same "schedule: a chain of 100000 operators" "0 out.ir" "$status $(ls -A)"
 
 # ---- models that are wrong
 
