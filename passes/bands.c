@@ -38,7 +38,7 @@ static bool pixel_op(const struct ir_node *n, struct plan_band_op *b) {
 }
 
 static bool band_op(const struct ir_node *n, struct plan_band_op *b) {
-    if (n->output_count != 1 || ir_out(n)->type.rank != 4) return false;
+    if (n->output_count != 1 || ir_out(n)->type.rank != 4 || dim_is(ir_out(n)->type.dims[1], 0)) return false;
     struct plan_band_operand out = operand(ir_out(n), 1, 0);
     *b = (struct plan_band_op){.height = out.height, .tile = 1, .out = out.buffer};
     return n->op == IR_FRAME_CONV || n->op == IR_STREAM_CONV ? conv_op(n, b) : pixel_op(n, b);
