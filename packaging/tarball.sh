@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 me=tarball
 . tools/apt.sh
 
-build=build-tarball
+build="build-tarball"
 libraries=/usr/lib/x86_64-linux-gnu
 xnnpack_packages="libxnnpack-dev libxnnpack0.20241108 libpthreadpool-dev libpthreadpool0 libcpuinfo-dev libcpuinfo0"
 

@@ -298,9 +298,7 @@ struct rt_packed *rt_packed_new(const struct plan *plan, const struct wan_alloca
     p->allocator = allocator;
     pthread_mutex_init(&p->creating, NULL);
     pthread_mutex_init(&p->growing, NULL);
-    if (rt_xnn_start(err) && take_over(p, err) &&
-        find_panels(&p->panel_width, err))
-        return p;
+    if (rt_xnn_start(err) && take_over(p, err) && find_panels(&p->panel_width, err)) return p;
     rt_packed_free(p);
     return NULL;
 }

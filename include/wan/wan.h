@@ -282,9 +282,10 @@ struct wan_check {
     size_t size;        // sizeof(struct wan_check)
     uint64_t operators; // compared, each in each step
     uint64_t numbers;   // of their results
-    double error; // the worst: the difference of a number from the formula, as a part of the sum of magnitudes in it. Rounding to
-                  // floats gives some 1e-6.
-    int steady;   // where it was: the operator (wan_session_operator), the step, from 0, and the place in the result
+    // The worst: the difference of a number from the formula, as a part of the sum of magnitudes in it. Rounding to floats gives
+    // some 1e-6.
+    double error;
+    int steady; // where it was: the operator (wan_session_operator), the step, from 0, and the place in the result
     size_t index;
     uint64_t step;
     uint32_t frame, row, column, channel;

@@ -1,5 +1,6 @@
 # Sourced by the tests of the command lines. Prints TAP; every case runs in an empty folder, $work/here, and inputs lie in
 # $work. The caller sets `tool` (its name, for messages) and `program` (its path), and ends with `finish`.
+# shellcheck shell=sh disable=SC2154
 work=$(mktemp -d) || exit 1
 number=0
 failed=0

@@ -4,6 +4,7 @@
 #     test_options.sh WANC WANRUN SOURCE
 set -u
 here=$(realpath "$(dirname "$0")") source=$(realpath "$3")
+# shellcheck disable=SC2034 # the loops name them
 wanc=$(realpath "$1") wanrun=$(realpath "$2")
 tool=wanc program=$wanc
 . "$here/cases.sh"

@@ -1,4 +1,5 @@
 # Sourced by the end-to-end tests, which print TAP and keep what the last command said in $work/log.
+# shellcheck shell=sh
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM HUP

@@ -31,7 +31,7 @@ outcome() { # KIND NUMBER ARGUMENT...
     elif ! grep -q "^$tool: .* \[[a-z-]*\]$" "$work/stderr"; then echo "expected a message"
     fi
     # Files that were complete before the fault may stay.
-    [ "$status" -eq 0 ] || for file in $(ls -A); do
+    [ "$status" -eq 0 ] || find . -mindepth 1 -printf '%P\n' | while read -r file; do
         cmp -s "$work/right/$file" "$file" || echo "left behind: $file"
     done
 }

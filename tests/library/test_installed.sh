@@ -25,7 +25,7 @@ prefix=$(find "$work/stage" -name wan.h | sed 's|/include/wan/wan.h$||')
 libdir=$(dirname "$(find "$prefix" -name libwan.so)")
 PKG_CONFIG_PATH=$libdir/pkgconfig
 PKG_CONFIG_SYSROOT_DIR=
-export PKG_CONFIG_PATH
+export PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR
 LD_LIBRARY_PATH=$libdir
 export LD_LIBRARY_PATH
 cp -r "$root/examples/c" "$root/examples/cpp" "$root/examples/python" "$work/examples"

@@ -1,9 +1,9 @@
 // Packed weights: shared by variants and sessions, brought along by a plan, and never believed without a look.
 #include "tests/op/harness.h"
 
+#include "compiler/prepack.h"
 #include "runtime/session.h"
 #include "tests/support/same_conv.h"
-#include "compiler/prepack.h"
 
 #include <stdio.h>
 #include <stdlib.h>

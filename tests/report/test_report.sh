@@ -166,7 +166,7 @@ report plan --format dot -o plan.dot
 graph "dot" plan.dot
 report plan --format trace -o trace.json
 same "trace: bytes alive, as in the JSON" "$(values plan.json programs.0.variants.0.live_bytes.5)" \
-    "$(values trace.json $(i=0; while [ "$(values trace.json traceEvents.$i.ph traceEvents.$i.ts)" != "C 5" ]; do i=$((i + 1)); done; echo traceEvents.$i.args.bytes))"
+    "$(values trace.json "$(i=0; while [ "$(values trace.json traceEvents.$i.ph traceEvents.$i.ts)" != "C 5" ]; do i=$((i + 1)); done; echo traceEvents.$i.args.bytes)")"
 
 # ---- names of strangers
 

@@ -1,7 +1,7 @@
 // What --tune measures, with a clock and a machine that are made up; and the file of times.
+#include "compiler/tune.h"
 #include "passes/conv_cost.h"
 #include "tests/support/same_conv.h"
-#include "compiler/tune.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

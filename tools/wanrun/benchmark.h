@@ -3,8 +3,8 @@
 #define WANRUN_BENCHMARK_H
 
 #include "base/error.h"
-#include "wan/wan.h"
 #include "tools/latents/latents.h"
+#include "wan/wan.h"
 
 #include <stdbool.h>
 

@@ -5,8 +5,8 @@
 
 #include "base/error.h"
 #include "base/strbuf.h"
-#include "wan/wan.h"
 #include "tools/compare/compare.h"
+#include "wan/wan.h"
 
 struct taps_params {
     const char *folder;         // NULL, or where they are written: FOLDER/step0/NAME.npy

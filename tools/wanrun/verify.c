@@ -87,10 +87,8 @@ static bool open_reference(struct verify *v, const struct verify_part *part, str
 
 bool verify_open(struct verify *v, const struct verify_params *params, const struct wan_plan_params *shape,
                  const struct verify_part *part, struct error *err) {
-    *v = (struct verify){.params = params,
-                         .shape = *shape,
-                         .first_frame = part->first_frame,
-                         .first_step = part->first_step};
+    *v = (struct verify){
+        .params = params, .shape = *shape, .first_frame = part->first_frame, .first_step = part->first_step};
     if (open_reference(v, part, err)) return true;
     verify_close(v);
     return false;

@@ -2,9 +2,9 @@
 #ifndef WANRUN_VERIFY_H
 #define WANRUN_VERIFY_H
 
-#include "wan/wan.h"
 #include "tools/compare/compare.h"
 #include "tools/latents/latents.h"
+#include "wan/wan.h"
 
 struct verify_params {
     const char *path;           // of the reference; NULL: nothing is compared
