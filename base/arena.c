@@ -68,7 +68,10 @@ static void free_block(struct arena_block *b) {
 }
 
 void arena_scope_leave(struct arena_scope *scope) {
-    while (scope->blocks != NULL) free_block(scope->blocks);
+    for (struct arena_block *b = scope->blocks, *after; b != NULL; b = after) {
+        after = b->after;
+        free(b);
+    }
     current = scope->outer;
 }
 

@@ -8,8 +8,10 @@ static struct ir_value *import_constant(struct scope *s, const Onnx__NodeProto *
     struct importer *im = s->im;
     const char *name = n->n_output == 1 ? n->output[0] : "";
     const Onnx__AttributeProto *a = n->n_attribute == 1 ? n->attribute[0] : NULL;
-    const char *form = a != NULL ? a->name : "";
+    const char *form = a != NULL ? a->name : NULL;
     if (name[0] == '\0') error_set(im->err, ERROR_INPUT, "it has no output");
+    else if (a == NULL)
+        error_set(im->err, ERROR_UNSUPPORTED, "a constant given by %zu attributes", n->n_attribute);
     else if (strcmp(form, "value") == 0 && a->t != NULL) return constant_of_tensor(im, a->t, name);
     else if (strcmp(form, "value_float") == 0) return constant_of_floats(im, name, true, 1, &a->f);
     else if (strcmp(form, "value_floats") == 0)

@@ -52,7 +52,7 @@ struct ir_type declared_type(const Onnx__ValueInfoProto *info);
 
 // ---- import_constants.c
 // New constants named after `name`; NULL after an error.
-struct ir_value *constant_of_tensor(struct importer *im, const Onnx__TensorProto *t, const char *name);
+struct ir_value *constant_of_tensor(struct importer *im, const Onnx__TensorProto *proto, const char *name);
 struct ir_value *constant_of_ints(struct importer *im, const char *name, bool scalar, size_t count,
                                   const int64_t *values);
 struct ir_value *constant_of_floats(struct importer *im, const char *name, bool scalar, size_t count,

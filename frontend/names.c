@@ -63,7 +63,7 @@ static bool is_name_char(char c) {
 const char *unique_name(struct name_map *used, const char *name) {
     char clean[MAX_NAME + 1];
     size_t n = 0;
-    for (; name[n] != '\0' && n < MAX_NAME; n++) clean[n] = is_name_char(name[n]) ? name[n] : '_';
+    for (; n < MAX_NAME && name[n] != '\0'; n++) clean[n] = is_name_char(name[n]) ? name[n] : '_';
     if (n == 0) clean[n++] = '_';
     clean[n] = '\0';
     const char *result = arena_strdup(used->arena, clean);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { INLINE_FLOATS = 8 }; // longer float constants are named, not written out
@@ -24,8 +25,7 @@ static void print_double(double d, struct strbuf *out) {
     for (int digits = 6; digits < 17; digits++) { // the shortest text that reads back as the same number
         char shorter[40];
         snprintf(shorter, sizeof shorter, "%.*g", digits, d);
-        double back;
-        if (sscanf(shorter, "%lf", &back) == 1 && back == d) {
+        if (strtod(shorter, NULL) == d) {
             memcpy(text, shorter, sizeof text);
             break;
         }

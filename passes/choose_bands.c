@@ -54,7 +54,7 @@ static int64_t height_of(const struct ir_node *n) { return ir_out(n)->type.dims[
 static int64_t least_rows(const struct ir_node *n, uint32_t threads) {
     if (n->op != IR_FRAME_CONV && n->op != IR_STREAM_CONV) return 0;
     struct plan_winograd g = conv_node_winograd(n, threads);
-    return (int64_t)(size_divide_up(BLOCKS * threads * g.block, g.tiles_wide) * g.space.outputs);
+    return (int64_t)(size_divide_up((uint64_t)BLOCKS * threads * g.block, g.tiles_wide) * g.space.outputs);
 }
 
 // The fewest of its first node's rows that a run computes in enough blocks everywhere; other nodes have rows in proportion.

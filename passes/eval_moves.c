@@ -95,7 +95,7 @@ bool eval_slice(struct eval *e, struct eval_tensor *out) {
             eval_clamp(steps[k], -in->dims[a] - 1, in->dims[a] + 1); // longer ones take one element, too
         int64_t n = in->dims[a], s = starts[k], t = ends[k], low = steps[k] > 0 ? 0 : -1;
         int64_t high = steps[k] > 0 ? n : n - 1;
-        s = eval_clamp(s < 0 ? s + n : s, steps[k] > 0 ? 0 : 0, high);
+        s = eval_clamp(s < 0 ? s + n : s, 0, high);
         t = eval_clamp(t < 0 ? (t < -n ? -1 + (steps[k] > 0) : t + n) : t, low, n);
         int64_t length =
             steps[k] > 0 ? (t - s + steps[k] - 1) / steps[k] : (s - t - steps[k] - 1) / -steps[k];

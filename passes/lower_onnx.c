@@ -26,7 +26,7 @@ bool lower_refuse(const struct ir_node *n, struct error *err, const char *format
 }
 
 void lower_replace(struct ir_node *n, struct ir_value *with) {
-    if (with != NULL && with->def != NULL && with->def->output_count == 1 && with->def->name == n->name) {
+    if (with->def != NULL && with->def->output_count == 1 && with->def->name == n->name) {
         with->name = ir_out(n)->name; // the result keeps the ONNX name
     }
     with->declared = with->declared.rank < 0 ? ir_out(n)->declared : with->declared;

@@ -99,8 +99,8 @@ static bool absorb_mul(struct ir_node *n) {
 
 static bool visit(struct ir_node *n, bool *progress, struct error *err) {
     (void)err;
-    if (n->op == IR_DIV && recognise_div(n)) *progress = true;
-    else if ((n->op == IR_MUL || n->op == IR_DIV) && absorb_mul(n)) *progress = true;
+    bool divides = n->op == IR_DIV;
+    if ((divides && recognise_div(n)) || ((divides || n->op == IR_MUL) && absorb_mul(n))) *progress = true;
     return true;
 }
 

@@ -41,8 +41,9 @@ bool plan_denormalizes(const struct plan *p, const struct plan_program *g, float
         const struct plan_op *op = &p->ops[v->first_op + i];
         const struct plan_view *in = plan_get_view(p, op->in[0]);
         if (!touches(p, op, at)) continue;
+        if (!is_at(in, at)) break;
         bool is_scale = op->kind == PLAN_OP_SCALE && in->channels == g->latent_channels;
-        if (!is_at(in, at) || !(is_scale || op->kind == PLAN_OP_COPY)) break;
+        if (!is_scale && op->kind != PLAN_OP_COPY) break;
         if (is_scale) apply(p, op, g->latent_channels, scale, shift);
         found = found || (is_scale && op->constant[0] != PLAN_NONE);
         const struct plan_view *out = plan_get_view(p, op->out);

@@ -451,8 +451,8 @@ struct plan_forecast {
     uint64_t total;          // peak resident set to expect: the sum of what is there at one time,
     uint64_t without_caches; // and where these are in a file
 };
-void plan_forecast(const struct plan *plan, const struct plan_program *program, uint32_t threads,
-                   struct plan_forecast *forecast);
+void plan_forecast(const struct plan *plan, const struct plan_program *g, uint32_t threads,
+                   struct plan_forecast *f);
 
 // Everything in the plan as text (`wanc dump`).
 void plan_dump(const struct plan *plan, struct strbuf *out);

@@ -33,12 +33,13 @@ bool rt_xnn_start(struct error *err) {
 static unsigned char *view_base(const struct rt_session *s, enum plan_variant variant,
                                 const struct plan_view *v) {
     const struct plan *p = s->plan;
+    const struct plan_cache *cache = plan_view_cache(p, s->program, v);
+    if (cache != NULL) return s->caches.data + cache->offset;
     switch (v->space) {
     case PLAN_ARENA: {
         const struct plan_buffer *buffers = p->buffers + s->program->variant[variant].first_buffer;
         return s->arena.data + buffers[v->index].offset;
     }
-    case PLAN_CACHE: return s->caches.data + plan_view_cache(s->plan, s->program, v)->offset;
     case PLAN_INPUT: return s->input.data;
     default: return s->output.data;
     }

@@ -81,18 +81,19 @@ static bool read_file(struct latents_statistics *s, const char *path, struct err
     return ok;
 }
 
+static bool copy_family(struct latents_statistics *s, size_t family, struct error *err) {
+    uint64_t channels = families[family].channels;
+    if (!allocate(s, families[family].name, channels, err)) return false;
+    memcpy(s->mean, families[family].mean, channels * sizeof *s->mean);
+    memcpy(s->std, families[family].std, channels * sizeof *s->std);
+    return true;
+}
+
 bool latents_statistics_read(struct latents_statistics *s, const char *name, struct error *err) {
+    size_t family = 0, count = sizeof families / sizeof families[0];
     *s = (struct latents_statistics){0};
-    bool ok = false, is_family = false;
-    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
-        if (strcmp(name, families[i].name) != 0) continue;
-        is_family = true;
-        ok = allocate(s, name, families[i].channels, err);
-        if (!ok) break;
-        memcpy(s->mean, families[i].mean, families[i].channels * sizeof *s->mean);
-        memcpy(s->std, families[i].std, families[i].channels * sizeof *s->std);
-    }
-    if (!is_family) ok = read_file(s, name, err);
+    while (family < count && strcmp(name, families[family].name) != 0) family++;
+    bool ok = family < count ? copy_family(s, family, err) : read_file(s, name, err);
     if (!ok) latents_statistics_free(s);
     return ok;
 }

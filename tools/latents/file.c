@@ -95,6 +95,7 @@ static bool open_input(struct latents_file *f, uint64_t most, struct error *err)
 
 static bool list_raw(struct latents_file *f, const struct latents_raw *raw, struct error *err) {
     struct latents_tensor *t = latents_add(f, NULL, err);
+    if (t == NULL) return false;
     t->type = raw->type;
     t->type_name = latents_type_name(raw->type);
     t->rank = raw->rank;

@@ -80,6 +80,6 @@ bool latents_open_array(struct latents *l, const char *path, struct error *err);
 // `count` numbers from number `first` on, of those that the shape says that there are; bytes as 0 to 255.
 bool latents_read_numbers(struct latents *l, uint64_t first, size_t count, float *out, struct error *err);
 // "[1, 16, 3, 5]" appended to `out`.
-void latents_print_shape(struct strbuf *out, const struct latents *l);
+void latents_print_shape(struct strbuf *b, const struct latents *l);
 
 #endif

@@ -25,7 +25,8 @@ enum {
             for (int c = 0; c < CHAINS; c++) x[c] = x[c] * a + b;                                            \
         }                                                                                                    \
         for (int c = 0; c < CHAINS; c++) *sink += x[c][0];                                                   \
-        return (double)ROUNDS * CHAINS * (bytes / sizeof(float));                                            \
+        const int lanes = bytes / sizeof(float);                                                             \
+        return (double)ROUNDS * CHAINS * lanes;                                                              \
     }
 
 CHAIN(chain_any, 16, )

@@ -22,7 +22,7 @@ void html_real(struct strbuf *out, const char *tag, double value, const char *sh
 void html_flops(struct strbuf *out, const char *tag, double flops, const char *path, ...)
     __attribute__((format(printf, 4, 5)));
 // A string of the JSON; one that is empty is null there and a dash here.
-void html_string(struct strbuf *out, const char *tag, const char *text, const char *path, ...)
+void html_string(struct strbuf *out, const char *tag, const char *string, const char *path, ...)
     __attribute__((format(printf, 4, 5)));
 
 // A table with these heads; a head that begins with '#' is one of numbers. With more than a few rows it has a filter.

@@ -188,7 +188,7 @@ void report_text_graph(const struct report_program *g, struct strbuf *out);
 
 // ---- inside of tools/report: the parts of report_gather
 const char *report_name(struct report *r, const char *text); // (names.c)
-void report_gather_graph(struct report *r, const struct plan *p, const struct plan_program *g,
+void report_gather_graph(struct report *r, const struct plan *p, const struct plan_program *program,
                          enum plan_variant v, struct report_variant *out);
 void report_gather_stages(struct report *r, const struct plan *p, const struct plan_program *g,
                           enum plan_variant v,

@@ -4,7 +4,6 @@
 #include "tools/report/table.h"
 
 #include <stdio.h>
-#include <string.h>
 
 // ---- convolutions
 
@@ -18,7 +17,7 @@ struct ops_row {
 };
 
 static void time_cells(const struct plan_ops_row *r, struct ops_row *t) {
-    for (int i = 4; i < 8; i++) strcpy(t->text[i], "-");
+    for (int i = 4; i < 8; i++) snprintf(t->text[i], CELL, "-");
     if (r->chosen == NULL) return;
     snprintf(t->text[4], CELL, "%.3g", 1e3 * (double)r->chosen->seconds);
     snprintf(t->text[5], CELL, "%.1f %%",
@@ -28,7 +27,7 @@ static void time_cells(const struct plan_ops_row *r, struct ops_row *t) {
 }
 
 static void runner_up_cell(const struct plan_choice *c, char text[CELL]) {
-    if (c == NULL) strcpy(text, "-");
+    if (c == NULL) snprintf(text, CELL, "-");
     else
         snprintf(text, CELL, "%s %.3g ms (%s)", plan_conv_algorithm_name(c->algorithm),
                  1e3 * (double)c->seconds, plan_time_source_name(c->source));

@@ -31,18 +31,23 @@ bool wanc_passes(const struct wanc_options *o, struct error *err) {
     return ok;
 }
 
-static bool read_all(const char *path, struct strbuf *out, struct error *err) {
-    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
+static bool read_stream(FILE *f, const char *path, struct strbuf *out, struct error *err) {
     char block[4097];
     size_t n;
-    if (f == NULL) return error_set(err, ERROR_IO, "%s: cannot open", path);
     while ((n = fread(block, 1, sizeof block - 1, f)) > 0) {
         block[n] = 0;
         strbuf_add(out, block);
     }
-    bool ok = !ferror(f);
-    if (f != stdin) fclose(f);
-    return ok || error_set(err, ERROR_IO, "%s: cannot read", path);
+    return !ferror(f) || error_set(err, ERROR_IO, "%s: cannot read", path);
+}
+
+static bool read_all(const char *path, struct strbuf *out, struct error *err) {
+    if (strcmp(path, "-") == 0) return read_stream(stdin, path, out, err);
+    FILE *f = fopen(path, "r");
+    if (f == NULL) return error_set(err, ERROR_IO, "%s: cannot open", path);
+    bool ok = read_stream(f, path, out, err);
+    fclose(f);
+    return ok;
 }
 
 bool wanc_opt(const struct wanc_options *o, struct error *err) {

@@ -78,7 +78,7 @@ uint64_t progress_peak_rss(void) {
     char line[256];
     uint64_t kib = 0;
     while (f != NULL && kib == 0 && fgets(line, sizeof line, f) != NULL)
-        sscanf(line, "VmHWM: %" SCNu64, &kib);
+        if (strncmp(line, "VmHWM:", 6) == 0) kib = strtoull(line + 6, NULL, 10);
     if (f != NULL) fclose(f);
     if (kib != 0) return kib * 1024;
     struct rusage usage = {0};

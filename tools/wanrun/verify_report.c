@@ -105,7 +105,7 @@ bool verify_print_json(const struct verify *v, struct error *err) {
     json_t *steps = json_array();
     for (size_t i = 0; i < v->step_count; i++) {
         json_t *step = comparison_json(&v->steps[i].all, v->steps[i].frames);
-        json_object_set_new(step, "step", json_integer((json_int_t)(v->first_step + i)));
+        json_object_set_new(step, "step", json_integer((json_int_t)v->first_step + (json_int_t)i));
         json_array_append_new(steps, step);
     }
     json_t *root =
