@@ -1,5 +1,5 @@
 # Sourced by scripts that build with clang: which one, and how.
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034
 newest() { for v in 21 20 19 18 17 16 15 14; do command -v "$1-$v" && return; done; command -v "$1"; } # PROGRAM
 clang=${CLANG:-$(newest clang || :)}
 version=${clang##*clang} # "-19", as its tools are called too
