@@ -1,14 +1,14 @@
 #!/bin/sh
 # A long decode: the demo's latents over and over. Prints memory, open files, threads and the time of a step in each tenth of it.
 #
-#     tests/soak.sh [FRAMES [HEIGHTxWIDTH]]        latent frames (10000), of that size (15x26, a quarter of the demo's)
+#     tests/soak.sh [FRAMES [HEIGHTxWIDTH]]        latent frames (10000), of that size (8x13, a fifteenth of the demo)
 #
 # A decoder's frames depend on so many latent frames only, so behind the first rounds every round gives the same bytes: their
 # checksums must agree to the last. Fails as well where memory grows by more than 1 MB, or files or threads by one, behind the first
 # tenth. Needs the build in build/.
 set -eu
 cd "$(dirname "$0")/.."
-frames=${1:-10000} size=${2:-15x26}
+frames=${1:-10000} size=${2:-8x13}
 height=${size%x*} width=${size#*x}
 work=$(mktemp -d)
 trap 'rm -rf "$work"; [ -z "${job:-}" ] || kill "$job" 2>/dev/null || :' EXIT

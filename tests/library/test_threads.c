@@ -1,5 +1,5 @@
 // Many threads at once: sessions of one plan that are opened, run and freed side by side, on pools of their own or on one, and
-// compilations. Every decode gives the bits of a single one. (-Db_sanitize=thread: CONTRIBUTING.md)
+// compilations. Every decode gives the bits of a single one. With `alone`, no pool of several threads. (tests/sanitize.sh)
 #include "tests/library/decoder.h"
 
 #include <pthread.h>
@@ -106,6 +106,10 @@ static void test_come_and_go(void **state) {
     (void)state;
     steps = STEPS, rounds = 2;
     come_and_go(NULL);
+}
+
+static void test_come_and_go_on_one_pool(void **state) {
+    (void)state;
     steps = 1, rounds = 1;
     come_and_go(wan_pool_new(2, NULL));
 }
@@ -175,10 +179,14 @@ static int free_first(void **state) {
 }
 
 int main(int argc, char **argv) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sessions), cmocka_unit_test(test_one_pool),
-                                       cmocka_unit_test(test_come_and_go),
+    const struct CMUnitTest alone[] = {cmocka_unit_test(test_sessions), cmocka_unit_test(test_come_and_go),
                                        cmocka_unit_test(test_compilations)};
-    if (argc != 2) return 2;
+    const struct CMUnitTest shared[] = {cmocka_unit_test(test_one_pool),
+                                        cmocka_unit_test(test_come_and_go_on_one_pool)};
+    bool is_alone = argc == 3 && strcmp(argv[2], "alone") == 0;
+    if (argc != 2 && !is_alone) return 2;
     decoder_load(argv[1]);
-    return cmocka_run_group_tests_name("threads", tests, decode_first, free_first);
+    int failed = cmocka_run_group_tests_name("threads", alone, decode_first, free_first);
+    if (!is_alone) failed += cmocka_run_group_tests_name("shared pools", shared, decode_first, free_first);
+    return failed;
 }

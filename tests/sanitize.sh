@@ -1,0 +1,82 @@
+#!/bin/sh
+# Tests under what tests/run.sh leaves out: ThreadSanitizer, MemorySanitizer and valgrind, as far as the libraries allow.
+#
+#   tests/sanitize.sh [thread|memory|valgrind ...]        without names, all three
+#
+# thread     sessions and plans on several threads, by gcc, in build-thread. XNNPACK and pthreadpool are not built with it: what it
+#            reports of pthreadpool's hand-over is left out (tests/library/tsan.supp). Sessions of one thread do without that file.
+# memory     the compiler and the readers, by clang (CLANG=clang-19), in build-memory: suites without XNNPACK, protobuf-c and zlib,
+#            which would have to be built with it.
+# valgrind   the release build's unit, IR, pass, frontend, kernel and library tests, and the seeds of every fuzz target.
+#
+# Prints a line for each: the tests that ran, and those that failed. Exits 0 when none did.
+set -eu
+cd "$(dirname "$0")/.."
+. tests/steps.sh
+
+thread() {
+    build_only build-thread "tests/library/test_threads" -Db_sanitize=thread
+    supp=$PWD/tests/library/tsan.supp
+    one "one thread each, nothing left out" env TSAN_OPTIONS=halt_on_error=1 build-thread/tests/library/test_threads tests/data/tiny alone
+    one "pools, too" env TSAN_OPTIONS="halt_on_error=1:suppressions=$supp" build-thread/tests/library/test_threads tests/data/tiny
+}
+
+memory() {
+    . tests/clang.sh
+    CC=$clang
+    export CC
+    unit=$(cd tests/unit && ls test_*.c | sed 's|^|tests/unit/|; s|\.c$||')
+    build_only build-memory "tests/ir/test_text tests/ir/test_verify tests/pass/run_pass_tests tests/fuzz/fuzz_ir $unit" -Db_sanitize=memory
+    for folder in tests/pass/*/; do one "$folder" build-memory/tests/pass/run_pass_tests "$folder"; done
+    # It refuses an allocation of 2^64 bytes itself, where the C library returns NULL.
+    for test in tests/ir/test_text tests/ir/test_verify $unit; do one "$test" env MSAN_OPTIONS=allocator_may_return_null=1 "build-memory/$test"; done
+    one fuzz_ir build-memory/tests/fuzz/fuzz_ir --mutations 20000 --seconds 60 build/tests/fuzz/seeds/ir tests/fuzz/regressions/ir
+}
+
+valgrind_() {
+    configure build --buildtype=release
+    for target in plan plan_repaired onnx operators external ir state latents; do
+        seeds=build/tests/fuzz/seeds/$target
+        [ -d "$seeds" ] || seeds=build/tests/fuzz/seeds/plan
+        one "fuzz_$target, seeds" under_valgrind "build/tests/fuzz/fuzz_$target" "$seeds"
+    done
+    run build --timeout-multiplier 30 --wrapper 'valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite' \
+        --suite unit --suite ir --suite pass --suite frontend library-api library-compile
+}
+under_valgrind() { valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite "$@"; }
+
+build_only() { # FOLDER TARGETS OPTION...
+    folder=$1 targets=$2
+    shift 2
+    mkdir -p "$folder"
+    # shellcheck disable=SC2086 # the list is words on purpose
+    { [ -f "$folder/build.ninja" ] || meson setup "$folder" --buildtype=debugoptimized -Db_lundef=false "$@"; } >"$folder/build.log" 2>&1 &&
+        ninja -C "$folder" $targets >>"$folder/build.log" 2>&1 && return
+    tail -20 "$folder/build.log"
+    exit 1
+}
+
+one() { # NAME COMMAND...
+    name=$1
+    shift
+    if "$@" >build/sanitize.log 2>&1; then passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "$name: failed"
+        tail -20 build/sanitize.log
+    fi
+}
+
+[ $# -gt 0 ] || set -- thread memory valgrind
+ended=0
+for tool in "$@"; do
+    passed=0 failed=0 skipped=0
+    case $tool in
+    thread | memory) "$tool" ;;
+    valgrind) valgrind_ ;;
+    *) echo "sanitize.sh: expected thread, memory or valgrind, found '$tool'" >&2; exit 2 ;;
+    esac
+    echo "$tool: $passed passed, $failed failed"
+    ended=$((ended + failed))
+done
+[ $ended -eq 0 ]
