@@ -70,6 +70,7 @@ static void free_block(struct arena_block *b) {
 void arena_scope_leave(struct arena_scope *scope) {
     for (struct arena_block *b = scope->blocks, *after; b != NULL; b = after) {
         after = b->after;
+        discharge(b);
         free(b);
     }
     current = scope->outer;

@@ -25,11 +25,12 @@ memory() {
     . tests/clang.sh
     CC=$clang
     export CC
-    unit=$(cd tests/unit && ls test_*.c | sed 's|^|tests/unit/|; s|\.c$||')
-    build_only build-memory "tests/ir/test_text tests/ir/test_verify tests/pass/run_pass_tests tests/fuzz/fuzz_ir $unit" -Db_sanitize=memory
+    build_only build-memory "tests/pass/run_pass_tests tests/fuzz/fuzz_ir" -Db_sanitize=memory
+    programs=$(ninja -C build-memory -t targets all | sed -n 's/^\(tests\/\(ir\|unit\)\/test_[a-z_]*\): .*/\1/p')
+    build_only build-memory "$programs"
     for folder in tests/pass/*/; do one "$folder" build-memory/tests/pass/run_pass_tests "$folder"; done
     # It refuses an allocation of 2^64 bytes itself, where the C library returns NULL.
-    for test in tests/ir/test_text tests/ir/test_verify $unit; do one "$test" env MSAN_OPTIONS=allocator_may_return_null=1 "build-memory/$test"; done
+    for test in $programs; do one "$test" env MSAN_OPTIONS=allocator_may_return_null=1 "build-memory/$test"; done
     one fuzz_ir build-memory/tests/fuzz/fuzz_ir --mutations 20000 --seconds 60 build/tests/fuzz/seeds/ir tests/fuzz/regressions/ir
 }
 
