@@ -182,8 +182,7 @@ static bool conv_dim(struct ir_dim in, int64_t begin, int64_t end, int64_t kerne
     if (!dim_sub(*out, dim_const(kernel), out)) return false;
     if (!dim_is_const(*out)) return stride == 1 && dim_add(*out, dim_const(1), out);
     if (out->first < 0) return false;
-    *out = dim_const(out->first / stride + 1);
-    return true;
+    return dim_add(dim_const(out->first / stride), dim_const(1), out);
 }
 
 static bool conv_weight(const struct ir_node *n, struct error *err, struct ir_dim channels, int rank) {
@@ -292,8 +291,10 @@ static bool infer_conv_of_frames(struct ir_node *n, int64_t old, struct error *e
             return fail(n, err, "the kernel does not fit", i + 1);
         }
     }
-    if (t.dims[0].first + old < taps) return fail(n, err, "fewer frames than taps", 0);
-    if (!dim_mul(dim_const(t.dims[0].first + old - taps + 1), dim_const(interleave), &t.dims[0]))
+    struct ir_dim frames;
+    bool counted = dim_add(dim_const(t.dims[0].first), dim_const(old), &frames);
+    if (counted && frames.first < taps) return fail(n, err, "fewer frames than taps", 0);
+    if (!counted || !dim_mul(dim_const(frames.first - taps + 1), dim_const(interleave), &t.dims[0]))
         return fail(n, err, "the number of frames is too large", 0);
     t.dims[3] = dim_const(w->dims[0].first / interleave);
     set_out(n, &t);
@@ -368,7 +369,8 @@ static bool infer_cache_push(struct ir_node *n, struct error *err) {
 static bool infer_window(struct ir_node *n, struct error *err) {
     struct ir_type t = ir_in(n, 0)->type;
     if (!infer_cache_push(n, err)) return false;
-    dim_add(t.dims[0], ir_attr_cache(n)->type.dims[0], &t.dims[0]);
+    if (!dim_add(t.dims[0], ir_attr_cache(n)->type.dims[0], &t.dims[0]))
+        return fail(n, err, "the number of frames is too large", 0);
     set_out(n, &t);
     return true;
 }

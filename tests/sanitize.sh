@@ -7,7 +7,7 @@
 #            reports of pthreadpool's hand-over is left out (tests/library/tsan.supp). Sessions of one thread do without that file.
 # memory     the compiler and the readers, by clang (CLANG=clang-19), in build-memory: suites without XNNPACK, protobuf-c and zlib,
 #            which would have to be built with it.
-# valgrind   the release build's unit, IR, pass, frontend, kernel and library tests, and the seeds of every fuzz target.
+# valgrind   the release build's unit, IR, pass, frontend and library tests, and the seeds of every fuzz target.
 #
 # Prints a line for each: the tests that ran, and those that failed. Exits 0 when none did.
 set -eu
@@ -34,6 +34,10 @@ memory() {
     one fuzz_ir build-memory/tests/fuzz/fuzz_ir --mutations 20000 --seconds 60 build/tests/fuzz/seeds/ir tests/fuzz/regressions/ir
 }
 
+checker="valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --suppressions=$PWD/tests/valgrind.supp"
+# shellcheck disable=SC2086 # words on purpose
+under_valgrind() { $checker "$@"; }
+
 valgrind_() {
     configure build --buildtype=release
     for target in plan plan_repaired onnx operators external ir state latents; do
@@ -41,10 +45,9 @@ valgrind_() {
         [ -d "$seeds" ] || seeds=build/tests/fuzz/seeds/plan
         one "fuzz_$target, seeds" under_valgrind "build/tests/fuzz/fuzz_$target" "$seeds"
     done
-    run build --timeout-multiplier 30 --wrapper 'valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite' \
-        --suite unit --suite ir --suite pass --suite frontend library-api library-compile
+    for test in api compile; do one "library-$test" under_valgrind "build/tests/library/test_$test" tests/data/tiny; done
+    run build --timeout-multiplier 30 --wrapper "$checker" --suite unit --suite ir --suite pass --suite frontend
 }
-under_valgrind() { valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite "$@"; }
 
 build_only() { # FOLDER TARGETS OPTION...
     folder=$1 targets=$2
