@@ -39,8 +39,8 @@ printf '%8s %12s %12s %6s %8s %12s\n' frames "anonymous kB" "of files kB" files 
 tenth=1 before=0
 while [ $tenth -le 10 ]; do
     until=$((frames * tenth / 10))
-    # The last sample is taken just before the end, while there is a process to look at.
-    while [ "$(wc -l <"$work/log")" -lt $((until - (tenth == 10))) ] && kill -0 $job 2>/dev/null; do sleep 0.2; done
+    # The last sample is taken before the end, while there is a process to look at.
+    while [ "$(wc -l <"$work/log")" -lt $((tenth < 10 ? until : until - frames / 100)) ] && kill -0 $job 2>/dev/null; do sleep 0.2; done
     [ -d "/proc/$job/fd" ] || break
     printf '%8d %12s %12s %6s %8s %12s\n' $until "$(of_process RssAnon)" "$(of_process RssFile)" "$(ls "/proc/$job/fd" | wc -l)" \
         "$(of_process Threads)" "$(seconds $((before + 1)) $until | median)" | tee -a "$work/table"
