@@ -304,6 +304,13 @@ class Decode(unittest.TestCase):
             self.decoder.decode(np.concatenate([self.latents] * 2), continued=True)
         with self.assertRaisesRegex(ValueError, "threads: expected 1 to 1024, or None, found 0"):
             wanvae.Decoder(self.plan, threads=0)
+        with self.assertRaisesRegex(ValueError, "limit_memory: expected 1 to"):
+            wanvae.Decoder(self.plan, limit_memory=0)
+        with self.assertRaisesRegex(wanvae.WanError, "expected to take") as caught:
+            wanvae.Decoder(self.plan, threads=1, limit_memory=1 << 20)
+        self.assertEqual(caught.exception.name.split("-")[-1], "memory")
+        with wanvae.Decoder(self.plan, threads=1, limit_memory=1 << 30, check_places=2) as decoder:
+            self.assertEqual(decoder.decode(self.latents[:, :, :2]).shape[2], 5)
 
     def test_images(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -69,6 +69,8 @@ class SessionParams(Versioned):
         ("allocator", c.c_void_p),
         ("log", LOG),
         ("log_context", c.c_void_p),
+        ("check_places", c.c_uint),
+        ("limit_memory", c.c_uint64),
     ]
 
 

@@ -26,7 +26,14 @@ class Session:
     """For one thread at a time: a second one is refused, as is a call from inside of a progress callback."""
 
     def __init__(
-        self, plan: Plan, shape: Shape, threads: int | None, cache_folder: str | None, progress: StepProgress | None
+        self,
+        plan: Plan,
+        shape: Shape,
+        threads: int | None,
+        cache_folder: str | None,
+        progress: StepProgress | None,
+        limit_memory: int | None,
+        check_places: int | None,
     ) -> None:
         self.plan, self.shape = plan, shape
         self._alone = threading.Lock()
@@ -38,6 +45,8 @@ class Session:
             latent_width=shape.latent_width,
             progress=self._progress,
             cache_folder=None if cache_folder is None else os.fsencode(cache_folder),
+            limit_memory=limit_memory or 0,
+            check_places=check_places or 0,
         )
         error = Error()
         try:

@@ -24,6 +24,9 @@ class Decoder:
     progress: called in front of each operator, with the latent frames that are decoded, as 2.35; what it raises ends
         the decode, and something true that it returns does, with Cancelled.
     cache_folder: keeps the caches in a file there, for more caches than memory.
+    limit_memory: bytes; a session that is expected to take more is refused, with a WanError.
+    check_places: so many places of each operator's result are computed a second time, by its formula in double
+        precision; a step in which they do not agree ends with a WanError.
 
     A latents' height and width choose the size of the plan; a video of another size than the last one opens a session
     anew, which clears caches, and packs no weights again. Other Python threads run while the library works. Ctrl-C
@@ -39,13 +42,21 @@ class Decoder:
         *,
         progress: Progress | None = None,
         cache_folder: str | os.PathLike[str] | None = None,
+        limit_memory: int | None = None,
+        check_places: int | None = None,
     ) -> None:
-        if threads is not None and not 0 < threads <= 1024:
-            raise ValueError(f"threads: expected 1 to 1024, or None, found {threads!r}")
+        for name, number, most in (
+            ("threads", threads, 1024),
+            ("limit_memory", limit_memory, 2**64 - 1),
+            ("check_places", check_places, 10000),
+        ):
+            if number is not None and not 0 < number <= most:
+                raise ValueError(f"{name}: expected 1 to {most}, or None, found {number!r}")
         self.plan = plan if isinstance(plan, Plan) else Plan(plan)
         self._threads = threads
         self._cache_folder = None if cache_folder is None else os.fspath(cache_folder)
         self._progress = progress
+        self._limit_memory, self._check_places = limit_memory, check_places
         self._steps = _Steps()
         self._video: object = None
         self._loaded = False
@@ -146,7 +157,9 @@ class Decoder:
 
     def _open(self, shape: Shape) -> Session:
         progress = None if self._progress is None else self._steps.callback(self._progress)
-        return Session(self.plan, shape, self._threads, self._cache_folder, progress)
+        return Session(
+            self.plan, shape, self._threads, self._cache_folder, progress, self._limit_memory, self._check_places
+        )
 
     def _session_for(self, height: int, width: int) -> Session:
         """The session at hand, or one of another size in its place: never two, for their caches are large."""
