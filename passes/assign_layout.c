@@ -17,10 +17,12 @@
 // push remains. Temporal kernels between: the window is cut to the live taps. Caches are declared in frames
 // from here on. A decoder of one latent frame (no graph steady) may also have plain convolutions that pad its
 // one frame in time: they read it with their last tap.
+#include "base/size.h"
 #include "ir/rearrange.h"
 #include "passes/causal_conv.h"
 #include "passes/match.h"
 #include "passes/pass.h"
+#include "plan/plan.h"
 
 static bool refuse(const struct ir_node *n, struct error *err, const char *why) {
     return error_set(err, ERROR_UNSUPPORTED, "node '%s' (%s): %s", n->name, ir_info(n)->name, why);
@@ -199,7 +201,35 @@ static void lower_cache(struct ir_cache *c) {
     c->type = ir_type_make(IR_F32, 4, frames);
 }
 
+// ---- sizes
+
+// Behind this, counts of elements are multiplied by sizes of numbers and added up without a look: they are small enough.
+static bool is_size(const struct ir_type *t) {
+    uint64_t count = 1;
+    for (int i = 0; i < t->rank; i++) {
+        if (t->dims[i].first < 0) return false;
+        if (dim_is_const(t->dims[i])) count = size_times(count, (uint64_t)t->dims[i].first);
+    }
+    return count <= PLAN_MAX_BYTES / sizeof(float);
+}
+
+static bool check_sizes(const struct ir_module *m, struct error *err) {
+    const struct ir_value *large = NULL;
+    for (struct ir_graph *g = m->graphs; g != NULL; g = g->next) {
+        for (int i = 0; i < g->input_count; i++) large = is_size(&g->inputs[i]->type) ? large : g->inputs[i];
+        for (struct ir_node *n = g->body.head; n != NULL; n = n->next) {
+            for (int i = 0; i < n->output_count; i++)
+                large = is_size(&n->outputs[i]->type) ? large : n->outputs[i];
+        }
+    }
+    return large == NULL || error_set(err, ERROR_INPUT, "value '%s': expected at most %llu bytes, found more",
+                                      large->name, (unsigned long long)PLAN_MAX_BYTES);
+}
+
+// ---- the pass
+
 bool pass_assign_layout(struct ir_module *m, bool *progress, struct error *err) {
+    if (!check_sizes(m, err)) return false;
     for (struct ir_cache *c = m->caches; c != NULL; c = c->next) {
         if (c->type.rank == 5) lower_cache(c);
     }
