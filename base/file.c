@@ -120,15 +120,17 @@ static const void *this_thread(void) {
     return &here;
 }
 
-static void remember_file(const struct file_out *f) {
+// Before it is created: a signal that comes with its first moment finds it.
+static struct known_file *remember_file(const struct file_out *f) {
     for (int i = 0; i < KNOWN_FILES; i++) {
         struct known_file *k = &known_files[i];
         char *none = NULL;
         if (!atomic_compare_exchange_strong(&k->temporary, &none, f->temporary)) continue;
-        k->fd = f->fd;
+        k->fd = -1;
         k->thread = this_thread();
-        return;
+        return k;
     }
+    return NULL;
 }
 
 // Before the path is freed.
@@ -151,7 +153,7 @@ void file_abandon(void) {
         char *path = k->temporary;
         if (path == NULL || k->thread != this_thread()) continue;
         k->temporary = NULL;
-        close(k->fd);
+        if (k->fd >= 0) close(k->fd);
         unlink(path);
         free(path);
     }
@@ -175,12 +177,12 @@ bool file_create(struct file_out *f, const char *path, struct error *err) {
         file_discard(f);
         return error_set(err, ERROR_MEMORY, "%s: out of memory", path);
     }
+    struct known_file *known = remember_file(f);
     f->fd = open(f->temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (f->fd >= 0) {
-        remember_file(f);
-        return true;
-    }
+    if (known != NULL) known->fd = f->fd;
+    if (f->fd >= 0) return true;
     io_error(err, "create", path);
+    forget_file(f->temporary);
     free(f->temporary);
     f->temporary = NULL; // nothing to remove
     file_discard(f);

@@ -5,12 +5,14 @@
 #include "base/cores.h"
 #include "runtime/check.h"
 #include "runtime/thread_probe.h"
+#include "runtime/xnn_memory.h"
 
 #include <cpuinfo.h>
 #include <stdlib.h>
 
 bool rt_xnn(enum xnn_status status, const char *call, struct error *err) {
-    switch (status) {
+    bool starved = xnn_memory_failed();
+    switch (starved && status == xnn_status_success ? xnn_status_out_of_memory : status) {
     case xnn_status_success: return true;
     case xnn_status_out_of_memory: return error_set(err, ERROR_MEMORY, "%s: out of memory", call);
     case xnn_status_unsupported_hardware:
@@ -23,7 +25,7 @@ bool rt_xnn(enum xnn_status status, const char *call, struct error *err) {
 
 // XNNPACK chooses kernels by what cpuinfo has read of the system, and does not look whether it could.
 bool rt_xnn_start(struct error *err) {
-    if (!rt_xnn(xnn_initialize(NULL), "xnn_initialize", err)) return false;
+    if (!rt_xnn(xnn_initialize(&xnn_memory), "xnn_initialize", err)) return false;
     if (cpuinfo_initialize() && cpuinfo_get_cores_count() > 0 && cpuinfo_get_core(0) != NULL) return true;
     return error_set(err, ERROR_UNSUPPORTED,
                      "what CPU this is cannot be learnt: expected /proc/cpuinfo and /sys/devices/system/cpu "
