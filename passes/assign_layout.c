@@ -213,17 +213,30 @@ static bool is_size(const struct ir_type *t) {
     return count <= PLAN_MAX_BYTES / sizeof(float);
 }
 
-static bool check_sizes(const struct ir_module *m, struct error *err) {
-    const struct ir_value *large = NULL;
-    for (struct ir_graph *g = m->graphs; g != NULL; g = g->next) {
-        for (int i = 0; i < g->input_count; i++) large = is_size(&g->inputs[i]->type) ? large : g->inputs[i];
-        for (struct ir_node *n = g->body.head; n != NULL; n = n->next) {
-            for (int i = 0; i < n->output_count; i++)
-                large = is_size(&n->outputs[i]->type) ? large : n->outputs[i];
+static bool check_value(const struct ir_value *v, struct error *err) {
+    if (v->type.rank < 0) return error_set(err, ERROR_INPUT, "value '%s': its shape is not known", v->name);
+    return is_size(&v->type) ||
+           error_set(err, ERROR_INPUT, "value '%s': expected at most %llu bytes, found more", v->name,
+                     (unsigned long long)PLAN_MAX_BYTES);
+}
+
+static bool check_values(const struct ir_graph *g, struct error *err) {
+    for (int i = 0; i < g->input_count; i++) {
+        if (!check_value(g->inputs[i], err)) return false;
+    }
+    for (struct ir_node *n = g->body.head; n != NULL; n = n->next) {
+        for (int i = 0; i < n->output_count; i++) {
+            if (!check_value(n->outputs[i], err)) return false;
         }
     }
-    return large == NULL || error_set(err, ERROR_INPUT, "value '%s': expected at most %llu bytes, found more",
-                                      large->name, (unsigned long long)PLAN_MAX_BYTES);
+    return true;
+}
+
+static bool check_sizes(const struct ir_module *m, struct error *err) {
+    for (struct ir_graph *g = m->graphs; g != NULL; g = g->next) {
+        if (!check_values(g, err)) return false;
+    }
+    return true;
 }
 
 // ---- the pass

@@ -43,6 +43,8 @@ static bool extents_fit(const struct ir_type *t) {
 }
 
 bool conv_node_check(const struct ir_node *n, struct error *err) {
+    if (ir_in(n, 0)->type.rank < 0 || ir_in(n, 1)->type.rank < 0 || ir_out(n)->type.rank < 0)
+        return error_set(err, ERROR_INPUT, "node '%.100s': its shapes are not known", n->name); // nor checked
     const struct ir_type *w = &ir_in(n, 1)->type;
     const char *algorithm = ir_attr_string(n, IR_KEY_ALGORITHM, NULL);
     bool ok = all_fit(n, IR_KEY_PADS) && all_fit(n, IR_KEY_STRIDES) &&
