@@ -46,7 +46,8 @@ static void give_back(void *p) {
 static void *allocate(void *context, size_t size) {
     (void)context;
     void *p = malloc(size);
-    return p != NULL || size == 0 ? p : from_reserve(size, ALIGNMENT);
+    if (p == NULL && size > 0) p = from_reserve(size, ALIGNMENT);
+    return p;
 }
 
 static size_t room_of(const void *p) {
