@@ -282,18 +282,16 @@ refused "--limit-nodes 0" 2 "limit-nodes: expected a whole number" compile "$ful
 
 # ---- small models that ask for much (tests/support/make_hostile.c); run() gives each two minutes
 
-"$make_hostile" constants 300 "$work/constants.onnx"
-refused "constants that are not in the file" 1 "constants.onnx: it takes more than the limit of [0-9]* MiB" compile "$work/constants.onnx" -o plan
-"$make_hostile" moves 4 "$work/moves.onnx"
-refused "a list that is repeated 2^61 times" 1 "moves.onnx: .*Expand_r2" compile "$work/moves.onnx" -o plan
-"$make_hostile" nested 18 "$work/nested.onnx"
-refused "branches in branches" 1 "nested.onnx: " compile "$work/nested.onnx" -o plan
-"$make_hostile" nested 5000 "$work/nested.onnx"
-refused "branches in branches, 5000 deep" 1 "messages are nested too deeply" compile "$work/nested.onnx" -o plan
-"$make_hostile" calls 25 "$work/calls.onnx"
-refused "functions that double" 1 "calls.onnx: .*its functions take more than the limit of" compile "$work/calls.onnx" -o plan
-"$make_hostile" calls 40 "$work/calls.onnx"
-refused "functions that call deeply" 1 "functions call each other more than 32 deep" compile "$work/calls.onnx" -o plan
+hostile() { # NAME PATTERN KIND COUNT
+    "$make_hostile" "$3" "$4" "$work/$3.onnx"
+    refused "$1" 1 "$2" compile "$work/$3.onnx" -o plan
+}
+hostile "constants that are not in the file" "constants.onnx: it takes more than the limit of [0-9]* MiB" constants 300
+hostile "a list that is repeated 2^61 times" "moves.onnx: .*Expand_r2" moves 4
+hostile "branches in branches" "nested.onnx: " nested 18
+hostile "branches in branches, 5000 deep" "messages are nested too deeply" nested 5000
+hostile "functions that double" "calls.onnx: .*its functions take more than the limit of" calls 25
+hostile "functions that call deeply" "functions call each other more than 32 deep" calls 40
 "$make_hostile" diamonds 60 "$work/diamonds.onnx"
 fresh
 run compile "$work/diamonds.onnx" -o plan
