@@ -7,11 +7,12 @@
 # any, count as well. CLANG=clang-19 names another compiler than the newest that there is.
 set -eu
 cd "$(dirname "$0")/.."
+. tests/steps.sh
 . tests/clang.sh
 folders="base frontend ir passes plan reference runtime compiler tools"
 suites=${*:-unit ir pass frontend backend op cli report library e2e fuzz}
 
-build_with_clang build-coverage -Dc_args='-fprofile-instr-generate -fcoverage-mapping' -Dc_link_args=-fprofile-instr-generate
+build_with_clang build-coverage "" "$coverage" $coverage_link
 rm -rf build-coverage/profile
 mkdir -p build-coverage/profile
 
@@ -25,17 +26,9 @@ for corpus in build-fuzz/corpus/*; do
     [ ! -d "$corpus" ] || "build-coverage/tests/fuzz/fuzz_${corpus##*/}" "$corpus" >/dev/null
 done
 
-"llvm-profdata$version" merge -o build-coverage/profile/all build-coverage/profile/*.profraw
 objects=$(find build-coverage -type f -perm -u+x \( -path '*/tests/*' -o -path '*/tools/wan*' -o -name 'libwan*.so*' \) ! -name '*.sh' ! -name '*.py' |
     sort | sed '2,$s/^/-object /')
-report() { # FOLDER: lines of llvm-cov
-    # shellcheck disable=SC2086
-    "llvm-cov$version" report $objects -instr-profile=build-coverage/profile/all "$1" 2>/dev/null
-}
-printf '\n| folder | lines run | |\n|---|---|---|\n'
-for folder in $folders; do
-    report "$folder" | tee -a build-coverage/files.txt |
-        awk -v folder="$folder" '$1 == "TOTAL" { printf "| `%s/` | %d of %d | %s |\n", folder, $8 - $9, $8, $10 }'
-done
+# shellcheck disable=SC2086
+lines_run build-coverage/profile "$objects" $folders
 printf '\nLeast, of files:\n'
-awk '$1 ~ /\.[ch]$/ { print $10, $8 - $9 " of " $8, $1 }' build-coverage/files.txt | sort -n | head -20
+awk '$1 ~ /\.[ch]$/ { print $10, $8 - $9 " of " $8, $1 }' build-coverage/profile/files.txt | sort -n | head -20

@@ -15,7 +15,7 @@ cd "$(dirname "$0")/.."
 . tests/steps.sh
 
 thread() {
-    build_only build-thread "tests/library/test_threads" -Db_sanitize=thread
+    build_some build-thread "tests/library/test_threads" -Db_sanitize=thread
     supp=$PWD/tests/library/tsan.supp
     one "one thread each, nothing left out" env TSAN_OPTIONS=halt_on_error=1 build-thread/tests/library/test_threads tests/data/tiny alone
     one "pools, too" env TSAN_OPTIONS="halt_on_error=1:suppressions=$supp" build-thread/tests/library/test_threads tests/data/tiny
@@ -23,11 +23,9 @@ thread() {
 
 memory() {
     . tests/clang.sh
-    CC=$clang
-    export CC
-    build_only build-memory "tests/pass/run_pass_tests tests/fuzz/fuzz_ir" -Db_sanitize=memory
+    build_with_clang build-memory "tests/pass/run_pass_tests tests/fuzz/fuzz_ir" -Db_sanitize=memory
     programs=$(ninja -C build-memory -t targets all | sed -n 's/^\(tests\/\(ir\|unit\)\/test_[a-z_]*\): .*/\1/p')
-    build_only build-memory "$programs"
+    build_with_clang build-memory "$programs"
     for folder in tests/pass/*/; do one "$folder" build-memory/tests/pass/run_pass_tests "$folder"; done
     # It refuses an allocation of 2^64 bytes itself, where the C library returns NULL.
     for test in $programs; do one "$test" env MSAN_OPTIONS=allocator_may_return_null=1 "build-memory/$test"; done
@@ -47,17 +45,6 @@ valgrind_() {
     done
     for test in api compile; do one "library-$test" under_valgrind "build/tests/library/test_$test" tests/data/tiny; done
     run build --timeout-multiplier 30 --wrapper "$checker" --suite unit --suite ir --suite pass --suite frontend
-}
-
-build_only() { # FOLDER TARGETS OPTION...
-    folder=$1 targets=$2
-    shift 2
-    mkdir -p "$folder"
-    # shellcheck disable=SC2086 # the list is words on purpose
-    { [ -f "$folder/build.ninja" ] || meson setup "$folder" --buildtype=debugoptimized -Db_lundef=false "$@"; } >"$folder/build.log" 2>&1 &&
-        ninja -C "$folder" $targets >>"$folder/build.log" 2>&1 && return
-    tail -20 "$folder/build.log"
-    exit 1
 }
 
 one() { # NAME COMMAND...

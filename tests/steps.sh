@@ -1,4 +1,4 @@
-# Sourced by tests/run.sh and tests/cross.sh: a build folder configured and built, its tests run and counted.
+# Sourced by tests/run.sh and other scripts of this folder: a build folder configured and built, its tests run and counted.
 # shellcheck shell=sh
 passed=0
 failed=0
@@ -15,6 +15,17 @@ configure() { # configure FOLDER OPTIONS...
     echo "$folder does not build"
     failed=$((failed + 1))
     closing_line
+}
+
+build_some() { # build_some FOLDER TARGETS OPTIONS...: these targets only; "" for all
+    folder=$1 targets=$2
+    shift 2
+    mkdir -p "$folder"
+    # shellcheck disable=SC2086 # the list is words on purpose
+    { [ -f "$folder/build.ninja" ] || meson setup "$folder" --buildtype=debugoptimized -Db_lundef=false "$@"; } >"$folder/build.log" 2>&1 &&
+        nice ninja -C "$folder" $targets >>"$folder/build.log" 2>&1 && return
+    tail -20 "$folder/build.log"
+    exit 1
 }
 
 closing_line() {

@@ -14,6 +14,7 @@ all=$(cd tests/fuzz && ls fuzz_*.c | sed 's/^fuzz_//; s/\.c$//')
 targets=${*:-$all}
 folders="frontend ir passes plan runtime tools/latents"
 
+. tests/steps.sh
 . tests/clang.sh
 
 # Words for a target: those of its file, and the names in the sources.
@@ -54,26 +55,20 @@ measure() {
         inputs="build-fuzz/corpus/$t $seeds/$(seeds_of "$t")"
         [ -d "build-fuzz/corpus/$t" ] || inputs=$seeds/$(seeds_of "$t")
         # shellcheck disable=SC2086
-        LLVM_PROFILE_FILE=build-fuzz/profile/$t.raw nice "build-fuzz-coverage/tests/fuzz/fuzz_$t" $inputs >/dev/null 2>&1 ||
+        LLVM_PROFILE_FILE=build-fuzz/profile/$t.profraw nice "build-fuzz-coverage/tests/fuzz/fuzz_$t" $inputs >/dev/null 2>&1 ||
             echo "run.sh: the replay of $t failed" >&2
         objects="${objects:+$objects -object} build-fuzz-coverage/tests/fuzz/fuzz_$t"
     done
-    "llvm-profdata$version" merge -o build-fuzz/profile/all build-fuzz/profile/*.raw
-    for folder in $folders; do
-        # shellcheck disable=SC2086
-        "llvm-cov$version" report $objects -instr-profile=build-fuzz/profile/all "$folder" 2>/dev/null |
-            awk -v folder="$folder" '$1 == "TOTAL" { printf "| `%s/` | %d of %d | %s |\n", folder, $8 - $9, $8, $10 }'
-    done
+    # shellcheck disable=SC2086
+    lines_run build-fuzz/profile "$objects" $folders
 }
 
-build_targets=$(for t in $all; do echo "tests/fuzz/fuzz_$t"; done)
-build_with_clang build-fuzz -Dfuzz=true -Db_sanitize=address,undefined
-build_targets="$build_targets tests/fuzz/seeds.stamp"
-build_with_clang build-fuzz-coverage -Dc_args='-fprofile-instr-generate -fcoverage-mapping' -Dc_link_args=-fprofile-instr-generate
+programs=$(for t in $all; do echo "tests/fuzz/fuzz_$t"; done)
+build_with_clang build-fuzz "$programs" -Dfuzz=true -Db_sanitize=address,undefined
+build_with_clang build-fuzz-coverage "$programs tests/fuzz/seeds.stamp" "$coverage" $coverage_link
 seeds=build-fuzz-coverage/tests/fuzz/seeds
 mkdir -p build-fuzz/crashes
 printf '%s, %s minutes each\n\n| target | executions | per second | inputs kept | crashes |\n|---|---|---|---|---|\n' "$clang" "$minutes"
 [ "$minutes" -eq 0 ] || for target in $targets; do fuzz "$target"; done
-printf '\n| folder | lines run | |\n|---|---|---|\n'
 measure
 [ -z "$(ls -A build-fuzz/crashes)" ] || { echo; ls build-fuzz/crashes; exit 1; }
