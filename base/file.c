@@ -110,8 +110,8 @@ bool file_has_suffix(const char *name, const char *suffix) {
 enum { KNOWN_FILES = 64 }; // more are written and not known
 
 static struct known_file {
-    _Atomic(char *) temporary; // NULL: free
-    const void *thread;        // that began it
+    _Atomic(char *) temporary;    // NULL: free
+    _Atomic(const void *) thread; // that began it; NULL before it is known
     int fd;
 } known_files[KNOWN_FILES];
 
@@ -136,7 +136,10 @@ static struct known_file *remember_file(const struct file_out *f) {
 // Before the path is freed.
 static void forget_file(const char *temporary) {
     for (int i = 0; i < KNOWN_FILES && temporary != NULL; i++) {
-        if (known_files[i].temporary == temporary) known_files[i].temporary = NULL;
+        struct known_file *k = &known_files[i];
+        if (k->temporary != temporary) continue;
+        k->thread = NULL; // first: who takes the place next is not taken for the last one
+        k->temporary = NULL;
     }
 }
 
@@ -152,6 +155,7 @@ void file_abandon(void) {
         struct known_file *k = &known_files[i];
         char *path = k->temporary;
         if (path == NULL || k->thread != this_thread()) continue;
+        k->thread = NULL;
         k->temporary = NULL;
         if (k->fd >= 0) close(k->fd);
         unlink(path);
