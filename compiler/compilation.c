@@ -48,7 +48,8 @@ static struct onnx_limits limits_of(const struct compilation *c) {
                                 .tensors = c->o->limit_nodes};
 }
 
-uint64_t compilation_memory_limit(const struct compilation *c) {
+// What the opened models and the number of sizes let it take, without limit_memory: docs/reliability.md.
+static uint64_t default_limit(const struct compilation *c) {
     enum { FIXED = 512 << 20, NODE = 32 << 10, FILES = 4 };
     uint64_t a_size = 0; // all summands are far below 2^56: nodes have bytes in files, and those are mapped
     for (int i = 0; i < c->model_count; i++)
@@ -64,7 +65,7 @@ bool compilation_open_models(struct compilation *c, struct error *err) {
         if (c->models[c->model_count] == NULL) return false;
     }
     // Opening has limits of its own, so that it is not left with a file mapped.
-    c->scope.limit = c->o->limit_memory ? c->o->limit_memory : compilation_memory_limit(c);
+    c->scope.limit = c->o->limit_memory ? c->o->limit_memory : default_limit(c);
     return true;
 }
 

@@ -43,7 +43,7 @@ struct compile_options {
     bool tune;           // measure,
     double tune_seconds; // so long
     const char *timing_cache;
-    uint64_t limit_memory; // bytes that compiling takes at most; 0: compilation_memory_limit
+    uint64_t limit_memory; // bytes that compiling takes at most; 0: by the models' size
     unsigned limit_nodes;  // of the models; 0: 250000
     // Each line that passes noted, without its end, of all sizes once; NULL: nobody listens.
     void (*note)(void *context, const char *line);
@@ -72,8 +72,6 @@ struct compilation {
 typedef bool compilation_work(void *context, struct compilation *c, struct error *err);
 // Does the work, up to where memory is out or limit_memory is passed: then ERROR_MEMORY. compilation_close must follow it.
 bool compilation_guard(struct compilation *c, compilation_work *work, void *context, struct error *err);
-// What the opened models and the number of sizes let it take, without limit_memory.
-uint64_t compilation_memory_limit(const struct compilation *c);
 
 bool compilation_open_models(struct compilation *c, struct error *err);
 // Imports them as one decoder. Its float constants stay in the models.

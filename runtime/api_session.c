@@ -64,10 +64,12 @@ static uint64_t forecast(const struct wan_plan *plan, const struct plan_program 
 
 static bool within_limit(const struct wan_plan *plan, const struct plan_program *g,
                          const struct wan_session_params *p, struct error *err) {
-    char needed[32], limit[32];
-    if (p->limit_memory == 0 || forecast(plan, g, p) <= p->limit_memory) return true;
-    return error_set(err, ERROR_MEMORY, "a session is expected to take %s, the limit is %s",
-                     format_bytes(needed, forecast(plan, g, p)), format_bytes(limit, p->limit_memory));
+    char expected[32], limit[32];
+    if (p->limit_memory == 0) return true;
+    const uint64_t needed = forecast(plan, g, p);
+    return needed <= p->limit_memory ||
+           error_set(err, ERROR_MEMORY, "a session is expected to take %s, the limit is %s",
+                     format_bytes(expected, needed), format_bytes(limit, p->limit_memory));
 }
 
 uint64_t wan_session_forecast(const struct wan_plan *plan, const struct wan_session_params *given) {

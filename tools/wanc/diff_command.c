@@ -72,12 +72,10 @@ static bool open_plan(struct command *c, struct error *err) {
 
 // As imported, and in the two variants; none of the passes behind that.
 static bool open_model(struct command *c, struct error *err) {
-    c->options = compile_options_of(&c->o);
     c->options.sizes[0] = (struct latent_size){c->diff.program->latent_height, c->diff.program->latent_width};
     c->options.size_count = 1;
     c->options.passes = (struct pass_options){.stop_after = "specialise"};
     c->options.note = NULL;
-    c->compilation.o = &c->options;
     return compilation_run(&c->compilation, err) || compilation_failed(&c->compilation, err);
 }
 

@@ -134,10 +134,11 @@ static struct wan_session_params session_params(const struct decode *d) {
 // Before anything is allocated whose size the plan chooses: writers have frames, too.
 static bool within_limit(const struct decode *d, struct error *err) {
     const struct decode_params *p = d->params;
-    const struct wan_session_params params = session_params(d);
     char needed[32], limit[32];
+    if (p->limit_memory == 0) return true;
+    const struct wan_session_params params = session_params(d);
     const uint64_t forecast = wan_session_forecast(d->plan, &params);
-    if (p->limit_memory == 0 || forecast <= p->limit_memory) return true;
+    if (forecast <= p->limit_memory) return true;
     return error_set(err, ERROR_MEMORY,
                      "%s: a run is expected to take %s, the limit is %s (--limit-memory changes it)", p->plan,
                      format_bytes(needed, forecast), format_bytes(limit, p->limit_memory));
