@@ -38,11 +38,13 @@ outcome() { # KIND NUMBER ARGUMENT...
     done
 }
 
+first=1 last=1000000000 # of the calls of a kind, those that fail
+
 faults() { # NAME KIND STEP ARGUMENT...
     name=$1 kind=$2 step=$3
     shift 3
-    at=1 injected=0 refused=0 wrong=
-    while :; do
+    at=$first injected=0 refused=0 wrong=
+    while [ "$at" -le "$last" ]; do
         why=$(outcome "$kind" "$at" "$@")
         [ -e "$work/reached" ] || [ -n "$why" ] || break
         injected=$((injected + 1))
@@ -87,6 +89,10 @@ every_kind "compile --prepack" plan "xnn" compile "$model" --latent-size 3x5 -o 
 "$wanc" compile "$model" --latent-size 3x5 -o "$work/plan" 2>"$work/stderr"
 tool=wanrun program=$wanrun
 every_kind "run" "out.npy state" "open map read write rename xnn alloc" "$work/plan" "$latents" -o out.npy --save-state state --threads 1 --quiet
+# Of what XNNPACK allocates for a convolution it does not look at one block (runtime/xnn_memory.h): all of some convolutions.
+first=40 last=80 expected="out.npy state"
+case $wanted in *" alloc "*) faults "run: convolutions are made" alloc 1 "$work/plan" "$latents" -o out.npy --save-state state --threads 1 --quiet ;; esac
+first=1 last=1000000000
 every_kind "run to .y4m" out.y4m "open write rename" "$work/plan" "$latents" -o out.y4m --threads 1 --quiet
 every_kind "run to .mp4" out.mp4 "open write rename" "$work/plan" "$latents" -o out.mp4 --threads 1 --quiet
 cp "$work/right/out.mp4" "$work/out.mp4"
