@@ -14,7 +14,7 @@ object=$(basename "$out" .a).o
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 # shellcheck disable=SC2086 # the compiler is words on purpose
-$compiler -r -nostdlib -flinker-output=nolto-rel -o "$folder/$object" -Wl,--whole-archive "$whole" -Wl,--no-whole-archive \
+$compiler -r -nostdlib -o "$folder/$object" -Wl,--whole-archive "$whole" -Wl,--no-whole-archive \
     -Wl,--start-group "$@" -Wl,--end-group
 "$objcopy" --localize-hidden "$folder/$object"
 rm -f "$out"
