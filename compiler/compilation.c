@@ -48,14 +48,18 @@ static struct onnx_limits limits_of(const struct compilation *c) {
                                 .tensors = c->o->limit_nodes};
 }
 
-// What the opened models and the number of sizes let it take, without limit_memory: docs/reliability.md.
-static uint64_t default_limit(const struct compilation *c) {
-    enum { FIXED = 512 << 20, NODE = 32 << 10, FILES = 4 };
+// What the inputs let it take, without limit_memory: docs/reliability.md.
+static uint64_t limit_for(const struct compilation *c, uint64_t input_bytes) {
+    enum { FIXED = 512 << 20 };
+    return c->o->limit_memory ? c->o->limit_memory : FIXED + c->scope.bytes + input_bytes;
+}
+
+static uint64_t bytes_for_models(const struct compilation *c) {
+    enum { NODE = 32 << 10, FILES = 4 };
     uint64_t a_size = 0; // all summands are far below 2^56: nodes have bytes in files, and those are mapped
     for (int i = 0; i < c->model_count; i++)
         a_size += NODE * onnx_model_nodes(c->models[i]) + FILES * onnx_model_file_bytes(c->models[i]);
-    const uint64_t sizes = c->o->size_count > 0 ? (uint64_t)c->o->size_count : 1;
-    return FIXED + c->scope.bytes + sizes * a_size;
+    return a_size * (c->o->size_count > 0 ? (uint64_t)c->o->size_count : 1);
 }
 
 bool compilation_open_models(struct compilation *c, struct error *err) {
@@ -65,7 +69,7 @@ bool compilation_open_models(struct compilation *c, struct error *err) {
         if (c->models[c->model_count] == NULL) return false;
     }
     // Opening has limits of its own, so that it is not left with a file mapped.
-    c->scope.limit = c->o->limit_memory ? c->o->limit_memory : default_limit(c);
+    c->scope.limit = limit_for(c, bytes_for_models(c));
     return true;
 }
 
@@ -92,6 +96,16 @@ struct ir_module *compilation_import(const struct compilation *c, struct latent_
     if (import_decoder(m, list, c->model_count, o->first_as_is, &options, err)) return m;
     ir_module_free(m);
     return NULL;
+}
+
+bool compilation_parse(struct compilation *c, const char *text, size_t bytes, struct error *err) {
+    enum { TEXT = 1 << 10 };                               // the shortest operators take some 32 characters
+    c->scope.limit = limit_for(c, (uint64_t)TEXT * bytes); // it is mapped, or was read: far below 2^54
+    struct ir_module *m = ir_parse(text, source_name(c->o), NULL, err);
+    if (m == NULL) return false;
+    m->choice = conv_choice_new(&m->arena, &c->o->choice);
+    c->modules[c->count++] = m;
+    return true;
 }
 
 // ---- notes

@@ -76,6 +76,8 @@ bool compilation_guard(struct compilation *c, compilation_work *work, void *cont
 bool compilation_open_models(struct compilation *c, struct error *err);
 // Imports them as one decoder. Its float constants stay in the models.
 struct ir_module *compilation_import(const struct compilation *c, struct latent_size size, struct error *err);
+// One module of textual IR in place of models, of the name of the one source.
+bool compilation_parse(struct compilation *c, const char *text, size_t bytes, struct error *err);
 // Opens the models and runs the passes, for all sizes.
 bool compilation_run(struct compilation *c, struct error *err);
 // Which size the text behind it is of, where there are several; else "".

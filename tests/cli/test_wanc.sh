@@ -302,9 +302,14 @@ run inspect "$work/chain.onnx" # the result is not frames
 same "a chain of 2000 operators" 1 "$([ "$status" -le 1 ] && echo 1)"
 awk 'BEGIN { n = 100000; print "graph @first(%v0: f32[1,4,6,8]) {"; for (i = 1; i <= n; i++) printf "  %%v%d = silu %%v%d\n", i, i - 1
     printf "  return %%v%d\n}\n", n }' >"$work/deep.ir"
+mkfifo "$work/endless"
+yes '# x' >"$work/endless" &
 fresh
 run opt "$work/deep.ir" --passes schedule -o out.ir
 same "schedule: a chain of 100000 operators" "0 out.ir" "$status $(ls -A)"
+refused "opt --limit-memory" 1 "deep.ir: it takes more than the limit of 1.00 MiB" opt "$work/deep.ir" --passes schedule --limit-memory 1MiB
+refused "opt: a text without end" 1 "expected at most 268435456 bytes of text, found more" opt "$work/endless" --passes schedule
+refused "opt: no text" 1 "/dev/zero: expected text, found a byte of 0" opt /dev/zero --passes schedule
 
 # ---- models that are wrong
 

@@ -1,6 +1,7 @@
 // Textual IR: parsed, verified, printed and parsed again, which must give the same text. What verifies and is small goes through
 // the passes: the text is no decoder then, mostly, and may be refused with any error.
 #include "compile_use.h"
+#include "compiler/compile.h"
 #include "fuzz.h"
 
 #include <stdlib.h>
@@ -36,27 +37,32 @@ static void read_back(const struct ir_module *m) {
     ir_module_free(again);
 }
 
-static void use(struct ir_module **m, size_t size) {
-    struct error err = {0};
-    struct strbuf context = {0};
-    if (ir_verify(*m, &context, &err)) {
-        read_back(*m);
-        if (size <= MOST_TEXT && is_small(*m)) compile_use(m, &err);
-    }
-    strbuf_free(&context);
+struct text {
+    char *bytes; // with a 0 behind it
+    size_t size;
+};
+
+static bool use(void *context, struct compilation *c, struct error *err) {
+    const struct text *text = context;
+    struct strbuf why = {0};
+    bool ok = compilation_parse(c, text->bytes, text->size, err);
+    FUZZ_EXPECT(ok || (err->code != ERROR_NONE && err->code != ERROR_INTERNAL), "%s", err->message);
+    if (!ok) return false;
+    ok = ir_verify(c->modules[0], &why, err);
+    strbuf_free(&why);
+    if (!ok) return false;
+    read_back(c->modules[0]);
+    return text->size > MOST_TEXT || !is_small(c->modules[0]) || compile_use(&c->modules[0], err);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    const struct compile_options options = {.sources[0].path = "fuzz"};
+    struct compilation c = {.o = &options};
     struct error err = {0};
-    char *text = malloc(size + 1);
-    memcpy(text, data, size);
-    text[size] = 0;
-    struct ir_module *m = ir_parse(text, "fuzz", NULL, &err);
-    FUZZ_EXPECT(m != NULL || (err.code != ERROR_NONE && err.code != ERROR_INTERNAL), "%s", err.message);
-    if (m != NULL) {
-        use(&m, size);
-        ir_module_free(m);
-    }
-    free(text);
+    struct text text = {malloc(size + 1), size};
+    memcpy(text.bytes, data, size);
+    text.bytes[size] = 0;
+    compilation_close(&c, compilation_guard(&c, use, &text, &err), &err);
+    free(text.bytes);
     return 0;
 }

@@ -2,6 +2,7 @@
 #include "onnx_use.h"
 
 #include "compile_use.h"
+#include "compiler/compile.h"
 #include "frontend/forms.h"
 #include "frontend/inspect.h"
 #include "frontend/onnx_model.h"
@@ -16,6 +17,7 @@
 
 enum { MOST_INPUTS = 16 };
 #define MOST_NUMBERS ((int64_t)1 << 16)
+#define MOST_MEMORY ((uint64_t)512 << 20) // of arenas
 
 static const struct onnx_limits limits = {.file_bytes = 1 << 20,
                                           .external_bytes = 4 << 20,
@@ -61,12 +63,15 @@ static void inspect(const struct onnx_model *model) {
     arena_free(&arena);
 }
 
-static bool compile(const struct onnx_model *model, struct error *err) {
+static struct ir_module *new_module(struct compilation *c) {
+    c->scope.limit = MOST_MEMORY;
+    return c->modules[c->count++] = ir_module_new();
+}
+
+static bool compile(void *model, struct compilation *c, struct error *err) {
+    const struct onnx_model *const list[] = {model};
     const struct import_options options = {.latent_height = 2, .latent_width = 3};
-    struct ir_module *m = ir_module_new();
-    bool ok = import_decoder(m, &model, 1, false, &options, err) && compile_use(&m, err);
-    ir_module_free(m);
-    return ok;
+    return import_decoder(new_module(c), list, 1, false, &options, err) && compile_use(&c->modules[0], err);
 }
 
 // ---- models of single operators
@@ -120,25 +125,19 @@ static bool import(struct ir_module *m, const struct onnx_model *model, struct e
     return import_graph_with_inputs(m, model, "full", count, inputs, &graph, err);
 }
 
-static bool run_passes(struct ir_module *m, const struct onnx_model *model, struct error *err) {
+static bool evaluate(void *model, struct compilation *c, struct error *err) {
     static const char names[] =
         "resolve share_constants simplify fold_rearranges merge_slices fold_pads recognise_rms_norm "
         "recognise_silu recognise_attention eliminate_common eliminate_dead";
     const struct pass_options options = {.verify_each = true};
-    return import(m, model, err) && pass_run_named(&m, names, &options, err);
-}
-
-static bool evaluate(const struct onnx_model *model, struct error *err) {
-    struct ir_module *m = ir_module_new();
-    bool ok = run_passes(m, model, err);
-    ir_module_free(m);
-    return ok;
+    return import(new_module(c), model, err) && pass_run_named(&c->modules[0], names, &options, err);
 }
 
 // ---- both
 
-static void use(const uint8_t *data, size_t size, const char *path,
-                bool (*run)(const struct onnx_model *, struct error *)) {
+static void use(const uint8_t *data, size_t size, const char *path, compilation_work *run) {
+    const struct compile_options options = {.sources[0].path = path};
+    struct compilation c = {.o = &options};
     struct error err = {0};
     unsigned char *copy = fuzz_copy(data, size, 1);
     struct onnx_model *model = onnx_model_open_memory(copy, size, path, &limits, &err);
@@ -146,7 +145,7 @@ static void use(const uint8_t *data, size_t size, const char *path,
     bool ok = model != NULL;
     if (ok) {
         inspect(model);
-        ok = run(model, &err);
+        ok = compilation_close(&c, compilation_guard(&c, run, model, &err), &err);
     }
     FUZZ_EXPECT(ok || (err.code != ERROR_NONE && err.code != ERROR_INTERNAL), "%s", err.message);
     onnx_model_close(model);

@@ -134,10 +134,10 @@ static const struct option_row rows[] = {
      .help = "of a step alone: reference (default), its first step leaves out the temporal upsamplers; or "
              "as-is, it "
              "is the step itself on caches of zeros"},
-    {"limit-memory", .value = "SIZE", .commands = "compile inspect report diff", CALLS(set_limit_memory),
+    {"limit-memory", .value = "SIZE", .commands = "compile inspect report diff opt", CALLS(set_limit_memory),
      .help = "refuse a model whose compilation takes more memory than SIZE, mapped files not counted "
              "(default: 512 MiB, the unpacked model, and for each latent size 32 KiB a node and 4 times "
-             "its files)"},
+             "its files; of textual IR, 512 MiB and 1 KiB a byte)"},
     {"limit-nodes", .value = "N", .commands = "compile inspect report diff",
      NUMBER(compile.limit_nodes, COMPILE_MAX_NODES),
      .help = "refuse a model of more than N nodes or N tensors (default: 250000)"},
