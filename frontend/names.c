@@ -1,10 +1,12 @@
 #include "frontend/names.h"
 
+#include "base/size.h"
+
 #include <string.h>
 
 enum { MAX_NAME = 200 };
 
-uint64_t hash_bytes(const void *data, size_t size) {
+WRAPS uint64_t hash_bytes(const void *data, size_t size) {
     static const char anchor; // its address is random under ASLR
     uint64_t h = (uint64_t)(uintptr_t)&anchor * 0x9e3779b97f4a7c15u ^ size;
     for (const unsigned char *p = data; size > 0;) {

@@ -1,5 +1,6 @@
 #include "ir/canonical.h"
 
+#include "base/size.h"
 #include "ir/rearrange.h"
 
 #include <stdio.h>
@@ -10,7 +11,7 @@
 
 static const uint64_t HASH_START = 0xcbf29ce484222325u;
 
-static uint64_t mix(uint64_t h, const void *data, size_t size) {
+WRAPS static uint64_t mix(uint64_t h, const void *data, size_t size) {
     const unsigned char *p = data;
     for (size_t i = 0; i < size; i++) h = (h ^ p[i]) * 0x100000001b3u;
     return h ^ h >> 29;

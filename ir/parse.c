@@ -1,6 +1,7 @@
 // The textual form, read. docs/ir.md is its specification; a recursive-descent parser with one token of
 // lookahead. Types may be left out of node results: they are then inferred, which keeps hand-written tests
 // short.
+#include "base/size.h"
 #include "ir/rearrange.h"
 
 #include <ctype.h>
@@ -156,7 +157,7 @@ static struct ir_dim take_dim(struct parser *p, bool *stream) {
 
 // ---- scopes
 
-static size_t hash(const char *s) {
+WRAPS static size_t hash(const char *s) {
     size_t h = 5381;
     for (; *s; s++) h = h * 33 + (unsigned char)*s;
     return h;

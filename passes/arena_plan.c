@@ -12,6 +12,7 @@
 #define _GNU_SOURCE
 #include "passes/arena_plan.h"
 
+#include "base/size.h"
 #include "passes/arena_parts.h"
 #include "passes/arena_search.h"
 
@@ -158,11 +159,6 @@ static uint64_t bound_of(const struct arena_parts *all) {
     return most;
 }
 
-static uint64_t bytes_of(uint64_t units, uint64_t alignment) {
-    uint64_t bytes;
-    return __builtin_mul_overflow(units, alignment, &bytes) ? UINT64_MAX : bytes;
-}
-
 uint64_t arena_plan_within(struct arena_item *items, int count, uint64_t alignment,
                            struct arena_limits limits, struct arena_statistics *statistics) {
     struct arena memory = {0};
@@ -177,12 +173,12 @@ uint64_t arena_plan_within(struct arena_item *items, int count, uint64_t alignme
         bound = largest(bound, search(&f, goal, &left));
         size = largest(size, f.best);
         for (int k = 0; k < f.part->count; k++)
-            items[f.part->blocks[k].item].offset = f.best_offset[k] * alignment;
+            items[f.part->blocks[k].item].offset = size_times(f.best_offset[k], alignment);
     }
     if (statistics != NULL)
-        *statistics = (struct arena_statistics){left.nodes, bytes_of(bound, alignment), size == bound};
+        *statistics = (struct arena_statistics){left.nodes, size_times(bound, alignment), size == bound};
     arena_free(&memory);
-    return bytes_of(size, alignment);
+    return size_times(size, alignment);
 }
 
 uint64_t arena_plan(struct arena_item *items, int count, uint64_t alignment) {
@@ -194,5 +190,5 @@ uint64_t arena_lower_bound(const struct arena_item *items, int count, uint64_t a
     struct arena_parts all = arena_parts_of(items, count, alignment, &memory);
     uint64_t bound = bound_of(&all);
     arena_free(&memory);
-    return bytes_of(bound, alignment);
+    return size_times(bound, alignment);
 }

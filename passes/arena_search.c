@@ -130,9 +130,13 @@ static void set_placed(struct search *s, int i, bool placed) {
     const struct arena_block *b = &s->blocks[i];
     s->placed[i] = placed;
     for (int k = b->first; k <= b->last; k++) {
-        s->rest[k] += placed ? -b->size : b->size;
-        if (placed) swap_members(s, k, s->where[s->where_begin[i] + k], s->begin[k] + --s->alive[k]);
-        else s->alive[k]++;
+        if (placed) {
+            s->rest[k] -= b->size;
+            swap_members(s, k, s->where[s->where_begin[i] + k], s->begin[k] + --s->alive[k]);
+        } else {
+            s->rest[k] += b->size;
+            s->alive[k]++;
+        }
     }
     touch_block(s, i);
 }

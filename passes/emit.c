@@ -29,8 +29,9 @@ static bool emit_band(struct emitter *e, const struct ir_node *n) {
 // Operators of a run take turns: what one of them touches is alive as long as all of them.
 static void extend_to_run(struct emitter *e) {
     const struct plan_variant_info *info = &plan_writer_program(e->w)->variant[e->variant];
-    uint32_t first = info->band_first, last = first + info->band_count - 1;
-    for (int i = 0; i < e->g->buffer_count && info->band_count > 0; i++) {
+    if (info->band_count == 0) return;
+    uint32_t first = info->band_first, last = first + (info->band_count - 1);
+    for (int i = 0; i < e->g->buffer_count; i++) {
         struct plan_buffer *b = &e->buffers[i];
         if (b->first_op == UINT32_MAX || b->first_op > last || b->last_op < first) continue;
         if (b->first_op > first) b->first_op = first;

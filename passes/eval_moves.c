@@ -279,7 +279,7 @@ bool eval_pad(struct eval *e, struct eval_tensor *out) {
         for (int d = 0; d < in->rank; d++) {
             int64_t k = x[d] - begins[d];
             inside = inside && k >= 0 && k < in->dims[d];
-            at = at * (size_t)in->dims[d] + (size_t)k;
+            if (inside) at = at * (size_t)in->dims[d] + (size_t)k;
         }
         if (ints != NULL) ints[i] = inside ? in->ints[at] : has_value ? value->ints[0] : dim_const(0);
         else floats[i] = inside ? in->floats[at] : has_value ? value->floats[0] : 0;

@@ -34,17 +34,17 @@ struct memory {
     struct error *err;
 };
 
-static int new_buffer(struct memory *m, uint64_t elements, const char *name, int node) {
+static int new_buffer(struct memory *m, uint64_t bytes, const char *name, int node) {
     m->buffers =
         arena_grow(&m->g->module->arena, m->buffers, (size_t)m->count, &m->capacity, sizeof *m->buffers);
-    m->buffers[m->count] = (struct ir_buffer){
-        .bytes = size_times(sizeof(float), elements), .first_node = node, .last_node = node, .name = name};
+    m->buffers[m->count] =
+        (struct ir_buffer){.bytes = bytes, .first_node = node, .last_node = node, .name = name};
     return m->count++;
 }
 
-static uint64_t count_of(const struct ir_value *v) {
+static uint64_t bytes_of(const struct ir_value *v) {
     int64_t count = 0;
-    return ir_type_count(&v->type, &count) ? (uint64_t)count : UINT64_MAX;
+    return ir_type_count(&v->type, &count) ? size_times(sizeof(float), (uint64_t)count) : UINT64_MAX;
 }
 
 // What a plan cannot hold is refused here: what follows adds and multiplies such sizes.
@@ -59,7 +59,7 @@ static bool check_sizes(const struct memory *m) {
 
 static void own_buffer(struct memory *m, struct ir_value *v, int node) {
     v->storage = storage_dense(&v->type);
-    v->storage.buffer = (uint32_t)new_buffer(m, count_of(v), v->name, node);
+    v->storage.buffer = (uint32_t)new_buffer(m, bytes_of(v), v->name, node);
 }
 
 // ---- what can be shared
@@ -96,8 +96,8 @@ static bool share_buffer(const struct ir_value *a, const struct ir_value *b) {
 static bool can_overwrite(const struct memory *m, const struct ir_node *n, int i) {
     const struct ir_value *v = ir_in(n, i);
     return v != NULL && v->storage.place == IR_IN_BUFFER && ir_type_equal(&v->type, &ir_out(n)->type) &&
-           m->buffers[v->storage.buffer].bytes == 4 * count_of(v) &&
-           storage_is_dense(&v->storage, &v->type) && is_last_use(v->storage.buffer, n);
+           m->buffers[v->storage.buffer].bytes == bytes_of(v) && storage_is_dense(&v->storage, &v->type) &&
+           is_last_use(v->storage.buffer, n);
 }
 
 // A convolution reads neighbours of a pixel: it may only overwrite what it adds.
@@ -154,7 +154,7 @@ static bool place_in_operand(const struct ir_node *n) {
 static void place_window(struct memory *m, struct ir_value *window, int node) {
     if (window->storage.place != IR_NOWHERE) return; // by its operand, before
     window->storage = storage_window(&window->type);
-    window->storage.buffer = (uint32_t)new_buffer(m, count_of(window), window->name, node);
+    window->storage.buffer = (uint32_t)new_buffer(m, bytes_of(window), window->name, node);
 }
 
 static void place_result(struct memory *m, struct ir_node *n, int node) {
@@ -186,7 +186,8 @@ static void place_scratch(struct memory *m, struct ir_node *n, int node) {
     } else if (n->op == IR_FRAME_ATTENTION) {
         elements = size_times((uint64_t)ir_attr_int(n, IR_KEY_QUERY_BLOCK, 1), image_of(t));
     } else return;
-    ir_attr_set_int(n, IR_KEY_SCRATCH, new_buffer(m, elements, ir_out(n)->name, node));
+    ir_attr_set_int(n, IR_KEY_SCRATCH,
+                    new_buffer(m, size_times(sizeof(float), elements), ir_out(n)->name, node));
 }
 
 static bool check_frames(struct memory *m, const struct ir_node *n) {

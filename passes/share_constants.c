@@ -9,6 +9,7 @@
 // Buckets by type and a hash of the contents; equal hashes are compared in full. Opaque constants are left
 // alone.
 #include "base/arena.h"
+#include "base/size.h"
 #include "passes/pass.h"
 
 #include <string.h>
@@ -22,7 +23,7 @@ static const void *payload(const struct ir_value *v) {
     return v->constant->ints ? (const void *)v->constant->ints : v->constant->data;
 }
 
-static uint64_t content_hash(const struct ir_value *v) {
+WRAPS static uint64_t content_hash(const struct ir_value *v) {
     const unsigned char *p = payload(v);
     size_t n = payload_bytes(v),
            step = n > 1 << 16 ? n / (1 << 16) * 8 : 1; // sampled: equality is checked afterwards

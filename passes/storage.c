@@ -1,10 +1,12 @@
 #include "passes/storage.h"
 
+#include "base/size.h"
+
 struct ir_storage storage_dense(const struct ir_type *t) {
     uint64_t c = (uint64_t)t->dims[3].first, w = (uint64_t)t->dims[2].first, h = (uint64_t)t->dims[1].first;
     return (struct ir_storage){.place = IR_IN_BUFFER,
-                               .frame_stride = h * w * c,
-                               .row_stride = w * c,
+                               .frame_stride = size_times(h, size_times(w, c)),
+                               .row_stride = size_times(w, c),
                                .pixel_stride = c,
                                .channel_stride = 1};
 }
@@ -13,8 +15,8 @@ struct ir_storage storage_window(const struct ir_type *t) {
     uint64_t c = (uint64_t)t->dims[3].first, w = (uint64_t)t->dims[2].first, n = (uint64_t)t->dims[0].first;
     return (struct ir_storage){.place = IR_IN_BUFFER,
                                .frame_stride = c,
-                               .row_stride = w * n * c,
-                               .pixel_stride = n * c,
+                               .row_stride = size_times(w, size_times(n, c)),
+                               .pixel_stride = size_times(n, c),
                                .channel_stride = 1};
 }
 

@@ -55,8 +55,8 @@ static bool check_run(struct run *r, const struct plan_program *g, enum plan_var
     const struct plan_variant_info *i = r->info;
     if (i->band_count == 0 || i->band_count > PLAN_MAX_BAND_OPS || i->band_first >= i->op_count ||
         i->band_count > i->op_count - i->band_first)
-        return error_set(err, ERROR_INPUT, "operators %u to %u of %u, at most %d", i->band_first,
-                         i->band_first + i->band_count - 1, i->op_count, PLAN_MAX_BAND_OPS);
+        return error_set(err, ERROR_INPUT, "%u operators from operator %u on, of %u, at most %d",
+                         i->band_count, i->band_first, i->op_count, PLAN_MAX_BAND_OPS);
     if (!plan_bands_of(r->plan, g, v, &r->bands))
         return error_set(err, ERROR_INPUT, "an operator that cannot work on some rows of an image");
     const struct plan_band_op *first = &r->bands.ops[0];

@@ -3,6 +3,7 @@
 
 #include "base/finite.h"
 #include "base/size.h"
+#include "plan/check.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -210,7 +211,14 @@ uint32_t plan_writer_buffer(struct plan_writer *w, enum plan_variant v, struct p
     return table_add(w->arena, &w->current->buffers[v], &buffer);
 }
 
+// A union keeps what was there behind the member that is set.
+static void clear_unused_words(struct plan_op *op) {
+    if (op->kind >= PLAN_OP_KINDS) return; // a test of what readers refuse
+    for (uint32_t i = plan_op_rule(op->kind)->param_words; i < PLAN_PARAM_WORDS; i++) op->params.words[i] = 0;
+}
+
 uint32_t plan_writer_op(struct plan_writer *w, enum plan_variant v, struct plan_op op) {
+    clear_unused_words(&op);
     return table_add(w->arena, &w->current->ops[v], &op);
 }
 

@@ -27,7 +27,7 @@ static int64_t length_at(struct ir_dim d, int64_t latent_frames) {
 
 // Numbers that look random and are the same in every run: a hash of the base name, then a generator. So a constant that a
 // pass has made of another by a new shape has the same ones.
-static void fill_opaque(struct ir_tensor *t, const char *name) {
+WRAPS static void fill_opaque(struct ir_tensor *t, const char *name) {
     uint64_t state = 0xcbf29ce484222325u;
     for (int i = 0; i < ir_base_name(name); i++) state = (state ^ (unsigned char)name[i]) * 0x100000001b3u;
     for (size_t i = 0; i < t->count; i++) {
@@ -63,7 +63,7 @@ struct run {
     size_t capacity; // a power of two, more than twice the values
 };
 
-static struct slot *find_slot(const struct run *r, const struct ir_value *v) {
+WRAPS static struct slot *find_slot(const struct run *r, const struct ir_value *v) {
     size_t i = ((uintptr_t)v >> 4) * 0x9e3779b97f4a7c15u;
     for (i &= r->capacity - 1; r->slots[i].value != NULL && r->slots[i].value != v;)
         i = (i + 1) & (r->capacity - 1);

@@ -70,8 +70,9 @@ static uint32_t front_row(const struct plan_view *v, const struct slide *slides,
 // Convolutions are told which rows to compute; for what works pixel by pixel, these are the image.
 static void place(struct rt_tensor *t, const struct rt_op *op, uint32_t front) {
     uint32_t skipped = op->plan->kind == PLAN_OP_CONV ? 0 : op->rows.first;
+    intptr_t rows = (intptr_t)skipped - front; // in front of the buffer, maybe
     if (t->data == NULL) return;
-    t->data = (float *)((uintptr_t)t->data + ((uintptr_t)skipped - front) * t->row_stride * sizeof *t->data);
+    t->data = (float *)((intptr_t)t->data + rows * (intptr_t)(t->row_stride * sizeof *t->data));
     if (op->plan->kind != PLAN_OP_CONV) t->height = op->rows.end - op->rows.first;
 }
 

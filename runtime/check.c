@@ -1,5 +1,7 @@
 #include "runtime/check.h"
 
+#include "base/size.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -47,7 +49,7 @@ static double *magnitude_of(const struct rt_check *c, unsigned sample) {
 }
 
 // Below `end`. (Knuth's generator; its upper bits are the random ones.)
-static size_t draw(struct rt_check *c, size_t end) {
+WRAPS static size_t draw(struct rt_check *c, size_t end) {
     c->random = c->random * 6364136223846793005u + 1442695040888963407u;
     return (size_t)((c->random >> 33) % end);
 }

@@ -213,7 +213,7 @@ void rt_session_read_tap(const struct rt_session *s, enum plan_variant variant, 
     uint32_t at[PLAN_MAX_RANK] = {0};
     for (size_t i = 0; i < count; i++) {
         out[i] = element(&t, place);
-        for (uint32_t k = tap->part_count; k-- > 0;) {
+        for (int k = (int)tap->part_count - 1; k >= 0; k--) {
             place += tap->stride[k];
             if (++at[k] < tap->extent[k]) break;
             place -= (size_t)tap->extent[k] * tap->stride[k];

@@ -1,13 +1,16 @@
 #!/bin/sh
-# Tests under what tests/run.sh leaves out: ThreadSanitizer, MemorySanitizer and valgrind, as far as the libraries allow.
+# Tests under what tests/run.sh leaves out: ThreadSanitizer, MemorySanitizer, valgrind, and numbers that overflow, as far as the
+# libraries allow.
 #
-#   tests/sanitize.sh [thread|memory|valgrind ...]        without names, all three
+#   tests/sanitize.sh [thread|memory|valgrind|overflow ...]        without names, all
 #
 # thread     sessions and plans on several threads, by gcc, in build-thread. XNNPACK and pthreadpool are not built with it: what it
 #            reports of pthreadpool's hand-over is left out (tests/library/tsan.supp). Sessions of one thread do without that file.
 # memory     the compiler and the readers, by clang (CLANG=clang-19), in build-memory: suites without XNNPACK, protobuf-c and zlib,
 #            which would have to be built with it.
 # valgrind   the release build's unit, IR, pass, frontend and library tests, and the seeds of every fuzz target.
+# overflow   a sum, difference or product that passes its type, unsigned ones as well, and a conversion that loses bits, ends the
+#            program: by clang, in build-overflow, all suites but documents.
 #
 # Prints a line for each: the tests that ran, and those that failed. Exits 0 when none did.
 set -eu
@@ -47,6 +50,15 @@ valgrind_() {
     run build --timeout-multiplier 30 --wrapper "$checker" --suite unit --suite ir --suite pass --suite frontend
 }
 
+overflow() {
+    . tests/clang.sh
+    build_with_clang build-overflow "" "-Dc_args=$overflow -fno-sanitize-recover=all" "-Dc_link_args=$overflow"
+    # Not what loads our shared libraries into programs of others: clang's runtime is in programs.
+    tests=$(meson test -C build-overflow --list --no-suite docs 2>/dev/null | sed 's/.*://' | grep -vxE 'library-installed|python|python-wheel')
+    # shellcheck disable=SC2086 # words on purpose
+    run build-overflow --timeout-multiplier 4 --no-suite docs $tests
+}
+
 one() { # NAME COMMAND...
     name=$1
     shift
@@ -58,14 +70,14 @@ one() { # NAME COMMAND...
     fi
 }
 
-[ $# -gt 0 ] || set -- thread memory valgrind
+[ $# -gt 0 ] || set -- thread memory valgrind overflow
 ended=0
 for tool in "$@"; do
     passed=0 failed=0 skipped=0
     case $tool in
-    thread | memory) "$tool" ;;
+    thread | memory | overflow) "$tool" ;;
     valgrind) valgrind_ ;;
-    *) echo "sanitize.sh: expected thread, memory or valgrind, found '$tool'" >&2; exit 2 ;;
+    *) echo "sanitize.sh: expected thread, memory, valgrind or overflow, found '$tool'" >&2; exit 2 ;;
     esac
     echo "$tool: $passed passed, $failed failed"
     ended=$((ended + failed))

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs fuzz targets by clang's libFuzzer, with AddressSanitizer and UndefinedBehaviorSanitizer, one after the other.
+# Runs fuzz targets by clang's libFuzzer, with AddressSanitizer and UndefinedBehaviorSanitizer, which looks at unsigned numbers, too,
+# one after the other.
 #
 #     tests/fuzz/run.sh [--minutes N] [TARGET...]        each for N minutes (15), 0 to measure only; without names all
 #
@@ -64,7 +65,7 @@ measure() {
 }
 
 programs=$(for t in $all; do echo "tests/fuzz/fuzz_$t"; done)
-build_with_clang build-fuzz "$programs" -Dfuzz=true -Db_sanitize=address,undefined
+build_with_clang build-fuzz "$programs" -Dfuzz=true -Db_sanitize=address,undefined "-Dc_args=$overflow"
 build_with_clang build-fuzz-coverage "$programs tests/fuzz/seeds.stamp" "$coverage" $coverage_link
 seeds=build-fuzz-coverage/tests/fuzz/seeds
 mkdir -p build-fuzz/crashes

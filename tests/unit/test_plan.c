@@ -378,10 +378,10 @@ static void test_bands_are_refused(void **state) {
     REFUSED("bands without rows", BUFFER(data, 0)->rows = 2);
     REFUSED("program 1: variant 1: bands without rows",
             PROGRAM(data, 1)->variant[PLAN_STEADY].band_first = 1);
-    RUN_REFUSED("operators 1 to 0 of 6", v->band_count = 0);
-    RUN_REFUSED("operators 7 to 9 of 6", v->band_first = 7);
-    RUN_REFUSED("operators 4 to 6 of 6", v->band_first = 4);
-    RUN_REFUSED("operators 1 to", v->band_count = UINT32_MAX);
+    RUN_REFUSED("0 operators from operator 1 on, of 6", v->band_count = 0);
+    RUN_REFUSED("3 operators from operator 7 on, of 6", v->band_first = 7);
+    RUN_REFUSED("3 operators from operator 4 on, of 6", v->band_first = 4);
+    RUN_REFUSED("4294967295 operators from operator 1 on", v->band_count = UINT32_MAX);
     RUN_REFUSED("cannot work on some rows", v->band_first = CONV);          // a direct convolution
     RUN_REFUSED("cannot work on some rows", v->band_first = ATTENTION - 2); // attention
     RUN_REFUSED("3 of 4 rows at a time, expected a multiple of 2", v->band_first = FUSED; v->band_count = 1;

@@ -33,7 +33,10 @@ struct latents_tensor *latents_add(struct latents_file *f, const char *key, stru
 
 void latents_set_dense(struct latents_tensor *t) {
     uint64_t stride = 1;
-    for (unsigned i = t->rank; i-- > 0; stride *= t->shape[i]) t->stride[i] = stride;
+    for (int i = (int)t->rank - 1; i >= 0; i--) {
+        t->stride[i] = stride;
+        stride = size_times(stride, t->shape[i]); // of shapes that are refused afterwards, maybe
+    }
 }
 
 void latents_tensor_print_shape(struct strbuf *out, const struct latents_tensor *t) {

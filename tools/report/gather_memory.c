@@ -24,14 +24,15 @@ static void gather_buffers(struct report *r, const struct plan *p, const struct 
 // Buffers take whole multiples of the alignment, as the planner counts them. Begins add and ends subtract; the sum so
 // far is what is alive.
 static void sum_live(struct report *r, struct report_variant *out) {
-    uint64_t *change = arena_array(&r->arena, (size_t)out->op_count + 2, sizeof *change);
+    int64_t *change = arena_array(&r->arena, (size_t)out->op_count + 2, sizeof *change), live = 0;
     for (uint32_t i = 0; i < out->buffer_count; i++) {
-        uint64_t bytes = size_align(out->buffers[i].bytes, PLAN_ALIGNMENT);
+        int64_t bytes = (int64_t)size_align(out->buffers[i].bytes, PLAN_ALIGNMENT);
         change[out->buffers[i].first_op] += bytes;
         change[out->buffers[i].last_op + 1] -= bytes;
     }
     for (uint32_t i = 0; i < out->op_count; i++) {
-        out->ops[i].live_bytes = change[i] + (i > 0 ? out->ops[i - 1].live_bytes : 0);
+        live += change[i];
+        out->ops[i].live_bytes = (uint64_t)live;
         if (out->ops[i].live_bytes > out->peak_bytes) out->peak_bytes = out->ops[i].live_bytes;
     }
 }

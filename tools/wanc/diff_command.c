@@ -1,5 +1,6 @@
 // The command wanc diff: its files, its latents, and what it prints.
 #include "base/file.h"
+#include "base/size.h"
 #include "tools/latents/latents.h"
 #include "tools/wanc/diff.h"
 #include "tools/wanc/wanc.h"
@@ -124,7 +125,7 @@ static bool check_bands(const struct command *c, struct error *err) {
 // ---- latents
 
 // Uniform in [-2, 2], always the same.
-static void random_latent(struct command *c, uint64_t step) {
+WRAPS static void random_latent(struct command *c, uint64_t step) {
     uint64_t state = 0x9e3779b97f4a7c15u * (step + 1);
     for (uint64_t i = 0; i < plan_latent_floats(c->diff.program); i++) {
         state = state * 6364136223846793005u + 1442695040888963407u;

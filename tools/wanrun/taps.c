@@ -132,7 +132,7 @@ bool taps_end_step(const struct taps *t, struct error *err) {
 // "[0, 3, 1, 2, 5]": where a number is.
 static void print_place(const struct wan_tensor *t, uint64_t number, struct strbuf *out) {
     uint64_t at[8] = {0};
-    for (unsigned i = t->rank; i-- > 0; number /= t->shape[i]) at[i] = number % t->shape[i];
+    for (int i = (int)t->rank - 1; i >= 0; number /= t->shape[i--]) at[i] = number % t->shape[i];
     for (unsigned i = 0; i < t->rank; i++) strbuf_printf(out, "%s%" PRIu64, i ? ", " : "[", at[i]);
     strbuf_add(out, "]");
 }
