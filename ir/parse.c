@@ -5,6 +5,7 @@
 #include "ir/rearrange.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,8 +134,9 @@ static char *take_text(struct parser *p, enum token kind, const char *what) {
 
 static int64_t take_int(struct parser *p) {
     char *end = p->text;
+    errno = 0;
     int64_t v = p->kind == TOKEN_NUMBER ? strtoll(p->text, &end, 10) : 0;
-    if (end == p->text || *end != 0) fail(p, "an integer");
+    if (end == p->text || *end != 0 || errno == ERANGE) fail(p, "an integer of 64 bits");
     else advance(p);
     return v;
 }

@@ -203,12 +203,14 @@ static void lower_cache(struct ir_cache *c) {
 
 // ---- sizes
 
-// Behind this, counts of elements are multiplied by sizes of numbers and added up without a look: they are small enough.
+// Behind this, counts of elements are multiplied by sizes of numbers and added up without a look: they are small enough. Of a
+// length that depends on the video's, both its parts count.
 static bool is_size(const struct ir_type *t) {
     uint64_t count = 1;
     for (int i = 0; i < t->rank; i++) {
-        if (t->dims[i].first < 0) return false;
-        if (dim_is_const(t->dims[i])) count = size_times(count, (uint64_t)t->dims[i].first);
+        struct ir_dim d = t->dims[i];
+        if (d.first < 0 || d.steady < 0) return false;
+        count = size_times(count, (uint64_t)(d.first > d.steady ? d.first : d.steady));
     }
     return count <= PLAN_MAX_BYTES / sizeof(float);
 }

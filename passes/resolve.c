@@ -17,6 +17,7 @@
 #include "passes/lower_onnx.h"
 #include "passes/pass.h"
 
+#include <limits.h>
 #include <string.h>
 
 static void widen_floats(struct ir_module *m) {
@@ -103,19 +104,97 @@ static bool resolve_node(struct ir_node *n, struct error *err) {
     return lower_canonical_node(n, err);
 }
 
-static bool resolve_block(struct ir_block *b, struct error *err) {
-    struct ir_node *previous = NULL; // the last node that is done; what resolve_node inserts comes after it
+// ---- lengths that are not known yet: a cache input has the length -1 until a concatenation says it (ir/shape.c). What reads the
+// cache before that waits.
+
+enum { WAITING = 1 }; // ir_node.mark
+
+static bool is_open(const struct ir_value *v, int axis) {
+    return axis < v->type.rank && dim_is(v->type.dims[axis], -1);
+}
+
+static bool is_any_open(const struct ir_value *v) {
+    for (int i = 0; i < v->type.rank; i++) {
+        if (is_open(v, i)) return true;
+    }
+    return false;
+}
+
+// Whether the operands of a concatenation do not have all lengths of its result together.
+static bool leaves_open(const struct ir_node *n) {
+    int rank = ir_in(n, 0)->type.rank;
+    int64_t axis = ir_attr_int(n, IR_KEY_AXIS, 0);
+    for (int d = 0; d < rank; d++) {
+        int open = 0;
+        for (int i = 0; i < n->input_count; i++) open += ir_in(n, i) == NULL || is_open(ir_in(n, i), d);
+        if (open > 0 && (open == n->input_count || d == axis || d == axis + rank)) return true;
+    }
+    return false;
+}
+
+static bool waits(const struct ir_node *n) {
+    bool any = false;
+    for (int i = 0; i < n->input_count; i++) {
+        const struct ir_value *v = ir_in(n, i);
+        if (v != NULL && v->def != NULL && v->def->mark == WAITING) return true;
+        any = any || (v != NULL && is_any_open(v));
+    }
+    return any && (n->op != IR_CONCAT || ir_in(n, 0) == NULL || leaves_open(n));
+}
+
+static bool refuse_open(const struct ir_node *n, struct error *err) {
+    for (int i = 0; i < n->input_count; i++) {
+        const struct ir_value *v = ir_in(n, i);
+        for (int d = 0; v != NULL && d < v->type.rank; d++) {
+            if (is_open(v, d))
+                return error_set(err, ERROR_UNSUPPORTED,
+                                 "node '%s': the length of axis %d of '%s' is not known: the file does not "
+                                 "name it, and nothing that it is joined with has it",
+                                 n->name, d, v->name);
+        }
+    }
+    return error_set(err, ERROR_UNSUPPORTED, "node '%s': what it reads has lengths that are not known",
+                     n->name);
+}
+
+// ---- the pass
+
+static bool is_done(const struct ir_node *n) {
+    return ir_info(n)->level != IR_LEVEL_ONNX && n->op != IR_RETURN && n->output_count == 1 &&
+           ir_out(n)->type.rank >= 0;
+}
+
+// All nodes that do not wait. The first that waits goes to *waiting, and how many there are to *count.
+static bool resolve_some(struct ir_block *b, const struct ir_node **waiting, int *count, struct error *err) {
+    struct ir_node *previous =
+        NULL; // the last node that is looked at; what resolve_node inserts comes after it
+    *waiting = NULL;
+    *count = 0;
     for (;;) {
         struct ir_node *n = previous ? previous->next : b->head;
         if (n == NULL) return true;
-        bool done = ir_info(n)->level != IR_LEVEL_ONNX && n->op != IR_RETURN && n->output_count == 1 &&
-                    ir_out(n)->type.rank >= 0;
-        if (!done && !resolve_node(n, err)) return false;
+        n->mark = n->op != IR_RETURN && waits(n) ? WAITING : 0;
+        if (n->mark == WAITING) {
+            if ((*count)++ == 0) *waiting = n;
+            previous = n;
+            continue;
+        }
+        if (!is_done(n) && !resolve_node(n, err)) return false;
         struct ir_node *now = previous ? previous->next : b->head;
         if (now != n) continue; // replaced: look at what stands there now
         if (n->output_count == 1) check_declared(ir_out(n));
         previous = n;
     }
+}
+
+static bool resolve_block(struct ir_block *b, struct error *err) {
+    const struct ir_node *waiting;
+    int count = INT_MAX, before;
+    do {
+        before = count;
+        if (!resolve_some(b, &waiting, &count, err)) return false;
+    } while (count > 0 && count < before);
+    return count == 0 || refuse_open(waiting, err);
 }
 
 bool pass_resolve(struct ir_module *m, bool *progress, struct error *err) {

@@ -51,8 +51,9 @@ static void dump_packed(const struct plan *p, struct strbuf *out) {
     for (uint32_t i = 0; i < p->packed_count; i++) {
         const struct plan_packed_key *k = &p->packed[i].key;
         strbuf_printf(out,
-                      "  w%u: rows %u to %u, taps %u, tile %u, time %u, element %u: %llu bytes at %llu\n",
-                      k->weight, k->first, k->first + k->count - 1, k->taps, k->tile, k->time, k->element,
+                      "  w%u: %u rows from row %u on, taps %u, tile %u, time %u, element %u: %llu bytes at "
+                      "%llu\n",
+                      k->weight, k->count, k->first, k->taps, k->tile, k->time, k->element,
                       (ull)p->packed[i].bytes, (ull)p->packed[i].offset);
     }
 }
