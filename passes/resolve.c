@@ -1,10 +1,10 @@
 // resolve: from the exporter's spelling to canonical operators with known shapes.
 //
-// One walk in execution order. An operator on constants is evaluated (passes/eval.c): that covers the shape
-// arithmetic, symbolic in T. An `If` whose condition is then known is replaced by the branch taken. Any other
-// onnx.* operator has all its parameters by now and is lowered (passes/lower_onnx.c); canonical ones get
-// their types inferred. Every float is fp32 from here on: half-precision weights stay as they are stored and
-// are widened exactly when they are read.
+// One walk in execution order, or more where a cache has lengths that a later node tells. An operator on constants
+// is evaluated (passes/eval.c): that covers the shape arithmetic, symbolic in T. An `If` whose condition is then
+// known is replaced by the branch taken. Any other onnx.* operator has all its parameters by now and is lowered
+// (passes/lower_onnx.c); canonical ones get their types inferred. Every float is fp32 from here on: half-precision
+// weights stay as they are stored and are widened exactly when they are read.
 //
 //     %1 = onnx.shape %x {start=2, end=3}        # [1|1]
 //     %2 = mul %1, @four                         # [4|4]
@@ -76,10 +76,11 @@ static void check_declared(struct ir_value *v) {
     d->rank = -1;
 }
 
+static bool is_empty_list(const struct ir_value *v) { return v && v->constant && v->constant->count == 0; }
+
 static void drop_empty_operands(struct ir_node *n) { // concat with a list of nothing
     for (int i = n->input_count - 1; i >= 0 && n->input_count > 1; i--) {
-        const struct ir_value *v = ir_in(n, i);
-        if (v && v->constant && v->constant->count == 0) ir_node_drop_input(n, i);
+        if (is_empty_list(ir_in(n, i))) ir_node_drop_input(n, i);
     }
 }
 
@@ -125,9 +126,13 @@ static bool leaves_open(const struct ir_node *n) {
     int rank = ir_in(n, 0)->type.rank;
     int64_t axis = ir_attr_int(n, IR_KEY_AXIS, 0);
     for (int d = 0; d < rank; d++) {
-        int open = 0;
-        for (int i = 0; i < n->input_count; i++) open += ir_in(n, i) == NULL || is_open(ir_in(n, i), d);
-        if (open > 0 && (open == n->input_count || d == axis || d == axis + rank)) return true;
+        int open = 0, known = 0;
+        for (int i = 0; i < n->input_count; i++) {
+            const struct ir_value *v = ir_in(n, i);
+            if (v == NULL || is_open(v, d)) open++;
+            else if (v->type.rank == rank && !is_empty_list(v)) known++;
+        }
+        if (open > 0 && (known == 0 || d == axis || d == axis + rank)) return true;
     }
     return false;
 }
