@@ -75,14 +75,23 @@ static struct ir_node *window_of(const struct ir_value *v) {
     return w && w->op == IR_WINDOW && writes_strided(v->def) ? w : NULL;
 }
 
-static bool is_last_use(uint32_t buffer, const struct ir_node *n) {
-    for (const struct ir_node *k = n->next; k != NULL; k = k->next) {
-        for (int i = 0; i < k->input_count; i++) {
-            const struct ir_value *v = ir_in(k, i);
-            if (v && v->storage.place == IR_IN_BUFFER && v->storage.buffer == buffer) return false;
+// A value's mark is the node that reads it last: nobody has to look for it.
+static void mark_last_readers(const struct ir_graph *g) {
+    int node = 0;
+    for (const struct ir_node *n = g->body.head; n != NULL; n = n->next, node++) {
+        for (int i = 0; i < n->output_count; i++) n->outputs[i]->mark = node;
+        for (int i = 0; i < n->input_count; i++) {
+            if (ir_in(n, i) != NULL) ir_in(n, i)->mark = node;
         }
     }
-    return true;
+}
+
+// From when node `node` writes it on, a value that has a place keeps its buffer alive up to its last reader.
+static void keep_alive(struct memory *m, const struct ir_value *v, int node) {
+    if (v->storage.place != IR_IN_BUFFER) return;
+    struct ir_buffer *b = &m->buffers[v->storage.buffer];
+    if (node < b->first_node) b->first_node = node;
+    if (v->mark > b->last_node) b->last_node = (int)v->mark;
 }
 
 // Two views of one buffer: writing one may change the other.
@@ -93,22 +102,22 @@ static bool share_buffer(const struct ir_value *a, const struct ir_value *b) {
 
 // Whether operand `i` may be overwritten element by element: it has the shape of the result, fills its buffer, and
 // nobody reads it later.
-static bool can_overwrite(const struct memory *m, const struct ir_node *n, int i) {
+static bool can_overwrite(const struct memory *m, const struct ir_node *n, int i, int node) {
     const struct ir_value *v = ir_in(n, i);
     return v != NULL && v->storage.place == IR_IN_BUFFER && ir_type_equal(&v->type, &ir_out(n)->type) &&
            m->buffers[v->storage.buffer].bytes == bytes_of(v) && storage_is_dense(&v->storage, &v->type) &&
-           is_last_use(v->storage.buffer, n);
+           m->buffers[v->storage.buffer].last_node <= node;
 }
 
 // A convolution reads neighbours of a pixel: it may only overwrite what it adds.
-static bool in_place(struct memory *m, struct ir_node *n) {
+static bool in_place(struct memory *m, struct ir_node *n, int node) {
     bool adds = n->op == IR_STREAM_CONV;
     if (!adds && !(ir_info(n)->flags & IR_ELEMENTWISE)) return false;
     int first = adds ? STREAM_RESIDUAL : 0;
     const struct ir_value *a = ir_in(n, 0), *b = ir_in(n, adds ? STREAM_RESIDUAL : 1);
     if ((adds || a != b) && share_buffer(a, b)) return false;
     for (int i = first; i < n->input_count; i++) {
-        if (!can_overwrite(m, n, i)) continue;
+        if (!can_overwrite(m, n, i, node)) continue;
         ir_out(n)->storage = ir_in(n, i)->storage;
         return true;
     }
@@ -165,9 +174,10 @@ static void place_result(struct memory *m, struct ir_node *n, int node) {
     else if (n->op == IR_REARRANGE && ir_only_user(v) == ir_return_of(m->g)) v->storage.place = IR_IN_OUTPUT;
     else if (w != NULL) {
         place_window(m, ir_out(w), node);
+        keep_alive(m, ir_out(w), node);
         v->storage = ir_out(w)->storage;
         v->storage.offset += (uint64_t)ir_attr_cache(w)->type.dims[0].first * v->storage.frame_stride;
-    } else if (!in_place(m, n)) own_buffer(m, v, node);
+    } else if (!in_place(m, n, node)) own_buffer(m, v, node);
 }
 
 static uint64_t image_of(const struct ir_type *t) {
@@ -258,13 +268,6 @@ static void apply_bands(struct memory *m) {
 
 // ---- live ranges and placement
 
-static void touch(struct memory *m, const struct ir_value *v, int node) {
-    if (v == NULL || v->storage.place != IR_IN_BUFFER) return;
-    struct ir_buffer *b = &m->buffers[v->storage.buffer];
-    if (node < b->first_node) b->first_node = node;
-    if (node > b->last_node) b->last_node = node;
-}
-
 static struct arena_item *live_ranges(const struct memory *m, struct arena *scratch) {
     struct arena_item *items = arena_array(scratch, (size_t)m->count + 1, sizeof *items);
     for (int i = 0; i < m->count; i++) {
@@ -290,15 +293,12 @@ static bool find_buffers(struct memory *m) {
     struct ir_graph *g = m->g;
     int node = 0;
     for (int i = 0; i < g->input_count; i++) g->inputs[i]->storage.place = IR_IN_INPUT;
+    mark_last_readers(g);
     for (struct ir_node *n = g->body.head; n != NULL; n = n->next, node++) {
         if (!check_frames(m, n)) return false;
         if (n->output_count == 1) place_result(m, n, node);
+        for (int i = 0; i < n->output_count; i++) keep_alive(m, n->outputs[i], node);
         place_scratch(m, n, node);
-    }
-    node = 0;
-    for (struct ir_node *n = g->body.head; n != NULL; n = n->next, node++) {
-        for (int i = 0; i < n->input_count; i++) touch(m, ir_in(n, i), node);
-        for (int i = 0; i < n->output_count; i++) touch(m, n->outputs[i], node);
     }
     apply_bands(m);
     return true;
