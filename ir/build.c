@@ -128,11 +128,12 @@ struct ir_cache *ir_cache_new(struct ir_module *m, const char *name, struct ir_t
 }
 
 void ir_symbol_add(struct ir_module *m, const char *value, const char *shape) {
-    struct ir_symbol *s = arena_alloc(&m->arena, sizeof *s), **end = &m->symbols;
+    struct ir_symbol *s = arena_alloc(&m->arena, sizeof *s);
     s->value = arena_printf(&m->arena, "%.*s", ir_base_name(value), value);
     s->shape = arena_strdup(&m->arena, shape);
-    while (*end != NULL) end = &(*end)->next;
-    *end = s;
+    if (m->last_symbol == NULL) m->symbols = s;
+    else m->last_symbol->next = s;
+    m->last_symbol = s;
 }
 
 const char *ir_symbol_find(const struct ir_module *m, const char *value_name) {

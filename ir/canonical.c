@@ -232,6 +232,6 @@ void ir_canonical(struct ir_module *m) {
         if (g != NULL) order_graph(g, &next_cache);
     }
     order_caches(m);
-    m->symbols = NULL;
+    m->symbols = m->last_symbol = NULL;
     m->form = m->model_name = "";
 }

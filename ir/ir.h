@@ -218,7 +218,7 @@ struct ir_module {
     enum ir_bands bands;
     unsigned threads; // that a run will have; 0: a few
     int first_kept;   // of the frames that the first step gives, how many (the last ones) are video; 0: all
-    struct ir_symbol *symbols;
+    struct ir_symbol *symbols, *last_symbol;
     const char *model_name, *form;
     int64_t latent_height,
         latent_width; // of the latents, if they are to be others than the file's; 0: as they are
