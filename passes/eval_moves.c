@@ -1,4 +1,5 @@
 // The operators on constants that only move elements.
+#include "base/size.h"
 #include "passes/eval_tensor.h"
 
 #include <stdlib.h>
@@ -111,13 +112,13 @@ bool eval_reshape(struct eval *e, struct eval_tensor *out) {
     int64_t shape[IR_MAX_RANK];
     if (!eval_const_list(&e->in[1], shape, IR_MAX_RANK)) return false;
     int unknown = -1;
-    size_t known = 1;
+    uint64_t known = 1;
     out->rank = (int)e->in[1].count;
     for (int i = 0; i < out->rank; i++) {
         bool copy = shape[i] == 0 && !ir_attr_int(e->n, IR_KEY_ALLOWZERO, 0);
         out->dims[i] = copy && i < in->rank ? in->dims[i] : shape[i];
         if (shape[i] == -1) unknown = i;
-        else known *= (size_t)out->dims[i];
+        else if (out->dims[i] < 0 || !size_mul(known, (uint64_t)out->dims[i], &known)) return false;
     }
     if (unknown >= 0) out->dims[unknown] = known ? (int64_t)(in->count / known) : 0;
     return eval_count(out->rank, out->dims) == in->count && eval_pick(e, in, NULL, out);

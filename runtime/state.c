@@ -64,7 +64,7 @@ static bool check_header(const struct rt_state_header *h, struct error *err) {
         return error_set(err, ERROR_UNSUPPORTED, "state version %u, this program reads version %u",
                          h->version, STATE_VERSION);
     uint64_t found = header_checksum(h);
-    if (h->header == found && h->steps != 0 && h->reserved == 0) return true;
+    if (h->header == found && h->steps != 0 && h->steps <= INT64_MAX && h->reserved == 0) return true;
     return error_set(err, ERROR_INPUT, "header: checksum %016llx, expected %016llx: the file is damaged",
                      (ull)found, (ull)h->header);
 }

@@ -15,7 +15,7 @@ struct rt_state_header {
     uint32_t latent_height, latent_width; // of the program
     uint32_t reserved;                    // 0
     uint64_t plan;                        // rt_state_plan of the plan
-    uint64_t steps;                       // since the start of the video, at least 1
+    uint64_t steps;                       // since the start of the video, 1 to 2^63 - 1
     uint64_t cache_bytes;
     uint64_t caches; // XXH3-64 of these bytes
     uint64_t header; // XXH3-64 of the header in front of this field
