@@ -88,7 +88,8 @@ static struct arena_block *new_block(size_t size) {
 }
 
 void *arena_alloc(struct arena *a, size_t size) {
-    if (size > SIZE_MAX - sizeof(struct arena_block) - ALIGNMENT) arena_out_of_memory(size);
+    // No object is larger than that.
+    if (size > PTRDIFF_MAX - sizeof(struct arena_block) - ALIGNMENT) arena_out_of_memory(size);
     size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     struct arena_block *b = a->head;
     if (b == NULL || b->size - b->used < size) {
