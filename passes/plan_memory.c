@@ -86,11 +86,10 @@ static void mark_last_readers(const struct ir_graph *g) {
     }
 }
 
-// From when node `node` writes it on, a value that has a place keeps its buffer alive up to its last reader.
-static void keep_alive(struct memory *m, const struct ir_value *v, int node) {
+// A value that has a place keeps its buffer alive up to its last reader.
+static void keep_alive(struct memory *m, const struct ir_value *v) {
     if (v->storage.place != IR_IN_BUFFER) return;
     struct ir_buffer *b = &m->buffers[v->storage.buffer];
-    if (node < b->first_node) b->first_node = node;
     if (v->mark > b->last_node) b->last_node = (int)v->mark;
 }
 
@@ -164,6 +163,7 @@ static void place_window(struct memory *m, struct ir_value *window, int node) {
     if (window->storage.place != IR_NOWHERE) return; // by its operand, before
     window->storage = storage_window(&window->type);
     window->storage.buffer = (uint32_t)new_buffer(m, bytes_of(window), window->name, node);
+    keep_alive(m, window);
 }
 
 static void place_result(struct memory *m, struct ir_node *n, int node) {
@@ -174,7 +174,6 @@ static void place_result(struct memory *m, struct ir_node *n, int node) {
     else if (n->op == IR_REARRANGE && ir_only_user(v) == ir_return_of(m->g)) v->storage.place = IR_IN_OUTPUT;
     else if (w != NULL) {
         place_window(m, ir_out(w), node);
-        keep_alive(m, ir_out(w), node);
         v->storage = ir_out(w)->storage;
         v->storage.offset += (uint64_t)ir_attr_cache(w)->type.dims[0].first * v->storage.frame_stride;
     } else if (!in_place(m, n, node)) own_buffer(m, v, node);
@@ -297,7 +296,7 @@ static bool find_buffers(struct memory *m) {
     for (struct ir_node *n = g->body.head; n != NULL; n = n->next, node++) {
         if (!check_frames(m, n)) return false;
         if (n->output_count == 1) place_result(m, n, node);
-        for (int i = 0; i < n->output_count; i++) keep_alive(m, n->outputs[i], node);
+        for (int i = 0; i < n->output_count; i++) keep_alive(m, n->outputs[i]);
         place_scratch(m, n, node);
     }
     apply_bands(m);

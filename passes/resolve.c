@@ -171,8 +171,7 @@ static bool is_done(const struct ir_node *n) {
 
 // All nodes that do not wait. The first that waits goes to *waiting, and how many there are to *count.
 static bool resolve_some(struct ir_block *b, const struct ir_node **waiting, int *count, struct error *err) {
-    struct ir_node *previous =
-        NULL; // the last node that is looked at; what resolve_node inserts comes after it
+    struct ir_node *previous = NULL; // what resolve_node inserts comes behind it
     *waiting = NULL;
     *count = 0;
     for (;;) {

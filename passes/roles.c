@@ -107,8 +107,7 @@ static bool carry(const struct way *w, const enum role *from, enum role *to) {
     for (int i = 0; i < w->to_rank; i++) {
         if (channels == 1u << i) to[i] = ROLE_CHANNELS;
     }
-    bool several =
-        channels != 0 && (channels & (channels - 1)) != 0; // which are channels, and which became frames?
+    bool several = __builtin_popcount(channels) > 1; // which are channels, and which became frames?
     return !several && claim_rest(w, to);
 }
 

@@ -54,6 +54,7 @@ done <lines
 
 for name in "$@"; do
     name=${name%.patch}
+    printf '%s (not: %s): ' "$name" "$(line 1)"
     patch -s -p0 <"$patches/$name.patch"
     build
     if passes "$(line 2)"; then
@@ -63,7 +64,7 @@ for name in "$@"; do
         passed=$((passed + 1))
         verdict="noticed by"
     fi
-    echo "$name (not: $(line 1)): $verdict $(line 2)"
+    echo "$verdict $(line 2)"
     patch -s -R -p0 <"$patches/$name.patch"
 done
 echo "$passed protections noticed, $failed not"

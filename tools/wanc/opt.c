@@ -53,9 +53,8 @@ static bool work(void *context, struct compilation *c, struct error *err) {
 
 bool wanc_opt(const struct wanc_options *o, struct error *err) {
     struct opt t = {.o = o};
-    struct compile_options options = o->compile;
+    struct compile_options options = compile_options_of(o);
     struct compilation c = {.o = &options};
-    options.sources[0].path = o->files[0];
     if (o->pass_list == NULL) return error_set(err, ERROR_USAGE, "opt: --passes LIST is missing");
     bool ok = read_all(o->files[0], &t.in, err);
     ok = ok && compilation_close(&c, compilation_guard(&c, work, &t, err), err);
