@@ -18,12 +18,10 @@ static bool same_op(const struct ir_node *a, const struct ir_node *b) {
     return a->op == b->op || (is_conv(a) && is_conv(b));
 }
 
-static struct ir_node *find_node(struct ir_graph *g, const struct ir_node *like) {
-    for (struct ir_node *n = g->body.head; n != NULL; n = n->next) {
-        if (same_op(n, like) && is_listed(n) && same_base(ir_out(n)->name, ir_out(like)->name)) return n;
-    }
-    return NULL;
-}
+// ---- a row's two nodes: those of the first and of the steady step that do the same
+//
+// `mark` of a steady node is its partner in the first step, `mark` of a first step's node whether it is somebody's.
+typedef struct ir_node *find_fn(struct ir_graph *g, const struct ir_node *like);
 
 // Weights and gammas match the nodes of two files, or of two steps in one, whose names differ.
 static struct ir_node *find_weight(struct ir_graph *g, const struct ir_node *like) {
@@ -36,13 +34,21 @@ static struct ir_node *find_weight(struct ir_graph *g, const struct ir_node *lik
     return NULL;
 }
 
+static struct ir_node *find_name(struct ir_graph *g, const struct ir_node *like) {
+    for (struct ir_node *n = g->body.head; n != NULL; n = n->next) {
+        bool same = same_op(n, like) && is_listed(n) && same_base(ir_out(n)->name, ir_out(like)->name);
+        if (same && !n->mark) return n;
+    }
+    return NULL;
+}
+
 // The listed node that computes a value, perhaps moved since.
 static struct ir_node *listed_source(const struct ir_value *v) {
     while (v != NULL && v->def != NULL && !is_listed(v->def)) v = ir_in(v->def, 0);
     return v ? v->def : NULL;
 }
 
-// Others match where what they read first does: `mark` of a steady node is its partner.
+// Others match where what they read first does.
 static struct ir_node *find_reader(struct ir_graph *g, const struct ir_node *like) {
     const struct ir_node *source = listed_source(ir_in(like, 0));
     struct ir_node *there = source ? (struct ir_node *)(intptr_t)source->mark : NULL;
@@ -52,11 +58,25 @@ static struct ir_node *find_reader(struct ir_graph *g, const struct ir_node *lik
     return NULL;
 }
 
-static struct ir_node *partner(struct ir_graph *g, const struct ir_node *n) {
-    struct ir_node *found = find_weight(g, n);
-    if (found == NULL) found = find_node(g, n);
-    return found ? found : find_reader(g, n);
+static void clear_marks(struct ir_graph *g) {
+    for (struct ir_node *n = g ? g->body.head : NULL; n != NULL; n = n->next) n->mark = 0;
 }
+
+// The surest way first, for all nodes: an operator that only the steady step has must not take another's partner.
+static void find_partners(struct ir_graph *first, struct ir_graph *steady) {
+    static find_fn *const find[] = {find_weight, find_name, find_reader};
+    clear_marks(first);
+    clear_marks(steady);
+    for (size_t i = 0; i < sizeof find / sizeof *find; i++) {
+        for (struct ir_node *n = steady ? steady->body.head : NULL; n != NULL; n = n->next) {
+            struct ir_node *other = is_listed(n) && !n->mark ? find[i](first, n) : NULL;
+            n->mark = other ? (intptr_t)other : n->mark;
+            if (other) other->mark = 1;
+        }
+    }
+}
+
+// ---- rows
 
 static uint32_t shape_string(struct plan_writer *w, const struct ir_value *v) {
     struct strbuf text = {0};
@@ -92,14 +112,9 @@ static void add_row(const struct ir_module *m, struct plan_writer *w, const stru
 
 void emit_shapes(const struct ir_module *m, struct plan_writer *w) {
     struct ir_graph *first = ir_graph_find(m, "first"), *steady = ir_graph_find(m, "steady");
-    for (struct ir_node *n = first->body.head; n != NULL; n = n->next) n->mark = 0;
+    find_partners(first, steady);
     for (struct ir_node *n = steady ? steady->body.head : NULL; n != NULL; n = n->next) {
-        n->mark = 0;
-        if (!is_listed(n)) continue;
-        struct ir_node *other = partner(first, n);
-        n->mark = (intptr_t)other;
-        if (other) other->mark = 1;
-        add_row(m, w, other, n);
+        if (is_listed(n)) add_row(m, w, (struct ir_node *)(intptr_t)n->mark, n);
     }
     for (struct ir_node *n = first->body.head; n != NULL; n = n->next) { // what only the first step does
         if (is_listed(n) && !n->mark) add_row(m, w, n, NULL);

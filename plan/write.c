@@ -409,6 +409,14 @@ static bool put_sections(struct output *o, const struct plan_writer *w) {
 #define BUILD_ISA "another ISA"
 #endif
 
+#if defined(__clang__)
+#define BUILD_COMPILER "clang " __clang_version__
+#elif defined(__GNUC__)
+#define BUILD_COMPILER "gcc " __VERSION__
+#else
+#define BUILD_COMPILER "another compiler"
+#endif
+
 // The header is known last, because it has the checksums; it is written over zeros at the start.
 static bool put_header(struct output *o) {
     struct {
@@ -417,8 +425,8 @@ static bool put_header(struct output *o) {
     } start = {.header = {.magic = PLAN_MAGIC, .version = PLAN_VERSION, .section_count = SECTIONS}};
     start.header.file_size = o->file.size;
     // The plan itself runs on any ISA: kernels and packing are chosen when it is opened.
-    snprintf(start.header.build, sizeof start.header.build,
-             "wanc %s for any ISA, compiled by gcc or clang %s on %s", WAN_VERSION, __VERSION__, BUILD_ISA);
+    snprintf(start.header.build, sizeof start.header.build, "wanc %s for any ISA, compiled by %s on %s",
+             WAN_VERSION, BUILD_COMPILER, BUILD_ISA);
     memcpy(start.sections, o->sections, sizeof start.sections);
     start.header.checksum = XXH3_64bits(&start, sizeof start);
     return file_write_at(&o->file, 0, &start, sizeof start, o->err);

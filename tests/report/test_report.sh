@@ -78,6 +78,17 @@ same "paddings of the first slot" "2 0 1,1 1 1,0 2 1" "$(steps plan.json 0)"
 same "a temporal upsampler does not run in step 0" "false 0 0,2 0 1,1 1 1" \
     "$(values plan.json programs.0.causal_convolutions.11.steps.0.runs) $(steps plan.json 11 | cut -d ' ' -f 2-)"
 same "four frames at a time in the last slot" "2 0 1,1 1 4,0 2 4" "$(steps plan.json 31)"
+row_of() { # CACHE: the row of the convolution that reads it
+    i=0
+    while cache=$(values plan.json "programs.0.shapes.$i.cache") && [ "$cache" != absent ] && [ "$cache" != "$1" ]; do i=$((i + 1)); done
+    values plan.json "programs.0.shapes.$i.first_in" "programs.0.shapes.$i.first" "programs.0.shapes.$i.steady"
+}
+same "and has no shapes there" "null null 2x3x5x16" "$(row_of 11)"
+shapes_of() { # PLAN: each row but the names that a file chose
+    report "$1" --shapes --format csv | cut -d , -f 1-2,5- | sort | cksum
+}
+"$program" compile "$data/tiny/pair_first.onnx" "$data/tiny/pair_steady.onnx" --latent-size 3x5 --conv direct -q -o pair
+same "two files of one step each: the same shapes" "$(shapes_of plan)" "$(shapes_of pair)"
 last=$(($("$look" count plan.json programs.0.passes) - 1))
 same "the operations of the last pass are those of the operators" "$(values plan.json programs.0.variants.0.flops programs.0.variants.1.flops)" \
     "$(values plan.json programs.0.passes.$last.first.flops programs.0.passes.$last.steady.flops)"
