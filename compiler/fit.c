@@ -53,12 +53,15 @@ static int attempt(const struct search *s, enum ir_bands bands, double byte_pric
     return -1;
 }
 
+// With the bytes, which are a limit that can be had; the rounded size may be too little.
 static bool refuse(const struct search *s) {
+    const struct fit *f = s->fit;
     char limit[32], least[32];
-    return error_set(
-        s->err, ERROR_UNSUPPORTED,
-        "--max-memory: %s is less than any plan for this decoder takes; the least is %s, with %u threads",
-        format_bytes(limit, s->fit->limit), format_bytes(least, s->fit->peak), s->fit->threads);
+    return error_set(s->err, ERROR_UNSUPPORTED,
+                     "--max-memory: %s is less than any plan for this decoder takes; the least is %s (%llu "
+                     "bytes), with %u thread%s",
+                     format_bytes(limit, f->limit), format_bytes(least, f->peak), (unsigned long long)f->peak,
+                     f->threads, f->threads == 1 ? "" : "s");
 }
 
 // The lowest price at which the plan fits, between one at which it does not and one at which it does.

@@ -127,19 +127,21 @@ struct ir_cache *ir_cache_new(struct ir_module *m, const char *name, struct ir_t
     return *end = c;
 }
 
-void ir_symbol_add(struct ir_module *m, const char *value, const char *shape) {
+void ir_symbol_add(struct ir_module *m, const char *value, const char *shape, const char *graph) {
     struct ir_symbol *s = arena_alloc(&m->arena, sizeof *s);
     s->value = arena_printf(&m->arena, "%.*s", ir_base_name(value), value);
     s->shape = arena_strdup(&m->arena, shape);
+    s->graph = graph ? arena_strdup(&m->arena, graph) : NULL;
     if (m->last_symbol == NULL) m->symbols = s;
     else m->last_symbol->next = s;
     m->last_symbol = s;
 }
 
-const char *ir_symbol_find(const struct ir_module *m, const char *value_name) {
+const char *ir_symbol_find(const struct ir_module *m, const char *value_name, const char *graph) {
     size_t n = (size_t)ir_base_name(value_name);
     for (const struct ir_symbol *s = m->symbols; s != NULL; s = s->next) {
-        if (strlen(s->value) == n && memcmp(s->value, value_name, n) == 0) return s->shape;
+        bool there = s->graph == NULL || strcmp(s->graph, graph) == 0;
+        if (there && strncmp(s->value, value_name, n) == 0 && s->value[n] == 0) return s->shape;
     }
     return "";
 }

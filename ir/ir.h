@@ -187,9 +187,10 @@ struct ir_graph {
     struct ir_graph *next;
 };
 
-// What a value of the streaming graph looked like, kept for reports: its name and its shape in T.
+// What a value looked like in the model, kept for reports: its name and its shape, in T where the model is a streaming graph.
 struct ir_symbol {
     const char *value, *shape; // "conv3d_10", "1x384x2T-1x60x104"
+    const char *graph;         // "first" or "steady", where each has values of its own; NULL: any
     struct ir_symbol *next;
 };
 
@@ -300,8 +301,9 @@ int ir_base_name(const char *name);
 // `to` has the numbers of `from`, which is about to go, and takes its name: so that a name always says which tensor of the model
 // a value is. `from` is `r` of `to`; NULL: they are equal.
 void ir_take_name(struct ir_value *to, const struct ir_value *from, const struct ir_rearrange *r);
-void ir_symbol_add(struct ir_module *m, const char *value, const char *shape);
-const char *ir_symbol_find(const struct ir_module *m, const char *value_name); // "" when there is none
+void ir_symbol_add(struct ir_module *m, const char *value, const char *shape, const char *graph);
+const char *ir_symbol_find(const struct ir_module *m, const char *value_name,
+                           const char *graph); // "" when there is none
 
 void ir_note(struct ir_module *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -309,7 +309,8 @@ static void take_cache(struct parser *p) {
 static void take_symbol(struct parser *p) {
     char *value = take_text(p, TOKEN_VALUE, "%name");
     char *shape = take_text(p, TOKEN_STRING, "a shape as a string");
-    if (!p->failed) ir_symbol_add(p->m, value, shape);
+    char *graph = !p->failed && accept(p, "of") ? take_text(p, TOKEN_GLOBAL, "@name") : NULL;
+    if (!p->failed) ir_symbol_add(p->m, value, shape, graph);
 }
 
 static void take_first_kept(struct parser *p) {

@@ -166,6 +166,7 @@ void ir_print(const struct ir_module *m, struct strbuf *out) {
     for (const struct ir_symbol *s = m->symbols; s != NULL; s = s->next) {
         strbuf_printf(out, "symbol %%%s ", s->value);
         print_string(s->shape, out);
+        if (s->graph != NULL) strbuf_printf(out, " of @%s", s->graph);
         strbuf_add(out, "\n");
     }
     for (const struct ir_cache *c = m->caches; c != NULL; c = c->next) {

@@ -96,28 +96,43 @@ static uint32_t cache_of(const struct ir_node *n) {
     return w != NULL && w->op == IR_WINDOW ? (uint32_t)ir_attr_cache(w)->index : PLAN_NONE;
 }
 
+// The new frames that a node is given, without those of a cache in front of them.
+static const struct ir_value *given_to(const struct ir_node *n) {
+    const struct ir_value *v = n ? ir_in(n, 0) : NULL;
+    const struct ir_node *w = v ? v->def : NULL;
+    if (w != NULL && w->op == IR_SLICE) w = ir_in(w, 0)->def;
+    return w != NULL && w->op == IR_WINDOW ? ir_in(w, 0) : v;
+}
+
 static void add_row(const struct ir_module *m, struct plan_writer *w, const struct ir_node *first,
                     const struct ir_node *steady) {
     const struct ir_node *n = steady ? steady : first;
     plan_writer_shape(
         w, (struct plan_shape){.node = plan_writer_string(w, n->name[0] ? n->name : ir_out(n)->name),
                                .op = plan_writer_string(w, ir_info(n)->name),
-                               .symbolic = plan_writer_string(w, ir_symbol_find(m, ir_out(n)->name)),
+                               .symbolic = plan_writer_string(w, ir_symbol_find(m, ir_out(n)->name, steady ? "steady" : "first")),
                                .first = shape_string(w, first ? ir_out(first) : NULL),
                                .steady = shape_string(w, steady ? ir_out(steady) : NULL),
-                               .first_in = shape_string(w, first ? ir_in(first, 0) : NULL),
-                               .steady_in = shape_string(w, steady ? ir_in(steady, 0) : NULL),
+                               .first_in = shape_string(w, given_to(first)),
+                               .steady_in = shape_string(w, given_to(steady)),
                                .cache = cache_of(steady)});
+}
+
+// What only the first step does, from `n` to the next node that both do.
+static void add_lone(const struct ir_module *m, struct plan_writer *w, const struct ir_node *n) {
+    for (; n != NULL && !n->mark; n = n->next) {
+        if (is_listed(n)) add_row(m, w, n, NULL);
+    }
 }
 
 void emit_shapes(const struct ir_module *m, struct plan_writer *w) {
     struct ir_graph *first = ir_graph_find(m, "first"), *steady = ir_graph_find(m, "steady");
     find_partners(first, steady);
+    add_lone(m, w, first->body.head);
     for (struct ir_node *n = steady ? steady->body.head : NULL; n != NULL; n = n->next) {
-        if (is_listed(n)) add_row(m, w, (struct ir_node *)(intptr_t)n->mark, n);
-    }
-    for (struct ir_node *n = first->body.head; n != NULL; n = n->next) { // what only the first step does
-        if (is_listed(n) && !n->mark) add_row(m, w, n, NULL);
+        const struct ir_node *other = (const struct ir_node *)(intptr_t)n->mark;
+        if (is_listed(n)) add_row(m, w, other, n);
+        if (other != NULL) add_lone(m, w, other->next);
     }
 }
 

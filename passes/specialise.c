@@ -144,7 +144,7 @@ static bool make_variant(struct ir_graph *full, enum variant v, struct error *er
 }
 
 // "1x384x2T-1x60x104", for the report.
-static void record_symbols(struct ir_graph *g) {
+static void record_symbols(struct ir_graph *g, const char *only) {
     char text[48];
     for (struct ir_node *n = g->body.head; n != NULL; n = n->next) {
         if (n->output_count != 1) continue;
@@ -155,8 +155,18 @@ static void record_symbols(struct ir_graph *g) {
                           i == t->time_axis ? dim_format_affine(text, t->dims[i])
                                             : dim_format(text, t->dims[i], false));
         }
-        ir_symbol_add(g->module, ir_out(n)->name, strbuf_text(&shape));
+        ir_symbol_add(g->module, ir_out(n)->name, strbuf_text(&shape), only);
         strbuf_free(&shape);
+    }
+}
+
+// A model that is already in steps has lengths instead of symbols, and names of its own in each.
+static void record_steps(struct ir_module *m) {
+    static const char *const steps[] = {"first", "steady"};
+    if (m->symbols != NULL) return;
+    for (int i = 0; i < 2; i++) {
+        struct ir_graph *g = ir_graph_find(m, steps[i]);
+        if (g != NULL) record_symbols(g, steps[i]);
     }
 }
 
@@ -172,7 +182,10 @@ static void note_frames(const struct ir_graph *full) {
 
 bool pass_specialise(struct ir_module *m, bool *progress, struct error *err) {
     struct ir_graph *full = ir_graph_find(m, "full");
-    if (full == NULL) return true;
+    if (full == NULL) {
+        record_steps(m);
+        return true;
+    }
     if (full->input_count != 1) {
         return error_set(err, ERROR_UNSUPPORTED,
                          "the graph has %d inputs, as one step with its caches has: give the first and "
@@ -186,7 +199,7 @@ bool pass_specialise(struct ir_module *m, bool *progress, struct error *err) {
     }
     if (!check_stream(full, err)) return false;
     note_frames(full);
-    record_symbols(full);
+    record_symbols(full, NULL);
     if (!make_variant(full, FIRST, err) || !make_variant(full, STEADY, err)) return false;
     ir_graph_remove(full);
     *progress = true;

@@ -37,6 +37,7 @@ static void test_everything(void **state) {
     (void)state;
     check_round_trip("module \"full\" \"model.onnx\"\n"
                      "symbol %conv3d_10 \"1x384x2T-1x60x104\"\n"
+                     "symbol %conv3d_11 \"1x384x1x60x104\" of @first\n"
                      "cache @c0: f32[2,3,5,4] \"conv in\" at 64\n"
                      "cache @c1: f32[1,4,2,3,5] \"\"\n"
                      "first_kept 1\n"
@@ -275,6 +276,7 @@ static const struct {
     {"cache @c: f32[2]", "t:1: expected the producer as a string, found 'end of file'"},
     {"cache @c: f32[2] \"p\" at here", "t:1: expected an integer of 64 bits, found 'here'"},
     {"symbol %x 12", "t:1: expected a shape as a string, found '12'"},
+    {"symbol %x \"T\" of first", "t:1: expected @name, found 'first'"},
     {"caches many", "t:1: expected an integer of 64 bits, found 'many'"},
 };
 

@@ -2,6 +2,7 @@
 //
 //     report_tool json FILE PATH...            the values at these paths ("programs.0.caches.bytes"), one a line
 //     report_tool count FILE PATH              how many elements the array there has
+//     report_tool names FILE                   the names of all fields, each once
 //     report_tool csv FILE ROW NAME            the cell of a data row (from 0) under the head NAME
 //     report_tool shape FILE                   "ROWS COLUMNS" of a CSV, whose rows must all have as many cells
 //     report_tool page FILE JSON               every data-path of a page names a value of the JSON, and data-value is it;
@@ -69,6 +70,27 @@ static json_t *load(const char *path) {
 
 static int print_paths(const json_t *root, char **paths, int count) {
     for (int i = 0; i < count; i++) print_value(at(root, paths[i]));
+    return 0;
+}
+
+// Adds the names of a value's fields, at any depth, to a set.
+static void add_names(const json_t *value, json_t *set) {
+    const char *name;
+    const json_t *field;
+    json_object_foreach((json_t *)value, name, field) {
+        json_object_set_new(set, name, json_true());
+        add_names(field, set);
+    }
+    for (size_t i = 0; i < json_array_size(value); i++) add_names(json_array_get(value, i), set);
+}
+
+static int print_names(const json_t *root) {
+    json_t *set = json_object();
+    const char *name;
+    const json_t *field;
+    add_names(root, set);
+    json_object_foreach(set, name, field) puts(name);
+    json_decref(set);
     return 0;
 }
 
@@ -173,12 +195,14 @@ static int page(const char *text, const json_t *root) {
 int main(int argc, char **argv) {
     static char value[1 << 16];
     const char *command = argc > 2 ? argv[1] : "";
-    bool json = strcmp(command, "json") == 0 || strcmp(command, "count") == 0;
+    bool json =
+        strcmp(command, "json") == 0 || strcmp(command, "count") == 0 || strcmp(command, "names") == 0;
     char *text = argc > 2 ? read_file(argv[2]) : NULL;
     if (text == NULL) return fail("cannot read", argc > 2 ? argv[2] : "nothing");
     json_t *root = json ? load(argv[2]) : strcmp(command, "page") == 0 && argc > 3 ? load(argv[3]) : NULL;
     int status = 2;
     if (strcmp(command, "json") == 0 && root != NULL) status = print_paths(root, argv + 3, argc - 3);
+    else if (strcmp(command, "names") == 0 && root != NULL) status = print_names(root);
     else if (strcmp(command, "count") == 0 && root != NULL && argc > 3)
         status = printf("%zu\n", json_array_size(at(root, argv[3]))) < 0;
     else if (strcmp(command, "csv") == 0 && argc > 4) status = csv(text, atoi(argv[3]), argv[4]);

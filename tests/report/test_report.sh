@@ -5,7 +5,7 @@
 set -u
 here=$(realpath "$(dirname "$0")")
 tool=wanc program=$(realpath "$1") look=$(realpath "$2") make_hostile=$(realpath "$3")
-compile_ir=$(realpath "$4") make_weights=$(realpath "$5") data=$(realpath "$6")/tests/data
+compile_ir=$(realpath "$4") make_weights=$(realpath "$5") data=$(realpath "$6")/tests/data docs=$(realpath "$6")/docs
 . "$here/../cli/cases.sh"
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
@@ -52,6 +52,8 @@ same "caches at other sizes" "1597440 6389760 14745600 33177600" \
     "$(values tiny.json programs.0.caches.resolutions.0.bytes programs.0.caches.resolutions.1.bytes programs.0.caches.resolutions.2.bytes programs.0.caches.resolutions.3.bytes)"
 same "steady: the convolution reads what two copies wrote" "conv operator 2 operator 1 absent" \
     "$(values tiny.json programs.0.variants.1.graph.operators.3.kind programs.0.variants.1.graph.operators.3.reads.0.from programs.0.variants.1.graph.operators.3.reads.0.index programs.0.variants.1.graph.operators.3.reads.1.from programs.0.variants.1.graph.operators.3.reads.1.index programs.0.variants.1.graph.operators.3.reads.2)"
+same "steady: of the latent one frame, of the cache two" "1x4x5x2 2x4x5x2" \
+    "$(values tiny.json programs.0.variants.1.graph.operators.3.reads.0.shape programs.0.variants.1.graph.operators.3.reads.1.shape)"
 same "steady: the latent, the cache, the frames" "input cache 0 cache 0 output" \
     "$(values tiny.json programs.0.variants.1.graph.operators.0.reads.0.from programs.0.variants.1.graph.operators.1.reads.0.from programs.0.variants.1.graph.operators.1.reads.0.index programs.0.variants.1.graph.operators.4.to programs.0.variants.1.graph.operators.4.to_index programs.0.variants.1.graph.operators.5.to)"
 same "one stage" "1 1" "$("$look" count tiny.json programs.0.variants.0.graph.stages) $("$look" count tiny.json programs.0.variants.1.graph.stages)"
@@ -88,6 +90,12 @@ shapes_of() { # PLAN: each row but the names that a file chose
     report "$1" --shapes --format csv | cut -d , -f 1-2,5- | sort | cksum
 }
 "$program" compile "$data/tiny/pair_first.onnx" "$data/tiny/pair_steady.onnx" --latent-size 3x5 --conv direct -q -o pair
+# Rows in the order of both steps, each convolution given what the row before gives.
+same "the rows of a chain" "1x16x2T-1x6x10 2x6x10x16 2x6x10x16 2x6x10x16" \
+    "$(values plan.json programs.0.shapes.38.symbolic programs.0.shapes.37.steady programs.0.shapes.38.steady_in programs.0.shapes.38.steady)"
+report pair --shapes --format json -o pair.json
+same "shapes of a model in steps" "1x16x1x3x5 1x4x4x24x40" \
+    "$(values pair.json programs.0.shapes.0.symbolic programs.0.shapes.$(($("$look" count pair.json programs.0.shapes) - 2)).symbolic)"
 same "two files of one step each: the same shapes" "$(shapes_of plan)" "$(shapes_of pair)"
 last=$(($("$look" count plan.json programs.0.passes) - 1))
 same "the operations of the last pass are those of the operators" "$(values plan.json programs.0.variants.0.flops programs.0.variants.1.flops)" \
@@ -106,9 +114,20 @@ weighted() { # FOLDER MODEL: a copy of the model with its weights beside it
     mkdir "$1" && cp "$data/$1/$2" "$1" && "$make_weights" "$data/$1/recipe.txt" "$1/weights.data" >log.txt 2>&1
 }
 weighted wan22 full_dy20.onnx
-report wan22/full_dy20.onnx --latent-size 3x5 --format json --caches -o wan22.json
+report wan22/full_dy20.onnx --latent-size 3x5 --format json --caches --graph -o wan22.json
 same "frames that are 16 times as large as latents: 1080 does not divide" "null no whole latents" \
     "$(values wan22.json programs.0.caches.resolutions.3.bytes programs.0.caches.resolutions.3.why_not | cut -d ' ' -f 1-4 | tr -d :)"
+
+stages() { # VARIANT: what flows from stage to stage
+    for s in 0 1 2 3; do values wan22.json "programs.0.variants.$1.graph.stages.$s.in" "programs.0.variants.$1.graph.stages.$s.out"; done | joined ' '
+}
+# A latent of 8 channels; decoder of base 4, four patches of 12 channels in a frame. Copies between have no such shapes.
+same "stages of the first step" "1x3x5x8 1x3x5x16 1x3x5x16 1x6x10x16 1x6x10x16 1x12x20x8 1x12x20x8 1x48x80x3" "$(stages 0)"
+same "stages of a steady step" "1x3x5x8 2x3x5x16 2x3x5x16 4x6x10x16 4x6x10x16 4x12x20x8 4x12x20x8 4x48x80x3" "$(stages 1)"
+undocumented() { # JSON..: fields that docs/report.md does not name
+    for f; do "$look" names "$f"; done | sort -u | while read -r name; do grep -q "\`$name\`" "$docs/report.md" || echo "$name"; done
+}
+same "every field is documented" "" "$(undocumented plan.json streamed.json wan22.json)"
 
 # ---- a model, several sizes, sections
 
@@ -214,6 +233,9 @@ refused "trace of the graph" 2 "the format trace does not show that section; it 
 refused "svg of both" 2 "the format svg shows one section: give one of --memory, --graph" report "$work/plan" --format svg --graph --memory
 refused "an unknown format" 2 "expected text, json, csv, html, svg, dot or trace, found 'pdf'" report "$work/plan" --format pdf
 refused "--latent-size of a plan" 2 "latent-size is for a model" report "$work/plan" --latent-size 3x5
+refused "--bands of a plan" 2 "bands is for a model" report "$work/plan" --bands least
+refused "a plan and more" 2 "a plan stands alone" report "$work/plan" "$full"
+refused "a limit that nothing fits" 1 "the least is" report "$full" --latent-size 3x5 --max-memory 10MiB
 refused "a model without its size" 2 "latent-size HxW" report "$full"
 refused "a model that is none" 1 "not an ONNX file" report "$here/tiny.ir"
 refused "a report on nothing" 1 "cannot open" report nothing

@@ -6,6 +6,7 @@
 #include "plan/check.h"
 #include "plan/work.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 enum { MOST_WRITERS = 64 }; // that are looked at for one view
@@ -13,6 +14,7 @@ enum { MOST_WRITERS = 64 }; // that are looked at for one view
 // An operator that wrote into a buffer.
 struct writer {
     uint32_t op;
+    bool copies;
     const struct plan_view *view;
     struct writer *before;
 };
@@ -25,8 +27,17 @@ struct graph {
     struct report_variant *out;
 };
 
+const char *report_shape_text(struct report *r, const uint64_t size[4]) {
+    return arena_printf(&r->arena, "%" PRIu64 "x%" PRIu64 "x%" PRIu64 "x%" PRIu64, size[0], size[1], size[2],
+                        size[3]);
+}
+
 const char *report_view_shape(struct report *r, const struct plan_view *v) {
-    return arena_printf(&r->arena, "%ux%ux%ux%u", v->frames, v->height, v->width, v->channels);
+    return report_shape_text(r, (const uint64_t[]){v->frames, v->height, v->width, v->channels});
+}
+
+uint32_t report_conv_frames(const struct plan *p, const struct plan_op *op) {
+    return p->views[op->out].frames / op->params.conv.interleave;
 }
 
 // ---- what two views of one buffer have in common
@@ -34,16 +45,19 @@ const char *report_view_shape(struct report *r, const struct plan_view *v) {
 // The dimensions of a view by descending stride: where it begins in each, and how far it goes.
 struct box {
     uint64_t stride[4], begin[4], end[4];
+    int axis[4]; // of the view: frames, height, width, channels
 };
 
 static struct box box_of(const struct plan_view *v) {
     struct box b = {.stride = {v->frame_stride, v->row_stride, v->pixel_stride, v->channel_stride},
-                    .end = {v->frames, v->height, v->width, v->channels}};
+                    .end = {v->frames, v->height, v->width, v->channels},
+                    .axis = {0, 1, 2, 3}};
     for (int i = 1; i < 4; i++) { // sorted by insertion
         for (int k = i; k > 0 && b.stride[k] > b.stride[k - 1]; k--) {
             uint64_t stride = b.stride[k], end = b.end[k];
-            b.stride[k] = b.stride[k - 1], b.end[k] = b.end[k - 1];
-            b.stride[k - 1] = stride, b.end[k - 1] = end;
+            int axis = b.axis[k];
+            b.stride[k] = b.stride[k - 1], b.end[k] = b.end[k - 1], b.axis[k] = b.axis[k - 1];
+            b.stride[k - 1] = stride, b.end[k - 1] = end, b.axis[k - 1] = axis;
         }
     }
     uint64_t rest = v->offset;
@@ -79,6 +93,20 @@ static struct relation relate(const struct plan_view *a, const struct plan_view 
 
 // ---- edges
 
+// What a reader takes of a writer's elements: where the views have equal strides, that is exact. Of others the writer knows
+// the shape, unless its view is that of a copy, a loop nest.
+static const char *flow_shape(struct report *r, const struct writer *w, const struct plan_view *to) {
+    struct box x = box_of(w->view), y = box_of(to);
+    uint64_t size[4];
+    if (memcmp(x.stride, y.stride, sizeof x.stride) != 0)
+        return report_view_shape(r, w->copies ? to : w->view);
+    for (int i = 0; i < 4; i++) {
+        uint64_t begin = x.begin[i] > y.begin[i] ? x.begin[i] : y.begin[i];
+        size[y.axis[i]] = (x.end[i] < y.end[i] ? x.end[i] : y.end[i]) - begin;
+    }
+    return report_shape_text(r, size);
+}
+
 static void add_edge(struct report_edge *edges, uint32_t *count, struct report_edge e) {
     for (uint32_t i = 0; i < *count; i++) {
         if (edges[i].from == e.from && edges[i].index == e.index && strcmp(edges[i].shape, e.shape) == 0)
@@ -87,13 +115,14 @@ static void add_edge(struct report_edge *edges, uint32_t *count, struct report_e
     edges[(*count)++] = e;
 }
 
-static void add_writers(struct graph *g, const struct plan_view *v, const char *shape,
-                        struct report_edge *edges, uint32_t *count) {
+static void add_writers(struct graph *g, const struct plan_view *v, struct report_edge *edges,
+                        uint32_t *count) {
     int looked = 0;
     for (const struct writer *w = g->last[v->index]; w != NULL && looked < MOST_WRITERS;
          w = w->before, looked++) {
         struct relation r = relate(w->view, v);
-        if (r.overlap) add_edge(edges, count, (struct report_edge){REPORT_FROM_OP, w->op, shape});
+        if (r.overlap)
+            add_edge(edges, count, (struct report_edge){REPORT_FROM_OP, w->op, flow_shape(g->r, w, v)});
         if (r.covers) return;
     }
 }
@@ -109,11 +138,12 @@ static void find_edges(struct graph *g, const struct plan_op *op, struct report_
     for (int i = 0; i < 3; i++) {
         const struct plan_view *v = plan_get_view(g->p, op->in[i]);
         if (v == NULL || is_unread(op, i)) continue;
-        const char *shape = report_view_shape(g->r, v);
-        if (v->space == PLAN_ARENA) add_writers(g, v, shape, edges, &count);
-        else if (v->space == PLAN_CACHE)
-            add_edge(edges, &count, (struct report_edge){REPORT_FROM_CACHE, v->index, shape});
-        else add_edge(edges, &count, (struct report_edge){REPORT_FROM_INPUT, 0, shape});
+        if (v->space == PLAN_ARENA) add_writers(g, v, edges, &count);
+        else
+            add_edge(edges, &count,
+                     v->space == PLAN_CACHE
+                         ? (struct report_edge){REPORT_FROM_CACHE, v->index, report_view_shape(g->r, v)}
+                         : (struct report_edge){REPORT_FROM_INPUT, 0, report_view_shape(g->r, v)});
     }
     struct report_edge *kept = arena_array(&g->r->arena, count + 1, sizeof *kept);
     memcpy(kept, edges, count * sizeof *kept);
@@ -129,7 +159,7 @@ static void set_target(struct graph *g, const struct plan_op *op, uint32_t index
     out->to_index = v->index;
     if (v->space != PLAN_ARENA) return;
     struct writer *w = arena_alloc(&g->r->arena, sizeof *w);
-    *w = (struct writer){index, v, g->last[v->index]};
+    *w = (struct writer){index, op->kind == PLAN_OP_COPY, v, g->last[v->index]};
     g->last[v->index] = w;
 }
 

@@ -37,16 +37,21 @@ static void sum_live(struct report *r, struct report_variant *out) {
     }
 }
 
+// The operators at which most is alive, and the buffers alive during any of them.
 static void find_peak(struct report *r, struct report_variant *out) {
+    uint32_t *before =
+        arena_array(&r->arena, (size_t)out->op_count + 1, sizeof *before); // how many of peak_ops
     out->peak_ops = arena_array(&r->arena, (size_t)out->op_count + 1, sizeof *out->peak_ops);
     out->peak_buffers = arena_array(&r->arena, (size_t)out->buffer_count + 1, sizeof *out->peak_buffers);
     for (uint32_t i = 0; i < out->op_count; i++) {
+        before[i] = out->peak_op_count;
         if (out->ops[i].live_bytes == out->peak_bytes) out->peak_ops[out->peak_op_count++] = i;
     }
-    if (out->peak_op_count == 0) return;
-    for (uint32_t i = 0, at = out->peak_ops[0]; i < out->buffer_count; i++) {
-        const struct report_buffer *b = &out->buffers[i];
-        if (b->first_op <= at && at <= b->last_op) out->peak_buffers[out->peak_buffer_count++] = i;
+    before[out->op_count] = out->peak_op_count;
+    for (uint32_t i = 0; i < out->buffer_count; i++) {
+        struct report_buffer *b = &out->buffers[i];
+        b->at_peak = before[b->last_op + 1] > before[b->first_op];
+        if (b->at_peak) out->peak_buffers[out->peak_buffer_count++] = i;
     }
 }
 

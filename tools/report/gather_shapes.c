@@ -40,10 +40,9 @@ static uint32_t cache_read_by(const struct causal *c, enum plan_variant v, uint3
     return PLAN_NONE;
 }
 
-// The frames that a step gives to a convolution: all but those of the cache in its window.
+// The frames that a step gives to a convolution.
 static uint32_t new_frames(const struct causal *c, enum plan_variant v, uint32_t i) {
-    const struct plan_op *op = op_of(c, v, i);
-    return c->p->views[op->out].frames / op->params.conv.interleave;
+    return report_conv_frames(c->p, op_of(c, v, i));
 }
 
 static uint32_t lesser(uint64_t a, uint32_t b) { return a < b ? (uint32_t)a : b; }

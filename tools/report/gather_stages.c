@@ -10,6 +10,7 @@
 struct stages {
     struct report *r;
     const struct plan *p;
+    const struct plan_program *program;
     const struct plan_op *plan_ops;
     struct report_variant *v;
     bool has_paths;
@@ -97,6 +98,34 @@ static uint32_t end_by_shortcut(const struct stages *s, uint32_t i, uint32_t end
     return i < end ? i + 1 : end;
 }
 
+// ---- what flows into a run and out of it
+
+static const char *shape_of(const struct stages *s, uint32_t frames, uint32_t height, uint32_t width,
+                            uint32_t channels) {
+    return report_shape_text(s->r, (const uint64_t[]){frames, height, width, channels});
+}
+
+// What an operator on images is given: new frames, without those of a cache in front of them.
+static const char *given_to(const struct stages *s, uint32_t i) {
+    const struct plan_op *op = &s->plan_ops[i];
+    const struct plan_view *in = &s->p->views[op->in[0]];
+    uint32_t frames = op->kind == PLAN_OP_CONV ? report_conv_frames(s->p, op) : in->frames;
+    return shape_of(s, frames, in->height, in->width, in->channels);
+}
+
+// In front of operator i. The view of what only moves elements is a loop nest and no image; its reader knows better.
+static const char *shape_at(const struct stages *s, uint32_t i) {
+    const struct plan_program *g = s->program;
+    if (i == 0) return shape_of(s, 1, g->latent_height, g->latent_width, g->latent_channels);
+    if (i < s->v->op_count) {
+        const struct plan_view *before = image_of(s, i - 1);
+        if (before != NULL) return report_view_shape(s->r, before);
+        while (i < s->v->op_count && image_of(s, i) == NULL) i++;
+        if (i < s->v->op_count) return given_to(s, i);
+    }
+    return shape_of(s, s->v->frames, g->frame_height, g->frame_width, g->frame_channels);
+}
+
 // ---- runs
 
 // Each cache is written once in a step: by the convolution whose history it is, or by a copy.
@@ -123,8 +152,8 @@ static struct report_run make_run(const struct stages *s, uint32_t first, uint32
     struct report_run run = {.first_op = first,
                              .op_count = count,
                              .name = run_name(s, first, count),
-                             .in_shape = ops[first].in_shape,
-                             .out_shape = ops[first + count - 1].out_shape,
+                             .in_shape = shape_at(s, first),
+                             .out_shape = shape_at(s, first + count),
                              .caches = count_caches(s->v, first, count)};
     for (uint32_t i = first; i < first + count; i++) run.flops += ops[i].flops;
     return run;
@@ -145,7 +174,7 @@ static void add_blocks(struct stages *s, struct report_run *stage) {
 
 void report_gather_stages(struct report *r, const struct plan *p, const struct plan_program *g,
                           enum plan_variant v, struct report_variant *out) {
-    struct stages s = {r, p, p->ops + g->variant[v].first_op, out, names_have_paths(out)};
+    struct stages s = {r, p, g, p->ops + g->variant[v].first_op, out, names_have_paths(out)};
     out->stages = arena_array(&r->arena, (size_t)out->op_count + 1, sizeof *out->stages);
     out->blocks = arena_array(&r->arena, (size_t)out->op_count + 1, sizeof *out->blocks);
     bool one_size = end_by_size(&s, 0, out->op_count) == out->op_count;

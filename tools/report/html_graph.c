@@ -77,7 +77,7 @@ void html_ops(const struct report *r, const struct report_program *g, uint32_t p
     strbuf_printf(out,
                   "<h2 id=\"p%u-ops\">Operators</h2>\n<p>How each shape of convolution is computed, how "
                   "often a step does it, "
-                  "and the time and error to expect of one. ",
+                  "and the time and error to expect of one; its shares are of the time of all convolutions. ",
                   p);
     if (r->time_threads > 0)
         strbuf_printf(out, "Times: with %u threads on the machine that compiled.</p>\n", r->time_threads);
@@ -186,13 +186,15 @@ static void passes(const struct report_program *g, uint32_t p, struct strbuf *ou
     char id[32];
     if (g->pass_count == 0) return;
     snprintf(id, sizeof id, "p%u-table-passes", p);
-    strbuf_printf(out,
-                  "<h3 id=\"p%u-passes\">What each pass of the compiler left</h3>\n<p>The first row is what "
-                  "was imported. Bytes "
-                  "are those of the results of all nodes of one step; operations those of convolutions, "
-                  "matrix products and "
-                  "attention. Grey: the pass changed nothing.</p>\n",
-                  p);
+    strbuf_printf(
+        out,
+        "<h3 id=\"p%u-passes\">What each pass of the compiler left</h3>\n<p>The first row is what "
+        "was imported. Bytes "
+        "are those of the results of all nodes of one step; operations those of convolutions, "
+        "matrix products and "
+        "attention; a dash: lengths are symbols yet. Nodes of the IR may be views, which are no operator "
+        "of the plan, or take several. Grey: the pass changed nothing.</p>\n",
+        p);
     html_begin_table(out, id, "Passes", heads, g->has_steady ? COUNT(heads) : 5, g->pass_count);
     for (uint32_t i = 0; i < g->pass_count; i++) pass_row(g, &g->passes[i], p, i, out);
     html_end_table(out);

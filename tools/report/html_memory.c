@@ -1,6 +1,8 @@
 // The sections of the HTML page on shapes, caches and memory.
 #include "tools/report/html.h"
 
+#include "base/size.h"
+
 #include <stdio.h>
 
 static const char *table_id(char text[32], uint32_t p, const char *name) {
@@ -55,19 +57,22 @@ void html_shapes(const struct report_program *g, uint32_t p, struct strbuf *out)
     strbuf_printf(out,
                   "<h2 id=\"p%u-shapes\">Shapes</h2>\n<p>The operators of the model with the shapes that "
                   "they have in the "
-                  "first step and in every later one (frames x height x width x channels), and the shape in "
-                  "the model itself, "
-                  "where T is the number of latent frames.</p>\n",
+                  "first step and in every later one (frames x height x width x channels; of the new frames, "
+                  "without those of a cache), and the shape in the model itself, where T is the number of "
+                  "latent frames.</p>\n",
                   p);
     html_begin_table(out, table_id(id, p, "table-shapes"), "Shapes", heads, COUNT(heads), g->shape_count);
     for (uint32_t i = 0; i < g->shape_count; i++) shape_row(&g->shapes[i], p, i, out);
     html_end_table(out);
     if (g->causal_count == 0) return;
-    strbuf_add(out, "<h3>Causal convolutions, step by step</h3>\n<p>What PyTorch's log of the model shows: "
-                    "the zero frames put in "
-                    "front (padding), the frames that the cache holds of earlier steps, and the frames that "
-                    "the step gives. Empty: "
-                    "the step does not run it.</p>\n");
+    strbuf_add(
+        out, "<h3>Causal convolutions, step by step</h3>\n<p>What PyTorch's log of the model shows: "
+             "the zero frames put in "
+             "front (padding), the frames that the cache holds of earlier steps, and the frames that "
+             "the step gives. Empty: "
+             "the step does not run it. Zero frames that PyTorch's decoder itself stores in a cache count as "
+             "padding here, and as cached in its log: so it is in the first temporal upsampling of "
+             "Wan's.</p>\n");
     html_begin_table(out, table_id(id, p, "table-causal"), "Causal convolutions", causal, COUNT(causal),
                      g->causal_count);
     for (uint32_t i = 0; i < g->causal_count; i++) causal_row(&g->causal[i], p, i, out);
@@ -114,6 +119,10 @@ void html_caches(const struct report_program *g, uint32_t p, struct strbuf *out)
                                         "remark"};
     char id[32];
     strbuf_printf(out, "<h2 id=\"p%u-caches\">Caches</h2>\n<p>", p);
+    if (g->cache_count == 0) {
+        strbuf_add(out, "None: nothing is kept from step to step.</p>\n");
+        return;
+    }
     strbuf_printf(out, "%u caches, ", g->cache_count);
     html_bytes(out, "b", g->cache_bytes, "programs.%u.caches.bytes", p);
     strbuf_add(out, " together: the last frames of the input of each causal convolution, kept from step to "
@@ -135,9 +144,9 @@ void html_caches(const struct report_program *g, uint32_t p, struct strbuf *out)
 static void peak(const struct report_variant *v, uint32_t p, uint32_t index, struct strbuf *out) {
     strbuf_printf(out, "<p><b>%s step</b>: ", v->name);
     html_bytes(out, "b", v->peak_bytes, "programs.%u.variants.%u.peak_live_bytes", p, index);
-    strbuf_add(out, " alive at most, of an arena of ");
+    strbuf_add(out, " alive at most, in an arena of ");
     html_bytes(out, "b", v->arena_bytes, "programs.%u.variants.%u.arena_bytes", p, index);
-    strbuf_add(out, "; no planner could need less than ");
+    strbuf_add(out, "; with these buffers in this order no planner could need less than ");
     html_bytes(out, "b", v->lower_bound_bytes, "programs.%u.variants.%u.lower_bound_bytes", p, index);
     strbuf_add(out, ", so ");
     html_bytes(out, "b", v->fragmentation_bytes, "programs.%u.variants.%u.fragmentation_bytes", p, index);
@@ -145,7 +154,8 @@ static void peak(const struct report_variant *v, uint32_t p, uint32_t index, str
     if (v->band_rows > 0)
         strbuf_printf(out, "Operators %u to %u take turns on bands of %u rows. ", v->band_first,
                       v->band_first + v->band_count - 1, v->band_rows);
-    strbuf_printf(out, "The peak is at %u operator%s:", v->peak_op_count, v->peak_op_count == 1 ? "" : "s");
+    strbuf_printf(out, "The peak is at %u operator%s, with these buffers during them:", v->peak_op_count,
+                  v->peak_op_count == 1 ? "" : "s");
     for (uint32_t i = 0; i < v->peak_op_count && i < 8; i++) {
         strbuf_printf(out, "%s%u ", i ? ", " : " ", v->peak_ops[i]);
         markup_text(out, v->ops[v->peak_ops[i]].name);
@@ -160,7 +170,9 @@ static void peak(const struct report_variant *v, uint32_t p, uint32_t index, str
         strbuf_add(out, ": buffer ");
         html_string(out, "span", b->name, "programs.%u.variants.%u.buffers.%u.name", p, index,
                     v->peak_buffers[i]);
-        strbuf_printf(out, ", operators %u to %u</li>\n", b->first_op, b->last_op);
+        strbuf_printf(out, ", operators %u to %u", b->first_op, b->last_op);
+        if (b->rows > 0) strbuf_printf(out, ", a window of %u rows", b->rows);
+        strbuf_add(out, "</li>\n");
     }
     strbuf_add(out, v->peak_buffer_count ? "</ul>\n" : "");
 }
@@ -190,24 +202,28 @@ static void buffers(const struct report_variant *v, uint32_t p, uint32_t index, 
 }
 
 static void forecast(const struct report *r, const struct plan_forecast *f, uint32_t p, struct strbuf *out) {
+    uint64_t step = size_plus(f->caches + f->arena + f->input_output, f->workspace);
+    bool prepares = f->preparation > step;
     const struct {
         const char *name, *key, *colour;
         uint64_t bytes;
+        bool at_peak; // of what needs the most
     } parts[] = {
-        {"weights, packed", "weights_packed", "#8fb8e8", f->weights_packed},
-        {"weights, in preparation", "preparation", "#c3d9f2", f->preparation},
-        {"caches", "caches", "#f0c48a", f->caches},
-        {"scratch arena", "arena", "#a9d7a3", f->arena},
-        {"workspace of kernels", "workspace", "#eda8ac", f->workspace},
-        {"latent and frames", "input_output", "#c8b6e2", f->input_output},
-        {"program and libraries", "base", "#d4dae0", f->base},
+        {"weights, packed", "weights_packed", "#8fb8e8", f->weights_packed, true},
+        {"weights, in preparation", "preparation", "#c3d9f2", f->preparation, prepares},
+        {"caches", "caches", "#f0c48a", f->caches, !prepares},
+        {"scratch arena", "arena", "#a9d7a3", f->arena, !prepares},
+        {"workspace of kernels", "workspace", "#eda8ac", f->workspace, !prepares},
+        {"latent and frames", "input_output", "#c8b6e2", f->input_output, !prepares},
+        {"program and libraries", "base", "#d4dae0", f->base, true},
     };
     strbuf_add(out, "<h3>Memory of a run with ");
     html_count(out, "span", r->threads, "threads");
     strbuf_add(out, " threads</h3>\n<div class=\"parts\" aria-hidden=\"true\">");
     for (int i = 0; i < COUNT(parts); i++)
-        strbuf_printf(out, "<i style=\"flex: %.0f 0 0; background: %s\" title=\"%s\"></i>",
-                      (double)parts[i].bytes, parts[i].colour, parts[i].name);
+        if (parts[i].at_peak)
+            strbuf_printf(out, "<i style=\"flex: %.0f 0 0; background: %s\" title=\"%s\"></i>",
+                          (double)parts[i].bytes, parts[i].colour, parts[i].name);
     strbuf_add(out, "</div>\n<table style=\"width: auto\"><tbody>\n");
     for (int i = 0; i < COUNT(parts); i++) {
         strbuf_printf(out, "<tr><td><span style=\"color: %s\">\xe2\x96\xa0</span> %s</td>", parts[i].colour,
@@ -217,9 +233,11 @@ static void forecast(const struct report *r, const struct plan_forecast *f, uint
     }
     strbuf_add(out, "<tr><th scope=\"row\">peak memory to expect</th>");
     html_bytes(out, "td", f->total, "programs.%u.forecast.total", p);
-    strbuf_add(out, "</tr>\n</tbody></table>\n<p class=\"soft\">Weights in preparation are gone before the "
-                    "first step; the larger of "
-                    "them and what a step needs counts.</p>\n");
+    strbuf_add(out,
+               "</tr>\n</tbody></table>\n<p class=\"soft\">Weights in preparation are gone before the "
+               "first step; the larger of "
+               "them and what a step needs counts, with packed weights and the program. The plan is read "
+               "once: its size is the least.</p>\n");
 }
 
 void html_memory(const struct report *r, const struct report_program *g, uint32_t p, struct strbuf *out) {

@@ -27,17 +27,36 @@ void markup_text(struct strbuf *out, const char *text) {
     }
 }
 
-void markup_short(struct strbuf *out, const char *text, uint32_t most) {
+static uint32_t count_characters(const char *text) {
     uint32_t count = 0;
-    for (const char *c = text; *c != 0; c += length_of(c)) count++;
-    bool cut = count > most;
-    if (cut && most < 4) return;
-    for (uint32_t i = 0; i < (cut ? most - 1 : count); i++) {
+    for (; *text != 0; text += length_of(text)) count++;
+    return count;
+}
+
+// `count` characters; returns what is behind them.
+static const char *add_characters(struct strbuf *out, const char *text, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
         int n = length_of(text);
-        add_character(out, text, n);
+        if (out != NULL) add_character(out, text, n);
         text += n;
     }
-    if (cut) strbuf_add(out, "\xe2\x80\xa6");
+    return text;
+}
+
+#define ELLIPSIS "\xe2\x80\xa6"
+
+void markup_short(struct strbuf *out, const char *text, uint32_t most) {
+    uint32_t count = count_characters(text);
+    if (count > most && most < 4) return;
+    add_characters(out, text, count > most ? most - 1 : count);
+    if (count > most) strbuf_add(out, ELLIPSIS);
+}
+
+void markup_end(struct strbuf *out, const char *text, uint32_t most) {
+    uint32_t count = count_characters(text);
+    if (count > most && most < 4) return;
+    if (count > most) strbuf_add(out, ELLIPSIS);
+    markup_text(out, count > most ? add_characters(NULL, text, count - most + 1) : text);
 }
 
 void markup_begin_svg(struct strbuf *out, struct svg_size size, const char *label) {

@@ -49,7 +49,8 @@ function describe(program, rect) {
   }
   const variant = program.variants.find(v => v.name === rect.dataset.variant);
   const b = variant.buffers[rect.dataset.buffer], ops = variant.graph.operators;
-  return `${variant.name} step, buffer ${b.index} ${b.name}: ${bytes(b.bytes)} (${b.bytes}) at ${b.offset}, alive from ` +
+  const rows = b.rows ? `, a window of ${b.rows} rows of its images` : "";
+  return `${variant.name} step, buffer ${b.index} ${b.name}: ${bytes(b.bytes)} (${b.bytes}) at ${b.offset}${rows}, alive from ` +
     `operator ${b.first_operator} (${ops[b.first_operator].name}) to ${b.last_operator} (${ops[b.last_operator].name})`;
 }
 function watchMemory(figure) {

@@ -69,6 +69,7 @@ struct report_buffer {
     uint32_t first_op, last_op;
     uint32_t rows; // of images, if it holds a window of them (bands, plan/bands.h); 0: they are whole
     uint32_t lane; // buffers of one lane are never alive together
+    bool at_peak;  // alive during one of the operators at which most is
     uint64_t offset, bytes;
 };
 
@@ -113,9 +114,9 @@ struct report_variant {
     uint64_t arena_bytes, lower_bound_bytes, fragmentation_bytes;
     struct report_buffer *buffers;
     uint32_t buffer_count, lane_count;
-    uint64_t peak_bytes; // the largest live_bytes
-    uint32_t *peak_ops, peak_op_count, *peak_buffers,
-        peak_buffer_count; // buffers: alive during the first of peak_ops
+    uint64_t peak_bytes;                       // the largest live_bytes
+    uint32_t *peak_ops, peak_op_count;         // at which so much is alive
+    uint32_t *peak_buffers, peak_buffer_count; // that are alive during any of them
     struct report_op *ops;
     uint32_t op_count;
     struct report_run *stages, *blocks;
@@ -200,7 +201,10 @@ void report_gather_caches(struct report *r, const struct plan *p, const struct p
                           struct report_program *out);
 void report_gather_shapes(struct report *r, const struct plan *p, const struct plan_program *g,
                           struct report_program *out); // likewise
-// "frames x height x width x channels" of a view.
+// "frames x height x width x channels", of numbers and of a view.
+const char *report_shape_text(struct report *r, const uint64_t size[4]);
 const char *report_view_shape(struct report *r, const struct plan_view *v);
+// The new frames that a convolution is given: without those of the cache in its window.
+uint32_t report_conv_frames(const struct plan *p, const struct plan_op *op);
 
 #endif

@@ -93,7 +93,8 @@ static void csv_buffers(const struct report_program *g, const struct report_vari
         number(out, b->bytes);
         number(out, b->first_op);
         number(out, b->last_op);
-        number(out, b->rows);
+        if (b->rows > 0) number(out, b->rows);
+        else nothing(out);
         cell(out, v->ops[b->first_op].name);
         cell(out, v->ops[b->last_op].name);
         strbuf_add(out, "\n");

@@ -46,15 +46,29 @@ static void dot_edges(const struct report_variant *v, uint32_t p, uint32_t i, st
                       op->out_shape);
 }
 
+static bool uses_cache(const struct report_variant *v, uint32_t cache) {
+    for (uint32_t i = 0; i < v->op_count; i++) {
+        const struct report_op *op = &v->ops[i];
+        if (op->history == cache || (op->to == REPORT_TO_CACHE && op->to_index == cache)) return true;
+        for (uint32_t k = 0; k < op->edge_count; k++) {
+            if (op->edges[k].from == REPORT_FROM_CACHE && op->edges[k].index == cache) return true;
+        }
+    }
+    return false;
+}
+
 static void dot_variant(const struct report_program *g, const struct report_variant *v, uint32_t p,
                         struct strbuf *out) {
-    strbuf_printf(out, "  subgraph cluster_p%u_%s {\n    label=\"%s step, latents of %ux%u\"\n", p, v->name,
-                  v->name, g->latent_height, g->latent_width);
+    strbuf_printf(out,
+                  "  subgraph cluster_p%u_%s {\n    label=\"%s step, latents of %ux%u; dashed: written for "
+                  "the next step\"\n",
+                  p, v->name, v->name, g->latent_height, g->latent_width);
     strbuf_printf(
         out,
         "    p%u_%s_input [label=\"latent\", shape=oval]\n    p%u_%s_output [label=\"frames\", shape=oval]\n",
         p, v->name, p, v->name);
     for (uint32_t i = 0; i < g->cache_count; i++) {
+        if (!uses_cache(v, i)) continue;
         strbuf_printf(out, "    p%u_%s_c%u [shape=cylinder, label=\"", p, v->name, i);
         quoted(out, g->caches[i].name);
         strbuf_printf(out, "\\n%s %s\"]\n", g->caches[i].shape, g->caches[i].type);

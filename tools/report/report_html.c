@@ -107,6 +107,16 @@ static void facts(const struct report *r, struct strbuf *out) {
         snprintf(shown, sizeof shown, "%.2e", r->error_bound);
         html_real(out, "span", r->error_bound, shown, "error_bound");
     }
+    if (r->error_limit > 0) {
+        strbuf_add(out, ", limited to ");
+        snprintf(shown, sizeof shown, "%.2e", r->error_limit);
+        html_real(out, "span", r->error_limit, shown, "error_limit");
+    }
+    if (r->first_kept != r->programs->variant[PLAN_FIRST].frames) {
+        strbuf_add(out, "; of the first step's frames the last ");
+        html_count(out, "span", r->first_kept, "first_kept");
+        strbuf_add(out, " belong to the video");
+    }
     strbuf_add(out, "</p>\n");
     if (r->note_count > 0) strbuf_add(out, "<p><b>Notes of the compiler</b></p>\n<ul>\n");
     for (uint32_t i = 0; i < r->note_count; i++) {
@@ -117,28 +127,65 @@ static void facts(const struct report *r, struct strbuf *out) {
     strbuf_add(out, "</header>\n");
 }
 
-static void navigation(const struct report *r, struct strbuf *out) {
+static void section_links(uint32_t p, struct strbuf *out) {
     static const char *const sections[][2] = {{"shapes", "Shapes"},
                                               {"caches", "Caches"},
                                               {"memory", "Memory"},
                                               {"ops", "Operators"},
                                               {"graph", "Graph"}};
+    for (int i = 0; i < COUNT(sections); i++)
+        strbuf_printf(out, "<li><a href=\"#p%u-%s\">%s</a></li>\n", p, sections[i][0], sections[i][1]);
+}
+
+// To the sections, or to the latent sizes where there are several.
+static void navigation(const struct report *r, struct strbuf *out) {
     strbuf_add(out, "<nav aria-label=\"Sections\"><ul>\n");
-    for (uint32_t p = 0; p < r->program_count; p++) {
-        if (r->program_count > 1)
-            strbuf_printf(out, "<li><a href=\"#p%u\"><b>%ux%u</b></a></li>\n", p,
-                          r->programs[p].latent_height, r->programs[p].latent_width);
-        for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
-            strbuf_printf(out, "<li><a href=\"#p%u-%s\">%s</a></li>\n", p, sections[i][0], sections[i][1]);
-    }
+    if (r->program_count == 1) section_links(0, out);
+    for (uint32_t p = 0; r->program_count > 1 && p < r->program_count; p++)
+        strbuf_printf(out, "<li><a href=\"#p%u\">%ux%u</a></li>\n", p, r->programs[p].latent_height,
+                      r->programs[p].latent_width);
     strbuf_add(out, "</ul></nav>\n");
+}
+
+static void size_row(const struct report_program *g, uint32_t p, struct strbuf *out) {
+    const struct plan_forecast *f = &g->forecast;
+    const struct {
+        const char *key;
+        uint64_t bytes;
+    } cells[] = {{"weights_packed", f->weights_packed},
+                 {"caches", f->caches},
+                 {"arena", f->arena},
+                 {"workspace", f->workspace},
+                 {"input_output", f->input_output},
+                 {"total", f->total}};
+    strbuf_printf(out, "<tr><td><a href=\"#p%u\">%ux%u</a></td><td>%ux%u</td>", p, g->latent_height,
+                  g->latent_width, g->frame_height, g->frame_width);
+    for (int i = 0; i < COUNT(cells); i++)
+        html_bytes(out, "td", cells[i].bytes, "programs.%u.forecast.%s", p, cells[i].key);
+    strbuf_add(out, "</tr>\n");
+}
+
+static void sizes(const struct report *r, struct strbuf *out) {
+    static const char *const heads[] = {"latent",         "frame",      "#weights, packed",   "#caches",
+                                        "#scratch arena", "#workspace", "#latent and frames", "#peak memory"};
+    strbuf_printf(out,
+                  "<h2>Sizes</h2>\n<p>Memory of a run with %u thread%s. Each size is a run of its own; the "
+                  "plan has the weights once.</p>\n",
+                  r->threads, r->threads == 1 ? "" : "s");
+    html_begin_table(out, "sizes", "Sizes", heads, COUNT(heads), r->program_count);
+    for (uint32_t p = 0; p < r->program_count; p++) size_row(&r->programs[p], p, out);
+    html_end_table(out);
 }
 
 static void program(const struct report *r, uint32_t p, struct strbuf *out) {
     const struct report_program *g = &r->programs[p];
     strbuf_printf(out, "<section id=\"p%u\">\n", p);
-    if (r->program_count > 1)
-        strbuf_printf(out, "<h2>Latents of %ux%u</h2>\n", g->latent_height, g->latent_width);
+    if (r->program_count > 1) {
+        strbuf_printf(out, "<h2>Latents of %ux%u</h2>\n<ul class=\"links\">\n", g->latent_height,
+                      g->latent_width);
+        section_links(p, out);
+        strbuf_add(out, "</ul>\n");
+    }
     program_cards(g, p, out);
     html_shapes(g, p, out);
     html_caches(g, p, out);
@@ -171,6 +218,7 @@ bool report_html(const struct report *r, struct strbuf *out) {
     facts(r, out);
     navigation(r, out);
     strbuf_add(out, "<main>\n");
+    if (r->program_count > 1) sizes(r, out);
     for (uint32_t p = 0; p < r->program_count; p++) program(r, p, out);
     strbuf_add(out, "</main>\n");
     bool ok = embed_json(r, out);

@@ -21,7 +21,7 @@ static struct svg_size graphs_size(const struct report_program *g) {
     struct svg_size all = {0};
     for (int v = 0; v < PLAN_VARIANTS; v++) {
         if (!g->variant[v].present) continue;
-        struct svg_size s = svg_graph_size(g->variant[v].op_count);
+        struct svg_size s = svg_graph_size(&g->variant[v], 0, g->variant[v].op_count);
         all.width += s.width + GAP;
         all.height = s.height + HEAD > all.height ? s.height + HEAD : all.height;
     }
@@ -38,7 +38,7 @@ static void graphs(const struct report_program *g, struct strbuf *out) {
                       i->name);
         svg_graph(g, i, 0, i->op_count, out);
         strbuf_add(out, "</g>\n");
-        x += svg_graph_size(i->op_count).width + GAP;
+        x += svg_graph_size(i, 0, i->op_count).width + GAP;
     }
 }
 

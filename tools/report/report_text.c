@@ -63,13 +63,21 @@ static void text_causal(const struct report_program *g, struct strbuf *out) {
         out,
         "\nCausal convolutions: %u; in each step the zero frames in front, the cached and the new frames\n",
         g->causal_count);
+    strbuf_add(
+        out,
+        "(zero frames that PyTorch's decoder itself stores in a cache are in front here, and cached in its "
+        "log)\n");
     table_print(head, 6, g->causal, g->causal_count, causal_cells, &r, r.cells, out);
 }
 
 static void text_shapes(const struct report_program *g, struct strbuf *out) {
     static const char *const head[SHAPE_COLUMNS] = {"operator", "model", "first", "steady", "node"};
     struct shape_row r;
-    strbuf_printf(out, "\nShapes: %u operators (first: step 0; steady: every later step)\n", g->shape_count);
+    strbuf_printf(out,
+                  "\nShapes: %u operators; of the new frames, as frames x height x width x channels, in the "
+                  "first step and in every later "
+                  "one; model: as in the file, T latent frames\n",
+                  g->shape_count);
     table_print(head, SHAPE_COLUMNS, g->shapes, g->shape_count, shape_cells, &r, r.cells, out);
     text_causal(g, out);
 }
@@ -135,7 +143,7 @@ static void text_peak(const struct report_variant *v, struct strbuf *out) {
         strbuf_printf(out, "%s %u (%s %s)", i ? "," : "", v->peak_ops[i], op->kind, op->name);
     }
     if (v->peak_op_count > MOST_NAMED) strbuf_printf(out, " and %u more", v->peak_op_count - MOST_NAMED);
-    strbuf_add(out, "\n");
+    strbuf_add(out, "; during them:\n");
     for (uint32_t i = 0; i < v->peak_buffer_count; i++) {
         const struct report_buffer *b = &v->buffers[v->peak_buffers[i]];
         strbuf_printf(out, "  %-9s at %llu, operators %u to %u, %s\n", format_bytes(text, b->bytes),
@@ -162,6 +170,10 @@ static void text_forecast(const struct report *r, const struct plan_forecast *f,
                   r->threads == 1 ? "" : "s", format_bytes(text, r->weight_bytes));
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         strbuf_printf(out, "  %-24s %s\n", rows[i].name, format_bytes(text, rows[i].bytes));
+    strbuf_add(
+        out,
+        "  (packed weights, the program, and the larger of preparation and what a step needs; at least the "
+        "plan, which is read once)\n");
 }
 
 static void text_memory(const struct report *r, const struct report_program *g, struct strbuf *out) {

@@ -49,10 +49,11 @@ static void row_cells(const void *rows, uint32_t i, void *out) {
 
 void report_text_ops(const struct report *r, const struct report_program *g, struct strbuf *out) {
     struct ops_row row;
-    strbuf_printf(
-        out,
-        "\nConvolutions at latents of %ux%u: how often in each step; of one the time and error to expect\n",
-        g->latent_height, g->latent_width);
+    strbuf_printf(out,
+                  "\nConvolutions at latents of %ux%u: how often in each step; of one the time and error to "
+                  "expect, of all the "
+                  "share of the time of convolutions\n",
+                  g->latent_height, g->latent_width);
     if (r->time_threads > 0)
         strbuf_printf(out, "times: with %u threads on the machine that compiled\n", r->time_threads);
     else strbuf_add(out, "times: by the cost model, for two cores of the machine that it was fitted on\n");
@@ -116,7 +117,9 @@ static void text_pass(const struct report_program *g, const struct report_pass *
 
 static void text_passes(const struct report_program *g, struct strbuf *out) {
     if (g->pass_count == 0) return;
-    strbuf_add(out, "\nWhat each pass of the compiler left: nodes, bytes of their results, GFLOP\n");
+    strbuf_add(out, "\nWhat each pass of the compiler left: nodes of the IR, views too; bytes of their "
+                    "results; GFLOP; -: not "
+                    "known yet\n");
     strbuf_printf(out, "  %-20s", "");
     for (int v = 0; v < PLAN_VARIANTS; v++) {
         if (g->variant[v].present) strbuf_printf(out, "  %-27s", g->variant[v].name);

@@ -1,10 +1,15 @@
 // The memory plan as a trace for chrome://tracing and Perfetto: a process for each variant of each latent size. One
-// operator takes one microsecond there. A counter has the bytes alive, thread 0 the operators, and the other threads
-// the buffers, each over the operators during which it is alive.
+// operator takes one microsecond there. A counter has the bytes alive, the first thread the operators, and the others the
+// buffers, each over the operators during which it is alive.
 #include "tools/report/report.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
+
+enum {
+    FIRST_THREAD = 1000
+}; // above the numbers of processes: a thread of its process's number is its main one
 
 static json_t *whole(uint64_t n) { return json_integer((json_int_t)n); }
 
@@ -16,17 +21,28 @@ static void name_process(json_t *events, int pid, const struct report_program *g
                   json_sprintf("%s step, latents of %ux%u", v->name, g->latent_height, g->latent_width)));
 }
 
-static void name_thread(json_t *events, int pid, uint32_t tid, const char *name) {
-    json_array_append_new(events, json_pack("{s:s, s:s, s:i, s:o, s:{s:s}}", "ph", "M", "name", "thread_name",
-                                            "pid", pid, "tid", whole(tid), "args", "name", name));
+// Row 0 is on top.
+static void name_row(json_t *events, int pid, uint32_t row, const char *name) {
+    json_t *tid = whole((uint64_t)FIRST_THREAD + row);
+    json_array_append_new(events, json_pack("{s:s, s:s, s:i, s:O, s:{s:s}}", "ph", "M", "name", "thread_name",
+                                            "pid", pid, "tid", tid, "args", "name", name));
+    json_array_append_new(events,
+                          json_pack("{s:s, s:s, s:i, s:o, s:{s:o}}", "ph", "M", "name", "thread_sort_index",
+                                    "pid", pid, "tid", tid, "args", "sort_index", whole(row)));
 }
 
-static void add_slice(json_t *events, int pid, uint32_t tid, const char *name, const char *category,
+static void name_lane(json_t *events, int pid, uint32_t lane) {
+    char name[32];
+    snprintf(name, sizeof name, "buffers %u", lane);
+    name_row(events, pid, lane + 1, name);
+}
+
+static void add_slice(json_t *events, int pid, uint32_t row, const char *name, const char *category,
                       uint32_t from, uint32_t to, json_t *args) {
     json_array_append_new(events,
                           json_pack("{s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:o}", "ph", "X", "name", name,
-                                    "cat", category, "pid", pid, "tid", whole(tid), "ts", whole(from), "dur",
-                                    whole((uint64_t)to - from + 1), "args", args));
+                                    "cat", category, "pid", pid, "tid", whole((uint64_t)FIRST_THREAD + row),
+                                    "ts", whole(from), "dur", whole((uint64_t)to - from + 1), "args", args));
 }
 
 static void add_counter(json_t *events, int pid, uint32_t at, uint64_t bytes) {
@@ -37,8 +53,8 @@ static void add_counter(json_t *events, int pid, uint32_t at, uint64_t bytes) {
 static void trace_variant(json_t *events, int pid, const struct report_program *g,
                           const struct report_variant *v) {
     name_process(events, pid, g, v);
-    name_thread(events, pid, 0, "operators");
-    for (uint32_t i = 0; i < v->lane_count; i++) name_thread(events, pid, i + 1, "buffers");
+    name_row(events, pid, 0, "operators");
+    for (uint32_t i = 0; i < v->lane_count; i++) name_lane(events, pid, i);
     for (uint32_t i = 0; i < v->op_count; i++) {
         const struct report_op *op = &v->ops[i];
         add_counter(events, pid, i, op->live_bytes);
@@ -50,8 +66,8 @@ static void trace_variant(json_t *events, int pid, const struct report_program *
     for (uint32_t i = 0; i < v->buffer_count; i++) {
         const struct report_buffer *b = &v->buffers[i];
         add_slice(events, pid, b->lane + 1, b->name, "buffer", b->first_op, b->last_op,
-                  json_pack("{s:o, s:o, s:o}", "buffer", whole(i), "offset", whole(b->offset), "bytes",
-                            whole(b->bytes)));
+                  json_pack("{s:o, s:o, s:o, s:o}", "buffer", whole(i), "offset", whole(b->offset), "bytes",
+                            whole(b->bytes), "rows", b->rows > 0 ? whole(b->rows) : json_null()));
     }
 }
 

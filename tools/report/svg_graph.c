@@ -1,6 +1,6 @@
 // A picture of operators: boxes below each other in the order in which they run. An edge to the next operator is a line
-// between the boxes; one that skips operators bends round them on the right; what comes from operators or goes to
-// operators outside of the picture ends in their number. Caches stand on the left.
+// between the boxes; one that skips operators takes a lane on the right; what comes from operators or goes to operators
+// outside of the picture ends in their number. Caches stand on the left.
 #include "tools/report/markup.h"
 
 #include <stdio.h>
@@ -15,15 +15,18 @@ enum {
     TOP = 34,
     LANE = 16,
     MOST_LANES = 24,
-    EDGE_RIGHT = 150
+    SHAPE_WIDTH = 120, // of the longest label beside a lane
+    LINE_HEIGHT = 11,
+    MOST_SHAPES = 6, // beside one operator
+    MOST_ABOVE = 4,
 };
 
 struct picture {
     const struct report_program *g;
     const struct report_variant *v;
     uint32_t first, end;
-    uint32_t *free_from; // of each lane: the first operator at which it is free
-    struct strbuf *out;
+    uint32_t free_from[MOST_LANES]; // of each lane: the first operator at which it is free
+    struct strbuf *out, labels;     // labels of lanes stand above all lines
 };
 
 static double y_of(const struct picture *p, uint32_t op) { return TOP + (double)(op - p->first) * PITCH; }
@@ -43,6 +46,17 @@ static void path(struct strbuf *out, const char *d, bool dashed) {
 
 // ---- edges
 
+enum side {
+    ABOVE,
+    STRAIGHT,
+    ASIDE,
+    SIDES
+}; // from an operator outside of the picture, the one before, another
+
+static enum side side_of(const struct picture *p, const struct report_edge *e, uint32_t to) {
+    return e->index < p->first ? ABOVE : e->index + 1 == to ? STRAIGHT : ASIDE;
+}
+
 static uint32_t take_lane(struct picture *p, uint32_t from, uint32_t to) {
     uint32_t lane = 0;
     while (lane + 1 < MOST_LANES && p->free_from[lane] > from) lane++;
@@ -50,33 +64,58 @@ static uint32_t take_lane(struct picture *p, uint32_t from, uint32_t to) {
     return lane;
 }
 
-static void draw_edge(struct picture *p, const struct report_edge *e, uint32_t to, uint32_t slot) {
-    char d[160], text[32];
+static void draw_above(struct picture *p, const struct report_edge *e, uint32_t to, uint32_t slot) {
+    char d[96], text[32];
+    double at = BOX_LEFT + 10.0 + 74 * slot, y = y_of(p, to);
+    if (slot == MOST_ABOVE) label(p->out, at, y - 8, "", "\xe2\x80\xa6");
+    if (slot >= MOST_ABOVE) return;
+    snprintf(d, sizeof d, "M%.1f,%.1f V%.1f", at, y - 18, y - 1);
+    path(p->out, d, false);
+    snprintf(text, sizeof text, "from %u", e->index);
+    label(p->out, at + 4, y - 18, "", text);
+    label(p->out, at + 4, y - 8, "", e->shape);
+}
+
+static void draw_straight(struct picture *p, const struct report_edge *e, uint32_t to) {
+    char d[96];
     double x = BOX_LEFT + BOX_WIDTH / 2.0, y = y_of(p, to);
-    if (e->index < p->first) {
-        double at = BOX_LEFT + 10.0 + 74 * slot;
-        snprintf(d, sizeof d, "M%.1f,%.1f V%.1f", at, y - 18, y - 1);
-        path(p->out, d, false);
-        snprintf(text, sizeof text, "from %u", e->index);
-        label(p->out, at + 4, y - 18, "", text);
-        label(p->out, at + 4, y - 8, "", e->shape);
-    } else if (e->index + 1 == to) {
-        snprintf(d, sizeof d, "M%.1f,%.1f V%.1f", x, y - PITCH + BOX_HEIGHT, y - 1);
-        path(p->out, d, false);
-        label(p->out, x + 6, y - 12, "", e->shape);
-    } else {
-        double right = BOX_LEFT + BOX_WIDTH, lane = right + 14 + LANE * take_lane(p, e->index, to);
-        snprintf(d, sizeof d, "M%.1f,%.1f H%.1f V%.1f H%.1f", right, y_of(p, e->index) + BOX_HEIGHT - 8.0,
-                 lane, y + 10 + 8 * slot, right + 1);
-        path(p->out, d, false);
-        label(p->out, lane + 4, y + 6 + 8 * slot, "", e->shape);
-    }
+    snprintf(d, sizeof d, "M%.1f,%.1f V%.1f", x, y - PITCH + BOX_HEIGHT, y - 1);
+    path(p->out, d, false);
+    label(p->out, x + 6, y - 12, "", e->shape);
+}
+
+// The `slot`-th of `count`: arrows are spread over the box, labels over what is between it and the next ones.
+static void draw_aside(struct picture *p, const struct report_edge *e, uint32_t to, uint32_t slot,
+                       uint32_t count) {
+    char d[160], more[32];
+    double right = BOX_LEFT + BOX_WIDTH, lane = right + 14 + LANE * take_lane(p, e->index, to);
+    double y = y_of(p, to) + (double)BOX_HEIGHT * (slot + 1) / (count + 1);
+    snprintf(d, sizeof d, "M%.1f,%.1f H%.1f V%.1f H%.1f", right, y_of(p, e->index) + BOX_HEIGHT - 8.0, lane,
+             y, right + 1);
+    path(p->out, d, false);
+    uint32_t shown = count < MOST_SHAPES ? count : MOST_SHAPES;
+    if (slot >= shown) return;
+    bool rest = slot + 1 == shown && shown < count;
+    snprintf(more, sizeof more, "\xe2\x80\xa6 %u more", count - slot);
+    label(&p->labels, lane + 4,
+          y_of(p, to) + BOX_HEIGHT / 2.0 + LINE_HEIGHT * (slot - (shown - 1) / 2.0) + 3.5,
+          "paint-order=\"stroke\" stroke=\"#ffffff\" stroke-width=\"3\"", rest ? more : e->shape);
 }
 
 static void draw_edges(struct picture *p, uint32_t i) {
     const struct report_op *op = &p->v->ops[i];
-    for (uint32_t k = 0, slot = 0; k < op->edge_count; k++) {
-        if (op->edges[k].from == REPORT_FROM_OP) draw_edge(p, &op->edges[k], i, slot++);
+    uint32_t count[SIDES] = {0}, slot[SIDES] = {0};
+    for (uint32_t k = 0; k < op->edge_count; k++) {
+        if (op->edges[k].from == REPORT_FROM_OP) count[side_of(p, &op->edges[k], i)]++;
+    }
+    for (uint32_t k = 0; k < op->edge_count; k++) {
+        const struct report_edge *e = &op->edges[k];
+        if (e->from != REPORT_FROM_OP) continue;
+        enum side side = side_of(p, e, i);
+        if (side == ABOVE) draw_above(p, e, i, slot[side]);
+        else if (side == STRAIGHT) draw_straight(p, e, i);
+        else draw_aside(p, e, i, slot[side], count[side]);
+        slot[side]++;
     }
 }
 
@@ -109,7 +148,7 @@ static void draw_beside(struct picture *p, uint32_t i, uint32_t row, const char 
                   "stroke=\"#b7791f\"/>\n",
                   y);
     strbuf_printf(p->out, "<text x=\"14\" y=\"%.1f\" font-size=\"10\">", y + 14);
-    markup_short(p->out, name, 8);
+    markup_end(p->out, name, 8);
     strbuf_add(p->out, "</text>\n");
     label(p->out, 144, y + 14, "text-anchor=\"end\"", shape);
     snprintf(d, sizeof d, "M148,%.1f H%d", y + (in && out ? 6 : 10), BOX_LEFT - 1);
@@ -158,7 +197,7 @@ static void draw_box(struct picture *p, uint32_t i) {
         BOX_LEFT, y, BOX_WIDTH, BOX_HEIGHT, fill_of(op->kind));
     strbuf_printf(p->out, "<text x=\"%d\" y=\"%.1f\"><tspan font-weight=\"600\">%u %s</tspan> ", BOX_LEFT + 8,
                   y + 17, i, op->kind);
-    markup_short(p->out, op->name, 38);
+    markup_end(p->out, op->name, 38);
     strbuf_printf(p->out, "</text>\n<text x=\"%d\" y=\"%.1f\" font-size=\"10\" fill=\"#52606d\">",
                   BOX_LEFT + 8, y + 33);
     markup_short(p->out, op->detail, 64);
@@ -183,23 +222,35 @@ const char svg_graph_marker[] =
     "markerHeight=\"7\" "
     "orient=\"auto\"><path d=\"M0,0 L8,4 L0,8 z\" fill=\"#7b8794\"/></marker></defs>\n";
 
-struct svg_size svg_graph_size(uint32_t count) {
-    return (struct svg_size){BOX_LEFT + BOX_WIDTH + EDGE_RIGHT + 40, TOP + count * PITCH};
+struct svg_size svg_graph_size(const struct report_variant *v, uint32_t first, uint32_t count) {
+    struct picture p = {.v = v, .first = first, .end = first + count};
+    uint32_t lanes = 0;
+    for (uint32_t i = first; i < p.end; i++) {
+        for (uint32_t k = 0; k < v->ops[i].edge_count; k++) {
+            const struct report_edge *e = &v->ops[i].edges[k];
+            if (e->from != REPORT_FROM_OP || side_of(&p, e, i) != ASIDE) continue;
+            uint32_t lane = take_lane(&p, e->index, i);
+            lanes = lane + 1 > lanes ? lane + 1 : lanes;
+        }
+    }
+    return (struct svg_size){BOX_LEFT + BOX_WIDTH + LANE * lanes + SHAPE_WIDTH, TOP + count * PITCH};
 }
 
 void svg_graph(const struct report_program *g, const struct report_variant *v, uint32_t first, uint32_t count,
                struct strbuf *out) {
-    uint32_t *written = calloc((size_t)count + 1, sizeof *written), lanes[MOST_LANES] = {0};
-    struct picture p = {g, v, first, first + count, lanes, out};
+    uint32_t *written = calloc((size_t)count + 1, sizeof *written);
+    struct picture p = {.g = g, .v = v, .first = first, .end = first + count, .out = out};
     char text[128];
     if (written == NULL) return;
     snprintf(text, sizeof text, "Operators %u to %u of the %s step", first, first + count - 1, v->name);
-    markup_begin_svg(out, svg_graph_size(count), text);
+    markup_begin_svg(out, svg_graph_size(v, first, count), text);
     draw_stage_heads(&p);
     for (uint32_t i = first; i < p.end; i++) draw_edges(&p, i);
+    strbuf_add(out, strbuf_text(&p.labels));
     for (uint32_t i = first; i < p.end; i++) draw_box(&p, i);
     for (uint32_t i = first; i < p.end; i++) draw_memory(&p, i);
     for (uint32_t i = p.end; i < v->op_count; i++) note_reader(&p, i, written);
     strbuf_add(out, "</svg>\n");
+    strbuf_free(&p.labels);
     free(written);
 }

@@ -89,14 +89,20 @@ static void draw_stages(const struct panel *p, struct strbuf *out) {
 
 // ---- buffers
 
-static bool is_at_peak(const struct report_variant *v, uint32_t buffer) {
-    for (uint32_t i = 0; i < v->peak_buffer_count; i++) {
-        if (v->peak_buffers[i] == buffer) return true;
-    }
-    return false;
+// A name in a rectangle: across, or down where that has more room.
+static void draw_name(double x, double y, double width, double height, const char *name, struct strbuf *out) {
+    const double letter = 5.6, line = 11;
+    bool down = width < letter * (double)strlen(name) + 4 && height > width;
+    if ((down ? width : height) < line) return;
+    if (down)
+        strbuf_printf(out, "<text transform=\"translate(%.1f,%.1f) rotate(90)\"", x + width / 2 - 3.5, y + 3);
+    else strbuf_printf(out, "<text x=\"%.1f\" y=\"%.1f\"", x + 3, y + (height < 24 ? height / 2 + 3.5 : 12));
+    strbuf_add(out, " font-size=\"9.5\" pointer-events=\"none\">");
+    markup_end(out, name, (uint32_t)(((down ? height : width) - 4) / letter));
+    strbuf_add(out, "</text>\n");
 }
 
-static void draw_buffer(const struct panel *p, uint32_t i, bool peak, struct strbuf *out) {
+static void draw_buffer(const struct panel *p, uint32_t i, struct strbuf *out) {
     const struct report_buffer *b = &p->v->buffers[i];
     double x = x_of(p, b->first_op), y = y_of(p, (double)b->offset);
     double width = ((double)b->last_op - b->first_op + 1) * p->per_op,
@@ -105,17 +111,16 @@ static void draw_buffer(const struct panel *p, uint32_t i, bool peak, struct str
     snprintf(more, sizeof more,
              "class=\"buffer\" data-variant=\"%s\" data-buffer=\"%u\" fill=\"%s\" stroke=\"%s\" "
              "stroke-width=\"%s\">",
-             p->v->name, i, colours[i % COLOURS], peak ? "#a61b1b" : "#5f6c7b", peak ? "1.6" : "0.6");
+             p->v->name, i, colours[i % COLOURS], b->at_peak ? "#a61b1b" : "#5f6c7b",
+             b->at_peak ? "1.6" : "0.6");
     rectangle(out, x, y, width, height, more);
     strbuf_printf(out, "<title>%u ", i);
     markup_text(out, b->name);
-    strbuf_printf(out, ": %s at %llu, operators %u to %u</title></rect>\n", format_bytes(size, b->bytes),
+    strbuf_printf(out, ": %s at %llu, operators %u to %u", format_bytes(size, b->bytes),
                   (unsigned long long)b->offset, b->first_op, b->last_op);
-    if (height < 11) return;
-    strbuf_printf(out, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"9.5\" pointer-events=\"none\">", x + 3,
-                  y + (height < 24 ? height / 2 + 3.5 : 12));
-    markup_short(out, b->name, (uint32_t)((width - 4) / 5.6));
-    strbuf_add(out, "</text>\n");
+    if (b->rows > 0) strbuf_printf(out, ", a window of %u rows of its images", b->rows);
+    strbuf_add(out, "</title></rect>\n");
+    draw_name(x, y, width, height, b->name, out);
 }
 
 // What is alive, as bytes from the top: below the arena's end by what lies unused.
@@ -139,6 +144,17 @@ static void draw_peak(const struct panel *p, struct strbuf *out) {
         LEFT, LEFT + PLOT_WIDTH, y, y);
 }
 
+// A bar over the operators that take turns on bands of the image.
+static void draw_bands(const struct panel *p, struct strbuf *out) {
+    const struct report_variant *v = p->v;
+    if (v->band_rows == 0) return;
+    char text[64];
+    double x = x_of(p, v->band_first), width = v->band_count * p->per_op;
+    rectangle(out, x, p->top - 5, width, 4, "fill=\"#2b6cb0\"/>\n");
+    snprintf(text, sizeof text, "in bands of %u rows", v->band_rows);
+    text_at(out, x + width, p->top - 8, "text-anchor=\"end\" fill=\"#2b6cb0\"", text);
+}
+
 static void draw_panel(const struct report_variant *v, double top, struct strbuf *out) {
     struct panel p = {v, top, (double)PLOT_WIDTH / v->op_count, 0};
     char arena[32], bound[32], unused[32], title[256];
@@ -150,10 +166,12 @@ static void draw_panel(const struct report_variant *v, double top, struct strbuf
     text_at(out, LEFT, top - 10, "font-size=\"13\" font-weight=\"600\"", title);
     draw_stages(&p, out);
     draw_addresses(&p, out);
-    for (uint32_t i = 0; i < v->buffer_count; i++) draw_buffer(&p, i, false, out);
-    for (uint32_t i = 0; i < v->buffer_count; i++) { // above the others, so that their edges show
-        if (is_at_peak(v, i)) draw_buffer(&p, i, true, out);
+    for (int peak = 0; peak < 2; peak++) { // those of the peak above the others, so that their edges show
+        for (uint32_t i = 0; i < v->buffer_count; i++) {
+            if (v->buffers[i].at_peak == (peak == 1)) draw_buffer(&p, i, out);
+        }
     }
+    draw_bands(&p, out);
     draw_live(&p, out);
     draw_peak(&p, out);
     draw_operators(&p, out);

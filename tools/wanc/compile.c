@@ -46,11 +46,11 @@ static bool compile_to_ir(const struct wanc_options *o, const struct compile_opt
 
 // ---- a plan
 
-static void print_outcome(const struct compile_options *o, const struct compile_outcome *r) {
+void print_outcome(const struct compile_options *o, const struct compile_outcome *r) {
     char limit[32], peak[32];
     if (r->fitted) {
-        fprintf(stderr, "wanc: %s of %s to expect, with %u threads; ", format_bytes(peak, r->peak),
-                format_bytes(limit, o->max_memory), r->threads);
+        fprintf(stderr, "wanc: %s of %s to expect, with %u thread%s; ", format_bytes(peak, r->peak),
+                format_bytes(limit, o->max_memory), r->threads, r->threads == 1 ? "" : "s");
         fprintf(stderr, "convolutions take %.2f times as long as without the limit\n", r->slower);
     }
     if (r->timed)

@@ -16,7 +16,7 @@ static const struct {
     wanc_command *run;
     int min_files, max_files;
 } commands[] = {
-    {"compile", wanc_compile, 1, 2}, {"inspect", wanc_inspect, 1, 2}, {"report", wanc_report, 1, 1},
+    {"compile", wanc_compile, 1, 2}, {"inspect", wanc_inspect, 1, 2}, {"report", wanc_report, 1, 2},
     {"diff", wanc_diff, 2, 4},       {"dump", wanc_dump, 1, 1},       {"passes", wanc_passes, 0, 0},
     {"opt", wanc_opt, 1, 1},
 };

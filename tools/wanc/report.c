@@ -87,16 +87,35 @@ static bool is_plan(const char *path, bool *yes, struct error *err) {
     return true;
 }
 
-static bool open_plan(const struct wanc_options *o, struct plan *plan, struct error *err) {
-    bool yes;
-    if (!is_plan(o->files[0], &yes, err)) return false;
+// The first of the options that a plan has taken already.
+static const char *compiling_option(const struct compile_options *o) {
+    return o->size_count > 0           ? "latent-size"
+           : o->choice.conv != NULL    ? "conv"
+           : o->choice.max_error > 0   ? "max-error"
+           : o->cache_dtype != IR_F32  ? "cache-type"
+           : o->max_memory > 0         ? "max-memory"
+           : o->bands != IR_BANDS_AUTO ? "bands"
+           : o->first_as_is            ? "first"
+                                       : NULL;
+}
+
+static bool compile_model(const struct wanc_options *o, struct plan *plan, struct error *err) {
     struct compile_options options = compile_options_of(o);
     struct compile_outcome outcome;
-    if (!yes) return compile_to_plan(&options, plan, &outcome, err);
-    if (o->compile.size_count > 0)
-        return error_set(err, ERROR_USAGE,
-                         "report: --latent-size is for a model; %s is a plan, with sizes of its own",
-                         o->files[0]);
+    if (!compile_to_plan(&options, plan, &outcome, err)) return false;
+    if (!o->quiet) print_outcome(&options, &outcome);
+    return true;
+}
+
+static bool open_plan(const struct wanc_options *o, struct plan *plan, struct error *err) {
+    const char *option = compiling_option(&o->compile);
+    bool yes;
+    if (!is_plan(o->files[0], &yes, err)) return false;
+    if (!yes) return compile_model(o, plan, err);
+    if (o->file_count > 1) return error_set(err, ERROR_USAGE, "report: a plan stands alone");
+    if (option != NULL)
+        return error_set(err, ERROR_USAGE, "report: --%s is for a model; %s is a plan, which has it inside",
+                         option, o->files[0]);
     return plan_open(plan, o->files[0], err);
 }
 

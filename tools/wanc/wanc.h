@@ -27,6 +27,9 @@ typedef bool wanc_command(const struct wanc_options *o, struct error *err);
 // To -o FILE (written beside it, then renamed), else to standard output.
 bool write_text(const struct wanc_options *o, const char *text, struct error *err);
 
+// What came of a limit of memory and of measuring, to standard error.
+void print_outcome(const struct compile_options *o, const struct compile_outcome *r);
+
 // What the compiler is asked for, with the models and with what it says on the way.
 struct compile_options compile_options_of(const struct wanc_options *o);
 
