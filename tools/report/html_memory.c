@@ -154,13 +154,13 @@ static void peak(const struct report_variant *v, uint32_t p, uint32_t index, str
     if (v->band_rows > 0)
         strbuf_printf(out, "Operators %u to %u take turns on bands of %u rows. ", v->band_first,
                       v->band_first + v->band_count - 1, v->band_rows);
-    strbuf_printf(out, "The peak is at %u operator%s, with these buffers during them:", v->peak_op_count,
-                  v->peak_op_count == 1 ? "" : "s");
+    strbuf_printf(out, "The peak is at %u operator%s:", v->peak_op_count, v->peak_op_count == 1 ? "" : "s");
     for (uint32_t i = 0; i < v->peak_op_count && i < 8; i++) {
         strbuf_printf(out, "%s%u ", i ? ", " : " ", v->peak_ops[i]);
         markup_text(out, v->ops[v->peak_ops[i]].name);
     }
-    strbuf_add(out, v->peak_op_count > 8 ? ", \xe2\x80\xa6</p>\n" : "</p>\n");
+    strbuf_add(out, v->peak_op_count > 8 ? ", \xe2\x80\xa6" : "");
+    strbuf_add(out, v->peak_buffer_count ? ". The buffers alive then:</p>\n" : "</p>\n");
     strbuf_add(out, v->peak_buffer_count ? "<ul>\n" : "");
     for (uint32_t i = 0; i < v->peak_buffer_count; i++) {
         const struct report_buffer *b = &v->buffers[v->peak_buffers[i]];
