@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/strbuf.h"
+#include "compiler/fit.h"
 #include "frontend/forms.h"
 
 #include <string.h>
@@ -145,11 +146,21 @@ const char *compilation_size_comment(const struct compilation *c, int index, cha
     return text;
 }
 
+static void set_fitted(struct ir_module *m, const struct fit_setting *s) {
+    struct conv_choice_options *o = &m->choice->options;
+    m->bands = s->bands;
+    o->conv = s->conv;
+    o->byte_price = s->byte_price;
+    o->byte_slack = s->byte_slack;
+    o->threads = s->threads;
+}
+
 static bool compile_size(struct compilation *c, int index, struct error *err) {
     const struct compile_options *o = c->o;
     char comment[64];
     struct ir_module *m = compilation_import(c, o->sizes[index], err);
     if (m == NULL) return false;
+    if (c->fitted != NULL) set_fitted(m, &c->fitted[index].setting);
     c->modules[c->count++] = m;
     if (o->passes.print_after != NULL || o->passes.timings)
         fputs(compilation_size_comment(c, index, comment), o->passes.out);

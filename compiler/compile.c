@@ -33,40 +33,59 @@ static bool run(void *context, struct compilation *c, struct error *err) {
     return compilation_run(c, err) && write_plan(c, context, err);
 }
 
-static bool compile_once(const struct compile_options *o, struct fit *fit, const struct target *to,
-                         struct error *err) {
-    struct compilation c = {.o = o, .fit = fit};
+static bool compile_once(const struct compile_options *o, struct fit *fit, const struct fit_plan *fitted,
+                         const struct target *to, struct error *err) {
+    struct compilation c = {.o = o, .fit = fit, .fitted = fitted};
     return compilation_close(&c, compilation_guard(&c, run, (void *)to, err), err);
 }
 
 // ---- under a limit of memory
 
 struct fitting {
-    const struct compile_options *o;
+    struct compile_options o; // of one size
     const struct target *to;
 };
 
-static bool compile_fit(void *context, struct fit *f, struct error *err) {
+static bool compile_fit(void *context, struct fit *f, const struct fit_setting *setting, struct error *err) {
     const struct fitting *fitting = context;
-    struct compile_options o = *fitting->o;
-    o.bands = f->bands;
-    o.choice.byte_price = f->byte_price;
-    if (!f->last) o.note = NULL;
-    return compile_once(&o, f, fitting->to, err);
+    const struct fit_plan plan = {.setting = *setting};
+    return compile_once(&fitting->o, f, &plan, fitting->to, err);
+}
+
+// A size is a run of its own, and takes what is fastest for it.
+static bool fit_size(const struct compile_options *o, int size, struct fit *fit, const struct target *to,
+                     struct fit_plan *found, double *slower, struct error *err) {
+    const struct fit_setting asked = {.bands = o->bands, .conv = o->choice.conv};
+    struct fitting fitting = {*o, to};
+    fitting.o.note = NULL;
+    fitting.o.sizes[0] = o->sizes[size];
+    fitting.o.size_count = o->size_count > 0;
+    if (fit_search(fit, &asked, compile_fit, &fitting, found, slower, err)) return true;
+    if (o->size_count > 1)
+        error_prefix(err, "latent size %dx%d", (int)o->sizes[size].height, (int)o->sizes[size].width);
+    return false;
+}
+
+static bool compile_fitted(const struct compile_options *o, const struct target *to,
+                           struct compile_outcome *outcome, struct error *err) {
+    struct fit_plan fitted[PLAN_MAX_PROGRAMS];
+    struct fit fit = {.limit = o->max_memory, .threads = o->threads ? o->threads : cores_available()};
+    outcome->fitted = o->size_count > 0 ? o->size_count : 1;
+    outcome->threads = fit.threads;
+    for (int i = 0; i < outcome->fitted; i++) {
+        if (!fit_size(o, i, &fit, to, &fitted[i], &outcome->slower[i], err)) return false;
+        outcome->peak[i] = fitted[i].peak;
+    }
+    fit.write = true;
+    return compile_once(o, &fit, fitted, to, err);
 }
 
 static bool compile(const struct compile_options *o, const struct target *to, struct compile_outcome *outcome,
                     struct error *err) {
-    struct fit fit = {.limit = o->max_memory, .threads = o->threads ? o->threads : cores_available()};
-    struct fitting fitting = {o, to};
-    if (o->max_memory == 0) return compile_once(o, NULL, to, err);
+    if (o->max_memory == 0) return compile_once(o, NULL, NULL, to, err);
     if (o->tune && o->timing_cache == NULL)
         return error_set(err, ERROR_USAGE, "--max-memory with --tune: needs --timing-cache, to measure once");
-    if (!fit_search(&fit, compile_fit, &fitting, &outcome->slower, err)) return false;
-    outcome->fitted = true;
-    outcome->peak = fit.peak;
-    outcome->threads = fit.threads;
-    return true;
+    return compile_fitted(o, to, outcome, err);
 }
 
 // ---- measured times

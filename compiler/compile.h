@@ -63,9 +63,10 @@ struct compilation {
     int model_count;
     struct ir_module *modules[PLAN_MAX_PROGRAMS];
     int count;
-    struct fit *fit;          // NULL: no limit of a run's memory
-    struct arena_scope scope; // of compilation_guard,
-    bool guarded;             // until compilation_close leaves it
+    struct fit *fit;               // NULL: no limit of a run's memory; else what looks at the plan
+    const struct fit_plan *fitted; // how each size is compiled under it
+    struct arena_scope scope;      // of compilation_guard,
+    bool guarded;                  // until compilation_close leaves it
     struct prepack prepack;
 };
 
@@ -91,10 +92,11 @@ bool compilation_close(struct compilation *c, bool ok, struct error *err);
 
 // What came of a compilation under a limit of memory, or with measured times.
 struct compile_outcome {
-    bool fitted, timed;
-    uint64_t peak;                       // bytes that a run is expected to take, with
-    unsigned threads;                    // so many threads
-    double slower;                       // its convolutions take so many times as long as without the limit
+    int fitted;                       // latent sizes, if there was a limit of memory; else 0
+    unsigned threads;                 // that a run will have
+    uint64_t peak[PLAN_MAX_PROGRAMS]; // bytes that a run of each size is expected to take
+    double slower[PLAN_MAX_PROGRAMS]; // its convolutions take so many times as long as without the limit
+    bool timed;
     unsigned measured, cached, modelled; // shapes of convolutions, by where their times come from
     double seconds;                      // spent on measuring
 };

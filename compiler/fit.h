@@ -1,34 +1,48 @@
-// Memory under a limit (`wanc compile --max-memory`): the fastest plan whose forecast fits.
+// Memory under a limit (`wanc compile --max-memory`): the fastest plan of one latent size whose forecast fits.
 //
 // What is given up for memory, in this order: whole images, for bands of them; then fast algorithms, whose transformed
-// weights are several times as large as the weights. A byte gets a price in seconds, by which each convolution's algorithm is
-// chosen; the lowest price at which the plan fits is searched for.
+// weights are several times as large as the weights. A byte gets a price in seconds, by which the algorithms of all
+// convolutions are chosen (passes/conv_choice.h); the lowest price at which the plan fits is searched for. What is left of the
+// limit then goes to the algorithms that save the most time in it.
 #ifndef WANC_COMPILER_FIT_H
 #define WANC_COMPILER_FIT_H
 
 #include "ir/ir.h"
 #include "plan/plan.h"
 
-// One compilation on the way, and what came of it.
+// How a size is compiled.
+struct fit_setting {
+    enum ir_bands bands;
+    const char *conv; // as conv_choice_options has it
+    double byte_price, byte_slack;
+    unsigned threads; // for which workspaces are priced
+};
+
+// What came of a setting.
+struct fit_plan {
+    struct fit_setting setting;
+    uint64_t peak;  // bytes: the forecast
+    double seconds; // that the convolutions of a steady step are expected to take
+};
+
 struct fit {
     uint64_t limit;   // bytes of resident memory
     unsigned threads; // that the run will have
-    enum ir_bands bands;
-    double byte_price;
-    bool last; // of all: the only one whose plan is written
-    // results, once the plan was looked at
+    bool write;       // a plan that fits is to be written; or it is only looked at
+    // results, once a plan was looked at: of the size that takes the most memory
     bool seen;
-    uint64_t peak;  // the largest forecast of all latent sizes
-    double seconds; // that the convolutions of a steady step are expected to take, of the last size
+    uint64_t peak;
+    double seconds;
 };
 
-// Looks at a plan; false, with an error, when it is not to be written: it does not fit, or it is not the last one.
+// Looks at a plan; false, with an error, when it is not to be written.
 bool fit_check(struct fit *f, const struct plan *plan, struct error *err);
 
-// Compiles with f->bands and f->byte_price, up to the plan that fit_check looks at; the last one is written.
-typedef bool fit_compile(void *context, struct fit *f, struct error *err);
-// Finds the fastest plan that fits, and compiles it last. `cost`: by how much a step is slower than without a limit, as a
-// factor.
-bool fit_search(struct fit *f, fit_compile *compile, void *context, double *cost, struct error *err);
+// Compiles up to the plan that fit_check looks at.
+typedef bool fit_compile(void *context, struct fit *f, const struct fit_setting *s, struct error *err);
+// Finds the fastest plan that fits: `asked` are the bands and algorithms that may be taken. `slower`: by how much a step is
+// slower than without a limit, as a factor. An error: nothing fits, with the least that does, or a compilation failed.
+bool fit_search(struct fit *f, const struct fit_setting *asked, fit_compile *compile, void *context,
+                struct fit_plan *found, double *slower, struct error *err);
 
 #endif

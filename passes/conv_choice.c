@@ -8,7 +8,7 @@
 
 // ---- what may be taken
 
-static const char *const names[] = {"auto", "direct", "im2col", "winograd2", "winograd4"};
+static const char *const names[] = {"auto", "direct", "im2col", "winograd2", "winograd4", "blocks"};
 enum { NAMES = sizeof names / sizeof *names };
 
 // The algorithms of each name, as bits, and those for what none of them computes; what remains is direct.
@@ -19,6 +19,7 @@ static const uint32_t allowed[NAMES][2] = {
     {1u << PLAN_CONV_WINOGRAD2 | 1u << PLAN_CONV_WINOGRAD2_TIME2 | 1u << PLAN_CONV_PRODUCT_TIME2},
     {1u << PLAN_CONV_WINOGRAD4 | 1u << PLAN_CONV_WINOGRAD4_TIME2 | 1u << PLAN_CONV_WINOGRAD4_TIME4 |
      1u << PLAN_CONV_PRODUCT_TIME2 | 1u << PLAN_CONV_PRODUCT_TIME4},
+    {((1u << PLAN_CONV_ALGORITHMS) - 1) & ~(1u << PLAN_CONV_DIRECT)},
 };
 
 static uint32_t allowed_algorithms(const char *conv, const struct plan_conv_shape *s) {
@@ -60,6 +61,7 @@ void conv_choice_add(struct conv_choice *c, struct arena *a, const struct plan_c
         *found = (struct conv_shape_choice){.shape = *s};
     }
     found->uses[v]++;
+    c->streams = c->streams || v == PLAN_STEADY;
 }
 
 void conv_choice_fix(struct conv_choice *c, const struct plan_conv_shape *s, uint32_t algorithm,
@@ -84,22 +86,102 @@ static bool price(const struct conv_choice_options *o, struct conv_shape_choice 
         if (!(algorithms & 1u << a)) continue;
         struct conv_candidate *k = &s->candidates[s->candidate_count++];
         *k = (struct conv_candidate){
-            .algorithm = a, .error = conv_error(&s->shape, a), .bytes = conv_bytes(&s->shape, a)};
+            .algorithm = a,
+            .error = conv_error(&s->shape, a),
+            .bytes = conv_bytes(&s->shape, a),
+            .workspace = conv_workspace(&s->shape, a, o->threads ? o->threads : CONV_COST_THREADS)};
         if (o->seconds == NULL) k->seconds = conv_cost(&s->shape, a);
         else if (!o->seconds(o->context, &s->shape, a, &k->seconds, err)) return false;
     }
     return true;
 }
 
-// Seconds, and what its memory is worth.
-static double cost(const struct conv_choice *c, const struct conv_candidate *k) {
-    return k->seconds + c->options.byte_price * k->bytes;
+// ---- time and memory
+
+// How often a shape is computed for each later step of a video of 21 latent frames, the length that Wan makes.
+static double times(const struct conv_choice *c, const struct conv_shape_choice *s) {
+    enum { LATER_STEPS = 20 };
+    double first = s->uses[PLAN_FIRST], steady = s->uses[PLAN_STEADY];
+    return c->streams ? steady + first / LATER_STEPS : first;
 }
 
-static void take_cheapest(const struct conv_choice *c, struct conv_shape_choice *s) {
-    s->chosen = 0;
-    for (uint32_t i = 1; i < s->candidate_count; i++) {
-        if (cost(c, &s->candidates[i]) < cost(c, &s->candidates[s->chosen])) s->chosen = i;
+// How many convolutions keep memory of their own: both steps have the same weights.
+static double copies(const struct conv_shape_choice *s) {
+    return fmax(s->uses[PLAN_FIRST], s->uses[PLAN_STEADY]);
+}
+
+// What it keeps, and what it needs above the workspace that is there anyway.
+static double memory(const struct conv_choice *c, const struct conv_shape_choice *s,
+                     const struct conv_candidate *k) {
+    return copies(s) * k->bytes + fmax(0, k->workspace - c->workspace);
+}
+
+// Seconds of one convolution, and what its memory is worth.
+static double cost(const struct conv_choice *c, const struct conv_shape_choice *s,
+                   const struct conv_candidate *k) {
+    double price = c->options.byte_price;
+    return price > 0 ? k->seconds + price * memory(c, s, k) / times(c, s) : k->seconds;
+}
+
+// Takes the cheapest candidate that needs no larger workspace, and returns its cost; infinite: there is none.
+static double take_cheapest(const struct conv_choice *c, struct conv_shape_choice *s) {
+    double least = INFINITY;
+    for (uint32_t i = 0; i < s->candidate_count; i++) {
+        const struct conv_candidate *k = &s->candidates[i];
+        if (k->workspace > c->workspace || cost(c, s, k) >= least) continue;
+        least = cost(c, s, k);
+        s->chosen = i;
+    }
+    return least;
+}
+
+static double take_all(struct conv_choice *c, double workspace) {
+    double sum = c->options.byte_price > 0 ? c->options.byte_price * workspace : 0;
+    c->workspace = workspace;
+    for (size_t i = 0; i < c->shape_count; i++)
+        sum += times(c, &c->shapes[i]) * take_cheapest(c, &c->shapes[i]);
+    return sum;
+}
+
+// The workspace is there once, as large as the largest: where memory has a price, each size that one may have is tried.
+static void take_cheapest_of_all(struct conv_choice *c) {
+    double least = INFINITY, best = INFINITY;
+    for (size_t i = 0; c->options.byte_price > 0 && i < c->shape_count; i++) {
+        for (uint32_t k = 0; k < c->shapes[i].candidate_count; k++) {
+            double workspace = c->shapes[i].candidates[k].workspace, sum = take_all(c, workspace);
+            if (sum < least) least = sum, best = workspace;
+        }
+    }
+    take_all(c, best);
+}
+
+struct upgrade {
+    struct conv_shape_choice *shape;
+    uint32_t candidate;
+    double bytes, worth; // that it takes; seconds that it saves for each of them
+};
+
+static void consider_upgrades(const struct conv_choice *c, struct conv_shape_choice *s, double left,
+                              struct upgrade *best) {
+    const struct conv_candidate *now = &s->candidates[s->chosen];
+    for (uint32_t i = 0; i < s->candidate_count; i++) {
+        const struct conv_candidate *k = &s->candidates[i];
+        double bytes = memory(c, s, k) - memory(c, s, now), saved = times(c, s) * (now->seconds - k->seconds);
+        double worth = bytes > 0 ? saved / bytes : INFINITY;
+        if (saved > 0 && bytes <= left && (best->shape == NULL || worth > best->worth))
+            *best = (struct upgrade){s, i, bytes, worth};
+    }
+}
+
+// A price jumps from one choice to another; what is left between them goes to whatever saves the most time for a byte.
+static void spend_slack(struct conv_choice *c) {
+    for (double left = c->options.byte_slack; left > 0;) {
+        struct upgrade best = {0};
+        for (size_t i = 0; i < c->shape_count; i++) consider_upgrades(c, &c->shapes[i], left, &best);
+        if (best.shape == NULL) return;
+        best.shape->chosen = best.candidate;
+        left -= best.bytes;
+        c->workspace = fmax(c->workspace, best.shape->candidates[best.candidate].workspace);
     }
 }
 
@@ -132,7 +214,8 @@ static void consider(const struct conv_choice *c, struct conv_shape_choice *s, s
         const struct conv_candidate *k = &s->candidates[i];
         // Not by the difference of squares: where a compiler fuses it, that of one number with itself is not zero.
         if (k->error >= now->error) continue;
-        double removed = pow(now->error, 2) - pow(k->error, 2), price = (cost(c, k) - cost(c, now)) / removed;
+        double removed = pow(now->error, 2) - pow(k->error, 2),
+               price = (cost(c, s, k) - cost(c, s, now)) / removed;
         if (best->shape != NULL && price >= best->price) continue;
         *best = (struct exchange){.shape = s, .candidate = i, .price = price};
     }
@@ -176,7 +259,8 @@ bool conv_choice_decide(struct conv_choice *c, struct error *err) {
         if (!price(&c->options, &c->shapes[i], err)) return false;
     }
     if (c->options.measure != NULL && !c->options.measure(c->options.context, c, err)) return false;
-    for (size_t i = 0; i < c->shape_count; i++) take_cheapest(c, &c->shapes[i]);
+    take_cheapest_of_all(c);
+    spend_slack(c);
     double error = 0;
     for (enum plan_variant v = PLAN_FIRST; v < PLAN_VARIANTS; v++) keep_limit(c, v);
     for (enum plan_variant v = PLAN_FIRST; v < PLAN_VARIANTS; v++)

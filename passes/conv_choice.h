@@ -19,9 +19,13 @@ struct conv_choice;
 typedef bool conv_measure(void *context, struct conv_choice *c, struct error *err);
 
 struct conv_choice_options {
-    const char *conv;      // auto, direct, im2col, winograd2 or winograd4; NULL: auto, all algorithms
+    const char *
+        conv; // auto, direct, im2col, winograd2, winograd4, or blocks (all but direct, where there is another);
+              // NULL: auto, all algorithms
     double max_error;      // of a decode's frames in [-1, 1], absolute; 0: CONV_MAX_ERROR
-    double byte_price;     // seconds that a byte of memory is worth; 0: as fast as can be
+    double byte_price;     // seconds of a step that a byte of memory is worth; 0: as fast as can be
+    double byte_slack;     // with a price: bytes that are left over, for what saves the most time in them
+    unsigned threads;      // of a run, for workspaces; 0: CONV_COST_THREADS
     conv_seconds *seconds; // NULL: the cost model (conv_cost.h)
     conv_measure *measure; // NULL: it stays with `seconds`
     void *context;         // of both
@@ -37,6 +41,7 @@ struct conv_candidate { // one algorithm that computes a shape, and that the use
     uint32_t algorithm; // enum plan_conv_algorithm
     double seconds;     // of one convolution
     double bytes;       // that it keeps in memory (conv_bytes)
+    double workspace;   // that it needs while it runs (conv_workspace)
     double error;       // conv_error
     enum plan_time_source source;
     enum conv_verdict verdict;
@@ -56,6 +61,8 @@ struct conv_choice {
     size_t shape_count, shape_room;
     unsigned time_threads;       // for which the seconds are; 0: those of the cost model
     double fixed[PLAN_VARIANTS]; // squared errors of convolutions that were chosen before
+    bool streams;                // there are later steps
+    double workspace;            // that candidates may have; infinite: any
 };
 
 // NULL: by default.

@@ -100,3 +100,13 @@ double conv_bytes(const struct plan_conv_shape *s, uint32_t algorithm) {
     struct plan_winograd g = plan_winograd(&c.params, &c.in, &c.out, c.out.height, CONV_COST_THREADS);
     return (double)plan_winograd_packed_bytes(&g, c.params.block_channels);
 }
+
+double conv_workspace(const struct plan_conv_shape *s, uint32_t algorithm, uint32_t threads) {
+    struct plan_conv_case c = plan_conv_case(s, algorithm);
+    if (algorithm == PLAN_CONV_DIRECT) {
+        double elements = (double)s->kernel_h * s->kernel_w;
+        return elements > 1 ? sizeof(void *) * elements * c.out.height * c.out.width : 0;
+    }
+    struct plan_winograd g = plan_winograd(&c.params, &c.in, &c.out, c.out.height, threads);
+    return (double)plan_winograd_workspace_bytes(&g);
+}

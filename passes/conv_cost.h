@@ -32,5 +32,7 @@ double conv_window_cost(const struct plan_conv_shape *s, uint32_t algorithm);
 double conv_cost(const struct plan_conv_shape *s, uint32_t algorithm);
 // Memory that a convolution keeps or needs, in bytes: its packed weights, and the window that a direct one reads.
 double conv_bytes(const struct plan_conv_shape *s, uint32_t algorithm);
+// Memory that it needs while it runs, and that all convolutions share: blocks of an image, or pointers to its pixels.
+double conv_workspace(const struct plan_conv_shape *s, uint32_t algorithm, uint32_t threads);
 
 #endif

@@ -163,6 +163,6 @@ refused "--dump-taps of bands" 1 "bands.plan: works on bands of images, which ho
     "$work/bands.plan" "$work/large.npy" --dump-taps "$work/none"
 refused "--dump-taps to a file" 1 "cannot make the folder" "$plan" "$work/two.npy" --dump-taps "$work/two.npy"
 tool=wanc program=$wanc
-refused "--keep-taps and --max-memory" 2 "--keep-taps: allows no bands" compile "$data/full.onnx" --latent-size 3x5 -o none.plan --keep-taps --max-memory 1GiB
+refused "--keep-taps and --bands" 2 "--keep-taps: allows no bands" compile "$data/full.onnx" --latent-size 3x5 -o none.plan --keep-taps --bands least
 
 finish

@@ -170,11 +170,24 @@ same "--max-memory: a plan that fits" "0 yes" "$status $([ "$(mib fits)" -le "$l
 # shellcheck disable=SC2086
 refused "--max-memory that nothing fits" 1 "30.0 MiB is less than any plan for this decoder takes; the least is" \
     compile "$full" $large --threads 2 --max-memory 30MiB -o plan
-least=$(sed -n 's/.*the least is \([0-9]*\).* MiB.*/\1/p' "$work/stderr")
+least=$(sed -n 's/.*the least is .* MiB (\([0-9]*\) bytes).*/\1/p' "$work/stderr")
 fresh
 # shellcheck disable=SC2086
-run compile "$full" $large --threads 2 --max-memory "$((least + 1))MiB" -o plan
+run compile "$full" $large --threads 2 --max-memory "$least" -o plan
 same "--max-memory: the least that the message names" "0 plan" "$status $(ls -A)"
+# shellcheck disable=SC2086
+refused "--max-memory: a byte less" 1 "the least is .* ($least bytes)" compile "$full" $large --threads 2 --max-memory "$((least - 1))" -o plan
+# shellcheck disable=SC2086
+for conv in im2col direct; do
+    run compile "$full" $large --threads 2 --conv $conv --bands least -o by_hand
+    same "--max-memory: no more than $conv takes" yes "$([ "$(((least + 1048575) / 1048576))" -le "$(mib by_hand)" ] && echo yes)"
+done
+# shellcheck disable=SC2086
+run compile "$full" $large --threads 2 --bands none --max-memory "${limit}MiB" -o whole
+same "--max-memory: no bands where none are to be" "0 0" "$status $("$program" dump whole | grep -c "^ bands:")"
+run compile "$full" --latent-size 2x3,40x64 --threads 2 --max-memory "${limit}MiB" -o both
+contains "--max-memory: a small size beside a large one is as fast as alone" "^wanc: latents of 2x3: .* with 2 threads; convolutions take 1.00 times" "$work/stderr"
+contains "--max-memory: the large one" "^wanc: latents of 40x64: .* MiB of $limit MiB to expect" "$work/stderr"
 for text in 0 -1 GiB 5GB 5GiBx nan ''; do
     refused "--max-memory '$text'" 2 "expected a size such as" compile "$full" $size "--max-memory=$text" -o plan
 done

@@ -110,19 +110,116 @@ static void test_the_fastest(void **state) {
 // 32 columns of 864 weights and a bias, and an operator of XNNPACK; a direct convolution needs a window of 6 frames as well.
 static void test_price_of_memory(void **state) {
     (void)state;
-    struct fixture f;
     struct plan_conv_shape s = shape(32, 3);
     near(4 * 32 * 865 + 1536, conv_bytes(&s, PLAN_CONV_IM2COL));
     near(4 * (27 * 32 * 32 + 6 * 8 * 8 * 32), conv_bytes(&s, PLAN_CONV_DIRECT));
     near(216 * (4 * 32 * 33 + 1536), conv_bytes(&s, PLAN_CONV_WINOGRAD4_TIME4));
-    for (int dear = 0; dear < 2; dear++) {
-        open_choice(&f, NULL, 1);
-        f.choice->options.byte_price = dear ? 1 : 1e-9;
-        add(&f, s, PLAN_STEADY);
-        assert_true(conv_choice_decide(f.choice, &f.err));
-        assert_int_equal(dear ? PLAN_CONV_IM2COL : PLAN_CONV_WINOGRAD4_TIME4, chosen(&f, s));
-        close_choice(&f);
+    near(8 * 9 * 8 * 8, conv_workspace(&s, PLAN_CONV_DIRECT, 2)); // a pointer for each pixel under the kernel
+}
+
+// ---- memory
+
+enum { PRICED = 3 };
+static const struct {
+    uint32_t channels, taps, first, steady;
+} priced[PRICED] = {{32, 3, 0, 6}, {64, 3, 0, 2}, {32, 1, 4, 0}};
+
+static void add_priced(struct fixture *f) {
+    for (int i = 0; i < PRICED; i++) {
+        struct plan_conv_shape s = shape(priced[i].channels, priced[i].taps);
+        for (uint32_t k = 0; k < priced[i].first; k++) add(f, s, PLAN_FIRST);
+        for (uint32_t k = 0; k < priced[i].steady; k++) add(f, s, PLAN_STEADY);
     }
+}
+
+// Of one candidate of each shape: seconds for each of 20 later steps, and bytes with one workspace for all.
+struct spent {
+    double seconds, bytes;
+};
+
+static struct spent spent_of(const struct conv_choice *c, const uint32_t candidate[PRICED]) {
+    struct spent t = {0};
+    double workspace = 0;
+    for (int i = 0; i < PRICED; i++) {
+        const struct conv_candidate *k = &c->shapes[i].candidates[candidate[i]];
+        t.seconds += (priced[i].steady + priced[i].first / 20.0) * k->seconds;
+        t.bytes += fmax(priced[i].first, priced[i].steady) * k->bytes;
+        workspace = fmax(workspace, k->workspace);
+    }
+    t.bytes += workspace;
+    return t;
+}
+
+static struct spent spent_by_choice(const struct conv_choice *c) {
+    const uint32_t chosen[PRICED] = {c->shapes[0].chosen, c->shapes[1].chosen, c->shapes[2].chosen};
+    return spent_of(c, chosen);
+}
+
+static double cheapest_of_all(const struct conv_choice *c, double price) {
+    double least = INFINITY;
+    uint32_t k[PRICED];
+    for (k[0] = 0; k[0] < c->shapes[0].candidate_count; k[0]++) {
+        for (k[1] = 0; k[1] < c->shapes[1].candidate_count; k[1]++) {
+            for (k[2] = 0; k[2] < c->shapes[2].candidate_count; k[2]++) {
+                struct spent t = spent_of(c, k);
+                least = fmin(least, t.seconds + price * t.bytes);
+            }
+        }
+    }
+    return least;
+}
+
+static struct spent choose_priced(double price, double slack, double *least) {
+    struct fixture f;
+    open_choice(&f, NULL, 1);
+    f.choice->options.byte_price = price;
+    f.choice->options.byte_slack = slack;
+    add_priced(&f);
+    assert_true(conv_choice_decide(f.choice, &f.err));
+    struct spent t = spent_by_choice(f.choice);
+    *least = cheapest_of_all(f.choice, price);
+    close_choice(&f);
+    return t;
+}
+
+// As cheap as the cheapest of all combinations.
+static void test_price(void **state) {
+    (void)state;
+    for (double price = 1e-9; price < 1; price *= 3) {
+        double least;
+        struct spent t = choose_priced(price, 0, &least);
+        near(least, t.seconds + price * t.bytes);
+    }
+}
+
+// Slack buys time, never takes more than there is, and in the end buys all.
+static void test_slack(void **state) {
+    (void)state;
+    double least;
+    struct spent dear = choose_priced(1, 0, &least), fastest = choose_priced(0, 0, &least);
+    double before = dear.seconds;
+    for (double slack = 1; slack < 1e9; slack *= 2) {
+        struct spent t = choose_priced(1, slack, &least);
+        assert_true(t.bytes <= dear.bytes + slack && t.seconds <= before);
+        before = t.seconds;
+    }
+    assert_true(fastest.seconds < dear.seconds);
+    near(fastest.seconds, before);
+}
+
+// "blocks": all but direct, where there is another.
+static void test_blocks(void **state) {
+    (void)state;
+    struct fixture f;
+    struct plan_conv_shape strided = shape(32, 3);
+    strided.stride_h = 2;
+    open_choice(&f, "blocks", 1);
+    add(&f, shape(32, 3), PLAN_STEADY);
+    add(&f, strided, PLAN_STEADY);
+    assert_true(conv_choice_decide(f.choice, &f.err));
+    assert_int_equal(6, f.choice->shapes[0].candidate_count);
+    assert_int_equal(PLAN_CONV_DIRECT, chosen(&f, strided));
+    close_choice(&f);
 }
 
 static void test_conv_narrows(void **state) {
@@ -307,6 +404,9 @@ int main(void) {
         cmocka_unit_test(test_error_of_a_decode),
         cmocka_unit_test(test_the_fastest),
         cmocka_unit_test(test_price_of_memory),
+        cmocka_unit_test(test_price),
+        cmocka_unit_test(test_slack),
+        cmocka_unit_test(test_blocks),
         cmocka_unit_test(test_conv_narrows),
         cmocka_unit_test(test_no_time),
         cmocka_unit_test(test_limits),

@@ -48,10 +48,13 @@ static bool compile_to_ir(const struct wanc_options *o, const struct compile_opt
 
 void print_outcome(const struct compile_options *o, const struct compile_outcome *r) {
     char limit[32], peak[32];
-    if (r->fitted) {
-        fprintf(stderr, "wanc: %s of %s to expect, with %u thread%s; ", format_bytes(peak, r->peak),
+    for (int i = 0; i < r->fitted; i++) {
+        fprintf(stderr, "wanc: ");
+        if (r->fitted > 1)
+            fprintf(stderr, "latents of %dx%d: ", (int)o->sizes[i].height, (int)o->sizes[i].width);
+        fprintf(stderr, "%s of %s to expect, with %u thread%s; ", format_bytes(peak, r->peak[i]),
                 format_bytes(limit, o->max_memory), r->threads, r->threads == 1 ? "" : "s");
-        fprintf(stderr, "convolutions take %.2f times as long as without the limit\n", r->slower);
+        fprintf(stderr, "convolutions take %.2f times as long as without the limit\n", r->slower[i]);
     }
     if (r->timed)
         fprintf(stderr,
@@ -63,9 +66,8 @@ void print_outcome(const struct compile_options *o, const struct compile_outcome
 bool wanc_compile(const struct wanc_options *o, struct error *err) {
     struct compile_options options = compile_options_of(o);
     struct compile_outcome outcome;
-    if (o->keep_taps && (o->compile.max_memory != 0 || o->compile.bands == IR_BANDS_LEAST))
-        return error_set(err, ERROR_USAGE,
-                         "--keep-taps: allows no bands, which --max-memory and --bands=least ask for");
+    if (o->keep_taps && o->compile.bands == IR_BANDS_LEAST)
+        return error_set(err, ERROR_USAGE, "--keep-taps: allows no bands, which --bands=least asks for");
     if (options.passes.stop_after != NULL) return compile_to_ir(o, &options, err);
     if (o->output == NULL) return error_set(err, ERROR_USAGE, "compile: -o PLAN is missing");
     if (!compile_to_file(&options, o->output, &outcome, err)) return false;
