@@ -46,6 +46,8 @@ static bool take_params(struct wan_session *s, const struct wan_plan *plan,
                         struct error *err) {
     if (!versioned_take(params, sizeof *params, least_params, given, "wan_session_params", err)) return false;
     if (params->log != NULL) s->listener = (struct api_listener){params->log, params->log_context};
+    if (params->huge_pages != 0 && params->cache_folder != NULL)
+        return error_set(err, ERROR_USAGE, "caches are in a folder or in huge pages, not both");
     s->allocator = plan->allocator;
     s->all_frames = params->all_frames != 0;
     s->observer = params->observer;
@@ -59,7 +61,7 @@ static uint64_t forecast(const struct wan_plan *plan, const struct plan_program 
     unsigned threads =
         p->pool != NULL ? (unsigned)pthreadpool_get_threads_count(p->pool->threads) : p->threads;
     plan_forecast(&plan->plan, g, threads ? threads : cores_available(), &f);
-    return p->cache_folder != NULL ? f.without_caches : f.total;
+    return p->cache_folder != NULL || p->huge_pages != 0 ? f.without_caches : f.total;
 }
 
 static bool within_limit(const struct wan_plan *plan, const struct plan_program *g,
@@ -88,6 +90,7 @@ static bool open_session(struct wan_session *s, const struct wan_plan *plan,
                                            .pool = params.pool != NULL ? params.pool->threads : NULL,
                                            .packed = plan->packed,
                                            .cache_folder = params.cache_folder,
+                                           .huge_pages = params.huge_pages != 0,
                                            .check_places = params.check_places,
                                            .allocator = &s->allocator};
     if (g == NULL || !within_limit(plan, g, &params, err) ||

@@ -2,6 +2,7 @@
 #include "runtime/memory.h"
 
 #include "base/size.h"
+#include "base/strbuf.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -71,6 +72,30 @@ bool rt_block_new_in(struct rt_block *block, uint64_t bytes, const char *folder,
     ok = ok && map_block(block, size, MAP_SHARED, fd, what, err);
     if (fd >= 0) close(fd);
     return ok;
+}
+
+// The size that MAP_HUGETLB takes; 0: the system has none.
+static uint64_t huge_page_bytes(void) {
+    FILE *info = fopen("/proc/meminfo", "re");
+    char line[256];
+    unsigned long long kilobytes = 0;
+    while (info != NULL && kilobytes == 0 && fgets(line, sizeof line, info) != NULL)
+        sscanf(line, "Hugepagesize: %llu kB", &kilobytes);
+    if (info != NULL) fclose(info);
+    return kilobytes << 10;
+}
+
+bool rt_block_new_huge(struct rt_block *block, uint64_t bytes, const char *what, struct error *err) {
+    uint64_t page = huge_page_bytes(), pages = page == 0 ? 0 : size_divide_up(mapped_bytes(bytes), page);
+    struct error refused = {0};
+    char text[32];
+    if (pages > 0 &&
+        map_block(block, pages * page, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, what, &refused))
+        return true;
+    if (page == 0) return error_set(err, ERROR_MEMORY, "%s: the system has no huge pages", what);
+    return error_set(err, ERROR_MEMORY,
+                     "%s: the system has not reserved %llu free huge pages of %s (vm.nr_hugepages)", what,
+                     (unsigned long long)pages, format_bytes(text, page));
 }
 
 void rt_block_zero(struct rt_block *block) {

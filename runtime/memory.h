@@ -10,7 +10,7 @@
 
 struct rt_block {
     unsigned char *data;       // page-aligned
-    size_t size;               // as mapped: the size asked for and PLAN_EXTRA_BYTES, in whole pages
+    size_t size;               // as mapped: the size asked for and PLAN_EXTRA_BYTES, in whole (huge) pages
     bool in_file;              // which has no name; its room on the disk is taken
     struct wan_allocator from; // the caller's, if it has functions
 };
@@ -22,6 +22,8 @@ bool rt_block_new(struct rt_block *block, const struct wan_allocator *from, uint
 // The same in a file without a name in `folder`: the system may write pages there when memory is short.
 bool rt_block_new_in(struct rt_block *block, uint64_t bytes, const char *folder, const char *what,
                      struct error *err);
+// The same in huge pages that the system has reserved; they do not count as resident memory.
+bool rt_block_new_huge(struct rt_block *block, uint64_t bytes, const char *what, struct error *err);
 void rt_block_zero(struct rt_block *block);
 void rt_block_free(struct rt_block *block);
 

@@ -85,10 +85,12 @@ static bool open_ops(struct rt_session *s, enum plan_variant variant, struct err
     return true;
 }
 
-static bool open_caches(struct rt_session *s, const char *folder, struct error *err) {
+static bool open_caches(struct rt_session *s, const struct rt_session_setup *setup, struct error *err) {
     uint64_t bytes = s->program->cache_bytes;
-    return folder == NULL ? rt_block_new(&s->caches, s->allocator, bytes, "caches", err)
-                          : rt_block_new_in(&s->caches, bytes, folder, "caches", err);
+    if (setup->huge_pages) return rt_block_new_huge(&s->caches, bytes, "caches", err);
+    return setup->cache_folder == NULL
+               ? rt_block_new(&s->caches, s->allocator, bytes, "caches", err)
+               : rt_block_new_in(&s->caches, bytes, setup->cache_folder, "caches", err);
 }
 
 static bool open_memory(struct rt_session *s, struct error *err) {
@@ -144,9 +146,8 @@ bool rt_session_open(struct rt_session *s, const struct plan *plan, const struct
     s->ops = calloc(count, sizeof *s->ops);
     if (s->ops == NULL) error_set(err, ERROR_MEMORY, "out of memory for %u operators", count);
     if (s->packed != NULL && s->ops != NULL &&
-        (!s->owns_pool || rt_pool_new(&s->pool, setup->threads, err)) &&
-        open_caches(s, setup->cache_folder, err) && open_memory(s, err) && open_variants(s, err) &&
-        open_check(s, setup->check_places, err) &&
+        (!s->owns_pool || rt_pool_new(&s->pool, setup->threads, err)) && open_caches(s, setup, err) &&
+        open_memory(s, err) && open_variants(s, err) && open_check(s, setup->check_places, err) &&
         rt_block_new(&s->workspace, s->allocator, s->workspace_bytes, "workspace", err)) {
         return true;
     }

@@ -98,6 +98,7 @@ struct rt_session_setup {
     pthreadpool_t pool;                    // NULL: one of its own
     struct rt_packed *packed;              // NULL: packed weights of its own
     const char *cache_folder;              // NULL: caches in memory, else in a file there
+    bool huge_pages;                       // caches in huge pages that the system has reserved
     const struct wan_allocator *allocator; // NULL: the system's; else it stays where it is
     unsigned check_places;                 // of each operator's result, compared with the formula; 0: none
 };

@@ -72,6 +72,9 @@ static bool check_header(const struct rt_state_header *h, struct error *err) {
 static bool check_file(const struct file_map *m, struct rt_state_header *h, struct error *err) {
     *h = (struct rt_state_header){0};
     if (m->size > 0) memcpy(h, m->data, m->size < sizeof *h ? m->size : sizeof *h);
+    if (m->size < sizeof *h && memcmp(h->magic, STATE_MAGIC, sizeof h->magic) == 0)
+        return error_set(err, ERROR_INPUT, "truncated: %llu bytes, a state has at least %zu", (ull)m->size,
+                         sizeof *h);
     if (!check_header(h, err)) return false;
     if (m->size - sizeof *h == h->cache_bytes) return true;
     return error_set(err, ERROR_INPUT, "truncated or changed: %llu bytes of caches, the header says %llu",

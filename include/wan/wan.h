@@ -197,10 +197,14 @@ struct wan_session_params {
     // A session that is expected to need more resident memory, by wan_session_forecast, is refused with WAN_ERROR_MEMORY before
     // anything is allocated. 0: no limit.
     uint64_t limit_memory;
+    // Not 0: caches are in huge pages of the default size, which the system has reserved (vm.nr_hugepages on Linux), and which do
+    // not count as resident; too few of them: WAN_ERROR_MEMORY. 0: in ordinary memory, for which Linux is asked to use huge pages
+    // where it can (MADV_HUGEPAGE).
+    int huge_pages;
 };
 
-// Bytes of resident memory that such a session is expected to need, with the program around it; caches in a folder are not
-// counted. 0: there is no such session. `params` NULL means all defaults.
+// Bytes of resident memory that such a session is expected to need, with the program around it; caches in a folder or in
+// reserved huge pages are not counted. 0: there is no such session. `params` NULL means all defaults.
 WAN_API uint64_t wan_session_forecast(const struct wan_plan *plan, const struct wan_session_params *params);
 
 // Allocates the caches and the arena, and packs the weights, if no earlier session of the plan has and the plan does not

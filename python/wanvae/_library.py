@@ -71,6 +71,7 @@ class SessionParams(Versioned):
         ("log_context", c.c_void_p),
         ("check_places", c.c_uint),
         ("limit_memory", c.c_uint64),
+        ("huge_pages", c.c_int),
     ]
 
 

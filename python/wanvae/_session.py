@@ -34,6 +34,7 @@ class Session:
         progress: StepProgress | None,
         limit_memory: int | None,
         check_places: int | None,
+        huge_pages: bool,
     ) -> None:
         self.plan, self.shape = plan, shape
         self._alone = threading.Lock()
@@ -47,6 +48,7 @@ class Session:
             cache_folder=None if cache_folder is None else os.fsencode(cache_folder),
             limit_memory=limit_memory or 0,
             check_places=check_places or 0,
+            huge_pages=huge_pages,
         )
         error = Error()
         try:

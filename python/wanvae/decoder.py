@@ -24,6 +24,7 @@ class Decoder:
     progress: called in front of each operator, with the latent frames that are decoded, as 2.35; what it raises ends
         the decode, and something true that it returns does, with Cancelled.
     cache_folder: keeps the caches in a file there, for more caches than memory.
+    huge_pages: keeps the caches in huge pages that the system has reserved; without it, it may use some as it likes.
     limit_memory: bytes; a session that is expected to take more is refused, with a WanError.
     check_places: so many places of each operator's result are computed a second time, by its formula in double
         precision; a step in which they do not agree ends with a WanError.
@@ -44,6 +45,7 @@ class Decoder:
         cache_folder: str | os.PathLike[str] | None = None,
         limit_memory: int | None = None,
         check_places: int | None = None,
+        huge_pages: bool = False,
     ) -> None:
         for name, number, most in (
             ("threads", threads, 1024),
@@ -57,6 +59,7 @@ class Decoder:
         self._cache_folder = None if cache_folder is None else os.fspath(cache_folder)
         self._progress = progress
         self._limit_memory, self._check_places = limit_memory, check_places
+        self._huge_pages = huge_pages
         self._steps = _Steps()
         self._video: object = None
         self._loaded = False
@@ -158,7 +161,14 @@ class Decoder:
     def _open(self, shape: Shape) -> Session:
         progress = None if self._progress is None else self._steps.callback(self._progress)
         return Session(
-            self.plan, shape, self._threads, self._cache_folder, progress, self._limit_memory, self._check_places
+            self.plan,
+            shape,
+            self._threads,
+            self._cache_folder,
+            progress,
+            self._limit_memory,
+            self._check_places,
+            self._huge_pages,
         )
 
     def _session_for(self, height: int, width: int) -> Session:

@@ -160,6 +160,27 @@ static void test_limit_memory(void **state) {
     expect_whole(plan, &params);
 }
 
+// Whether the system has such pages reserved, a test cannot say: then the frames are the same, else it is told.
+static void test_huge_pages(void **state) {
+    (void)state;
+    struct wan_error error;
+    struct wan_session_params params = one_thread;
+    const uint64_t ordinary = wan_session_forecast(plan, &params);
+    params.huge_pages = 1;
+    assert_true(wan_session_forecast(plan, &params) < ordinary);
+    struct wan_session *s = wan_session_new(plan, &params, &error);
+    if (s == NULL) {
+        assert_int_equal(error.status, WAN_ERROR_MEMORY);
+        assert_non_null(strstr(error.message, "huge pages"));
+    } else {
+        wan_session_free(s);
+        expect_whole(plan, &params);
+    }
+    params.cache_folder = "/tmp";
+    assert_null(wan_session_new(plan, &params, &error));
+    assert_int_equal(error.status, WAN_ERROR_ARGUMENT);
+}
+
 // ---- callbacks
 
 struct memory {
@@ -434,6 +455,7 @@ int main(int argc, char **argv) {
                                        cmocka_unit_test(test_allocator),
                                        cmocka_unit_test(test_log),
                                        cmocka_unit_test(test_limit_memory),
+                                       cmocka_unit_test(test_huge_pages),
                                        cmocka_unit_test(test_cancel),
                                        cmocka_unit_test(test_images),
                                        cmocka_unit_test(test_bad_images),

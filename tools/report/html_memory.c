@@ -233,6 +233,8 @@ static void forecast(const struct report *r, const struct plan_forecast *f, uint
     }
     strbuf_add(out, "<tr><th scope=\"row\">peak memory to expect</th>");
     html_bytes(out, "td", f->total, "programs.%u.forecast.total", p);
+    strbuf_add(out, "</tr>\n<tr><td>.. with caches in a folder or in reserved huge pages</td>");
+    html_bytes(out, "td", f->without_caches, "programs.%u.forecast.total_without_caches", p);
     strbuf_add(out,
                "</tr>\n</tbody></table>\n<p class=\"soft\">Weights in preparation are gone before the "
                "first step; the larger of "

@@ -117,11 +117,11 @@ static void add_memory(json_t *variant, const struct report_variant *v) {
 }
 
 static json_t *forecast_json(const struct report *r, const struct plan_forecast *f) {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "threads", number(r->threads),
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "threads", number(r->threads),
                      "weights_packed", number(f->weights_packed), "preparation", number(f->preparation),
                      "caches", number(f->caches), "arena", number(f->arena), "workspace",
                      number(f->workspace), "input_output", number(f->input_output), "base", number(f->base),
-                     "total", number(f->total));
+                     "total", number(f->total), "total_without_caches", number(f->without_caches));
 }
 
 // ---- convolutions

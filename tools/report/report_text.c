@@ -164,6 +164,7 @@ static void text_forecast(const struct report *r, const struct plan_forecast *f,
         {"latent and frames", f->input_output},
         {"program and libraries", f->base},
         {"peak memory to expect", f->total},
+        {".. with caches elsewhere", f->without_caches},
     };
     char text[32];
     strbuf_printf(out, "\nMemory of a run with %u thread%s (weights in the plan: %s)\n", r->threads,
@@ -173,7 +174,7 @@ static void text_forecast(const struct report *r, const struct plan_forecast *f,
     strbuf_add(
         out,
         "  (packed weights, the program, and the larger of preparation and what a step needs; at least the "
-        "plan, which is read once)\n");
+        "plan, which is read once;\n   elsewhere: wanrun --cache-folder, --huge-pages)\n");
 }
 
 static void text_memory(const struct report *r, const struct report_program *g, struct strbuf *out) {
