@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,7 +62,7 @@ const char *file_map_at(const void *address) {
 
 bool file_map_open(struct file_map *map, const char *path, uint64_t max_size, struct error *err) {
     *map = (struct file_map){0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // a pipe without a writer would wait for one
     if (fd < 0) return io_error(err, "open", path);
     struct stat st;
     bool ok = fstat(fd, &st) == 0 || io_error(err, "stat", path);
@@ -93,6 +94,26 @@ void file_map_close(struct file_map *map) {
 bool file_is_same(const char *a, const char *b) {
     struct stat x, y;
     return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+// The folder that a path's name is in: "" is the root.
+static int folder_length(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? -1 : (int)(slash - path);
+}
+
+static bool stat_folder(const char *path, struct stat *st) {
+    char folder[PATH_MAX];
+    int n = folder_length(path), length = n < 0 ? snprintf(folder, sizeof folder, ".")
+                                                : snprintf(folder, sizeof folder, "%.*s/", n, path);
+    return length >= 0 && length < (int)sizeof folder && stat(folder, st) == 0;
+}
+
+bool file_is_same_place(const char *a, const char *b) {
+    struct stat x, y;
+    if (file_is_same(a, b)) return true;
+    return strcmp(a + folder_length(a) + 1, b + folder_length(b) + 1) == 0 && stat_folder(a, &x) &&
+           stat_folder(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
 bool file_is_folder(const char *path) {
@@ -191,6 +212,13 @@ bool file_create(struct file_out *f, const char *path, struct error *err) {
     f->temporary = NULL; // nothing to remove
     file_discard(f);
     return false;
+}
+
+bool file_can_be_created(const char *path, struct error *err) {
+    struct file_out f;
+    if (!file_create(&f, path, err)) return false;
+    file_discard(&f);
+    return true;
 }
 
 bool file_create_in_memory(struct file_out *f, struct error *err) {

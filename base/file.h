@@ -22,6 +22,11 @@ const char *file_map_at(const void *address);
 // Whether both paths name one existing file: writing one would destroy the other.
 bool file_is_same(const char *a, const char *b);
 
+// Whether both name one file, which may not be there yet.
+bool file_is_same_place(const char *a, const char *b);
+// Whether a file can be created there, which is then not there: for those who write it after a long time.
+bool file_can_be_created(const char *path, struct error *err);
+
 bool file_is_folder(const char *path); // one that exists
 // Whether a name ends so, and is more than that: ".npy" is no name of a .npy file.
 bool file_has_suffix(const char *name, const char *suffix);

@@ -384,11 +384,26 @@ refused "--load-state: no such file" 1 "cannot open" "$plan" "$latents" -o x.npy
 refused "--load-state: not a state" 1 "not a state" "$plan" "$latents" -o x.npy --load-state "$latents"
 refused "--load-state: of another plan" 1 "state1: of another plan" "$work/column.plan" "$data/column/latents.npy" -o x.npy --load-state "$work/state1"
 head -c 5000 "$work/state" >"$work/short"
+head -c 12 "$work/state" >"$work/stub"
+refused "--load-state: truncated in its header" 1 "stub: truncated: 12 bytes" "$plan" "$latents" -o x.npy --load-state "$work/stub"
 refused "--load-state: truncated" 1 "short: truncated" "$plan" "$latents" -o x.npy --load-state "$work/short"
 cp "$work/state" "$work/bad"
 printf '\377' | dd of="$work/bad" bs=1 seek=3000 conv=notrunc 2>/dev/null
 refused "--load-state: damaged caches" 1 "bad: caches: checksum" "$plan" "$latents" -o x.npy --load-state "$work/bad"
 refused "--save-state: over the latents" 2 "it is also an input" "$plan" "$latents" -o x.npy --save-state "$latents"
+refused "--save-state: over the video" 2 "two results cannot have one name" "$plan" "$latents" -o ./one --format npy --save-state one
+refused "--trace: over the state" 2 "two results cannot have one name" "$plan" "$latents" -o x.npy --save-state one --trace "$PWD/one"
+# Not after the whole video.
+refused "--save-state: where nothing can be" 1 "no/such: cannot create" "$plan" "$latents" -o x.npy --save-state no/such
+refused "--profile: where nothing can be" 1 "no/such: cannot create" "$plan" "$latents" -o x.npy --profile=no/such
+mkfifo "$work/pipe"
+refused "--load-state: a pipe" 1 "pipe: not a regular file" "$plan" "$latents" -o x.npy --load-state "$work/pipe"
+refused "a plan that is a pipe" 1 "pipe: not a regular file" "$work/pipe" "$latents" -o x.npy
+fresh
+run "$plan" "$latents" -o huge.npy --huge-pages
+if [ "$status" = 0 ]; then same "--huge-pages: the same frames" "" "$(cmp huge.npy "$work/frames.npy" 2>&1)"
+else contains "--huge-pages: not reserved" "has not reserved [0-9]* free huge pages" "$work/stderr"
+fi
 refused "--stop-after: not a number" 2 "stop-after: expected a whole number" "$plan" "$latents" -o x.npy --stop-after 0
 refused "--benchmark with a state" 2 "takes no state" "$plan" "$latents" --benchmark --load-state "$work/state"
 

@@ -137,6 +137,10 @@ static const struct option_row rows[] = {
     {"cache-folder", .value = "DIR", .hint = OPTION_FOLDER, TEXT(decode.cache_folder),
      .help =
          "keep the caches in a file in DIR, which vanishes in the end: with less memory than caches, slowly"},
+    {"huge-pages", FLAG(decode.huge_pages),
+     .help = "keep the caches in huge pages that the system has reserved (vm.nr_hugepages); without it, it "
+             "may use huge "
+             "pages as it likes"},
     {"limit-memory", .value = "SIZE", OPTION_CALLS(set_limit_memory),
      .help = "refuse a plan whose run is expected to take more memory than SIZE, before any of it is taken: "
              "5GiB, "

@@ -128,6 +128,7 @@ static struct wan_session_params session_params(const struct decode *d) {
                                        .latent_width = d->shape.latent_width,
                                        .all_frames = d->params->all_frames,
                                        .cache_folder = d->params->cache_folder,
+                                       .huge_pages = d->params->huge_pages,
                                        .check_places = d->params->check_places};
 }
 
@@ -172,13 +173,26 @@ static bool open_verify(struct decode *d, struct error *err) {
     return p->path == NULL || verify_open(&d->verify, p, &d->shape, &part, err);
 }
 
+// What is written in the end is tried in the beginning: nobody waits for a video to learn that its state cannot be saved.
+static bool check_outputs(const struct decode *d, struct error *err) {
+    const struct decode_params *p = d->params;
+    const char *const outputs[] = {p->output, p->save_state, p->profile_path, p->trace_path};
+    for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++) {
+        if (outputs[i] == NULL) continue;
+        if (is_input(d, outputs[i]))
+            return error_set(err, ERROR_USAGE, "%s: cannot write: it is also an input", outputs[i]);
+        for (size_t k = 0; k < i; k++) {
+            if (outputs[k] != NULL && file_is_same_place(outputs[i], outputs[k]))
+                return error_set(err, ERROR_USAGE, "%s: two results cannot have one name", outputs[i]);
+        }
+        if (i > 0 && !file_can_be_created(outputs[i], err)) return false;
+    }
+    return true;
+}
+
 static bool open_output(struct decode *d, struct error *err) {
     const struct decode_params *p = d->params;
-    const char *outputs[] = {p->output, p->save_state};
-    for (size_t i = 0; i < 2; i++) {
-        if (outputs[i] != NULL && is_input(d, outputs[i]))
-            return error_set(err, ERROR_USAGE, "%s: cannot write: it is also an input", outputs[i]);
-    }
+    if (!check_outputs(d, err)) return false;
     if (p->output == NULL) return open_verify(d, err);
     struct output_params params = {
         .channels = d->shape.frame_channels,

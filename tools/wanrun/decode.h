@@ -23,6 +23,7 @@ struct decode_params {
     unsigned save_every;      // latent frames, behind which the state is saved as well; 0: at the end only
     unsigned stop_after;      // so many latent frames, counted from the start of the video; 0: all
     const char *cache_folder; // NULL: caches in memory
+    bool huge_pages;          // in those that the system has reserved
     uint64_t limit_memory;    // bytes that a run may be expected to take; 0: no limit
     struct latents_options input; // how the latents are to be read
     struct verify_params verify;
