@@ -111,7 +111,6 @@ static bool stat_folder(const char *path, struct stat *st) {
 
 bool file_is_same_place(const char *a, const char *b) {
     struct stat x, y;
-    if (file_is_same(a, b)) return true;
     return strcmp(a + folder_length(a) + 1, b + folder_length(b) + 1) == 0 && stat_folder(a, &x) &&
            stat_folder(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }

@@ -22,7 +22,8 @@ const char *file_map_at(const void *address);
 // Whether both paths name one existing file: writing one would destroy the other.
 bool file_is_same(const char *a, const char *b);
 
-// Whether both name one file, which may not be there yet.
+// Whether both are one name in one folder, of a file that may not be there yet. (What is committed replaces a link, not what it
+// points to.)
 bool file_is_same_place(const char *a, const char *b);
 // Whether a file can be created there, which is then not there: for those who write it after a long time.
 bool file_can_be_created(const char *path, struct error *err);

@@ -51,7 +51,7 @@ static bool check_word(const char *name, unsigned value, unsigned last, struct e
 
 // Enumerations of the public header are numbers that the caller wrote.
 static bool take_words(struct compile_options *o, const struct wanc_params *p, struct error *err) {
-    static const char *const convs[] = {[WANC_CONV_AUTO] = "auto",
+    static const char *const convs[] = {[WANC_CONV_AUTO] = NULL,
                                         [WANC_CONV_DIRECT] = "direct",
                                         [WANC_CONV_IM2COL] = "im2col",
                                         [WANC_CONV_WINOGRAD2] = "winograd2",

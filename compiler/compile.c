@@ -7,6 +7,8 @@
 #include "passes/emit.h"
 #include "tools/measure/clock.h"
 
+#include <string.h>
+
 // Where the plan goes.
 struct target {
     const char *path; // NULL: it is opened
@@ -58,10 +60,12 @@ static bool fit_size(const struct compile_options *o, int size, struct fit *fit,
     const struct fit_setting asked = {.bands = o->bands, .conv = o->choice.conv};
     struct fitting fitting = {*o, to};
     fitting.o.note = NULL;
+    fitting.o.passes.print_after = NULL;
+    fitting.o.passes.timings = false;
     fitting.o.sizes[0] = o->sizes[size];
     fitting.o.size_count = o->size_count > 0;
     if (fit_search(fit, &asked, compile_fit, &fitting, found, slower, err)) return true;
-    if (o->size_count > 1)
+    if (o->size_count > 1 && (fit->seen || err->code == ERROR_UNSUPPORTED)) // else it is not of the size
         error_prefix(err, "latent size %dx%d", (int)o->sizes[size].height, (int)o->sizes[size].width);
     return false;
 }
@@ -74,10 +78,12 @@ static bool compile_fitted(const struct compile_options *o, const struct target 
     outcome->threads = fit.threads;
     for (int i = 0; i < outcome->fitted; i++) {
         if (!fit_size(o, i, &fit, to, &fitted[i], &outcome->slower[i], err)) return false;
-        outcome->peak[i] = fitted[i].peak;
     }
     fit.write = true;
-    return compile_once(o, &fit, fitted, to, err);
+    if (o->choice.measure == tune_measure) tune_restart(o->choice.context);
+    bool ok = compile_once(o, &fit, fitted, to, err);
+    memcpy(outcome->peak, fit.peaks, sizeof outcome->peak); // of the one plan for all sizes
+    return ok;
 }
 
 static bool compile(const struct compile_options *o, const struct target *to, struct compile_outcome *outcome,
@@ -107,7 +113,7 @@ static bool close_tune(struct tune *t, bool ok, struct compile_outcome *outcome,
     ok = ok && (t->cache == NULL || timing_cache_save(t->cache, err));
     outcome->timed = true;
     outcome->measured = t->measured;
-    outcome->cached = t->cached;
+    outcome->cached = t->cached > t->before ? t->cached - t->before : 0;
     outcome->modelled = t->modelled;
     outcome->seconds = t->spent;
     timing_cache_close(t->cache);

@@ -14,6 +14,7 @@ static bool look_at(struct fit *f, const struct plan *plan, const struct plan_pr
     struct plan_ops_table table;
     struct plan_forecast forecast;
     plan_forecast(plan, g, f->threads, &forecast);
+    f->peaks[g - plan->programs] = forecast.total;
     if (f->seen && forecast.total <= f->peak) return true;
     if (!plan_ops_table(plan, g, f->threads, &table)) return error_set(err, ERROR_MEMORY, "out of memory");
     f->seen = true;
@@ -28,7 +29,12 @@ bool fit_check(struct fit *f, const struct plan *plan, struct error *err) {
     for (uint32_t i = 0; i < plan->program_count; i++) {
         if (!look_at(f, plan, &plan->programs[i], err)) return false;
     }
-    if (f->peak > f->limit) return error_set(err, ERROR_UNSUPPORTED, "above the limit of memory");
+    char peak[32], limit[32];
+    if (f->peak > f->limit)
+        return error_set(
+            err, ERROR_UNSUPPORTED,
+            "--max-memory: the plan takes %s, the limit is %s; one of fewer latent sizes takes less",
+            format_bytes(peak, f->peak), format_bytes(limit, f->limit));
     return f->write || error_set(err, ERROR_CANCELLED, "one of the plans on the way");
 }
 
@@ -49,7 +55,11 @@ static int attempt(struct search *s, struct fit_setting setting) {
     struct fit *f = s->fit;
     struct error err = {0};
     f->write = f->seen = false;
-    if (s->compile(s->context, f, &setting, &err) || !f->seen) {
+    bool written = s->compile(s->context, f, &setting, &err);
+    if (written) error_set(&err, ERROR_INTERNAL, "a plan on the way was written");
+    // Algorithms that nobody asked for may be too rough.
+    if (!f->seen && setting.conv != s->asked->conv && err.code == ERROR_UNSUPPORTED) return 0;
+    if (written || !f->seen) {
         *s->err = err;
         return -1;
     }
@@ -109,7 +119,8 @@ static int find_among(struct search *s, enum ir_bands bands, unsigned threads, c
 // itself, and much for whole images beside it.
 static int find_prices(struct search *s, enum ir_bands bands, unsigned threads) {
     const char *conv = s->asked->conv;
-    if (conv == NULL && find_among(s, bands, threads, "blocks") < 0) return -1;
+    bool narrows = conv == NULL && bands != IR_BANDS_NONE;
+    if (narrows && find_among(s, bands, threads, "blocks") < 0) return -1;
     return find_among(s, bands, threads, conv);
 }
 
@@ -147,7 +158,7 @@ static int spend(struct search *s) {
     return 1;
 }
 
-// Without bands, with those that cost no time, and with all: those that are allowed, the fastest ones first.
+// Bands cost the least time, those of `auto` almost none.
 static int find(struct search *s, double *unlimited) {
     enum ir_bands bands = s->asked->bands;
     int fits = attempt(s, at_price(s, bands, 0));

@@ -29,10 +29,11 @@ struct fit {
     uint64_t limit;   // bytes of resident memory
     unsigned threads; // that the run will have
     bool write;       // a plan that fits is to be written; or it is only looked at
-    // results, once a plan was looked at: of the size that takes the most memory
+    // results, once a plan was looked at
     bool seen;
-    uint64_t peak;
-    double seconds;
+    uint64_t peaks[PLAN_MAX_PROGRAMS]; // of each size,
+    uint64_t peak;                     // and of the one that takes the most memory,
+    double seconds;                    // and its time
 };
 
 // Looks at a plan; false, with an error, when it is not to be written.

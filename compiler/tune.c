@@ -145,6 +145,11 @@ static void scale_rest(struct tune *t, struct conv_choice *c) {
     }
 }
 
+void tune_restart(struct tune *t) {
+    t->before = t->measured;
+    t->cached = t->modelled = 0;
+}
+
 bool tune_measure(void *context, struct conv_choice *c, struct error *err) {
     struct tune *t = context;
     for (size_t i = 0; i < c->shape_count; i++) take_cached(t, &c->shapes[i]);

@@ -18,8 +18,12 @@ struct tune {
     void *context;         // of run
     // Counts of shapes that have a choice; set while it goes on.
     unsigned measured, cached, modelled;
-    double spent; // seconds
+    unsigned before; // measured before tune_restart
+    double spent;    // seconds
 };
+
+// Another compilation of the same shapes begins: those that were measured are in the cache now, and stay counted as measured.
+void tune_restart(struct tune *t);
 
 // Runs the convolution by the runtime, as a decoder would (tools/measure); `context` is the struct tune.
 tune_run tune_run_here;

@@ -19,9 +19,8 @@ struct conv_choice;
 typedef bool conv_measure(void *context, struct conv_choice *c, struct error *err);
 
 struct conv_choice_options {
-    const char *
-        conv; // auto, direct, im2col, winograd2, winograd4, or blocks (all but direct, where there is another);
-              // NULL: auto, all algorithms
+    // direct, im2col, winograd2, winograd4, or blocks: all but direct, where there is another. NULL: all algorithms.
+    const char *conv;
     double max_error;      // of a decode's frames in [-1, 1], absolute; 0: CONV_MAX_ERROR
     double byte_price;     // seconds of a step that a byte of memory is worth; 0: as fast as can be
     double byte_slack;     // with a price: bytes that are left over, for what saves the most time in them

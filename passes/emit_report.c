@@ -110,7 +110,8 @@ static void add_row(const struct ir_module *m, struct plan_writer *w, const stru
     plan_writer_shape(
         w, (struct plan_shape){.node = plan_writer_string(w, n->name[0] ? n->name : ir_out(n)->name),
                                .op = plan_writer_string(w, ir_info(n)->name),
-                               .symbolic = plan_writer_string(w, ir_symbol_find(m, ir_out(n)->name, steady ? "steady" : "first")),
+                               .symbolic = plan_writer_string(
+                                   w, ir_symbol_find(m, ir_out(n)->name, steady ? "steady" : "first")),
                                .first = shape_string(w, first ? ir_out(first) : NULL),
                                .steady = shape_string(w, steady ? ir_out(steady) : NULL),
                                .first_in = shape_string(w, given_to(first)),

@@ -125,5 +125,6 @@ void plan_forecast(const struct plan *plan, const struct plan_program *g, uint32
     f->without_caches =
         size_plus(max(size_plus(f->weights_packed, max(f->preparation, step)), opened), f->base);
     step = size_plus(f->caches, step);
+    f->prepares = f->preparation > step;
     f->total = size_plus(max(size_plus(f->weights_packed, max(f->preparation, step)), opened), f->base);
 }

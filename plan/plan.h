@@ -450,6 +450,7 @@ struct plan_forecast {
     uint64_t base;           // program and libraries
     uint64_t total;          // peak resident set to expect: the sum of what is there at one time,
     uint64_t without_caches; // and where these are in a file
+    bool prepares;           // preparation needs more than a step, and counts instead of it
 };
 void plan_forecast(const struct plan *plan, const struct plan_program *g, uint32_t threads,
                    struct plan_forecast *f);

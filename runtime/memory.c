@@ -23,7 +23,8 @@ static bool map_block(struct rt_block *block, uint64_t size, int flags, int fd, 
         return error_set(err, ERROR_MEMORY, "%s: the system has no %llu bytes of memory", what,
                          (unsigned long long)size);
     }
-    *block = (struct rt_block){.data = p, .size = size, .in_file = fd >= 0};
+    bool keeps = fd >= 0 || (flags & MAP_HUGETLB) != 0;
+    *block = (struct rt_block){.data = p, .size = size, .keeps_pages = keeps};
     return true;
 }
 
@@ -101,7 +102,7 @@ bool rt_block_new_huge(struct rt_block *block, uint64_t bytes, const char *what,
 void rt_block_zero(struct rt_block *block) {
     if (block->data == NULL) return;
     // Dropped pages of private memory come back as zeros.
-    if (block->in_file || block->from.allocate != NULL ||
+    if (block->keeps_pages || block->from.allocate != NULL ||
         madvise(block->data, block->size, MADV_DONTNEED) != 0)
         memset(block->data, 0, block->size);
 }

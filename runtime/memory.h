@@ -11,7 +11,7 @@
 struct rt_block {
     unsigned char *data;       // page-aligned
     size_t size;               // as mapped: the size asked for and PLAN_EXTRA_BYTES, in whole (huge) pages
-    bool in_file;              // which has no name; its room on the disk is taken
+    bool keeps_pages;          // of a file, or reserved ones: what is dropped, somebody else may have
     struct wan_allocator from; // the caller's, if it has functions
 };
 

@@ -87,7 +87,7 @@ static bool open_ops(struct rt_session *s, enum plan_variant variant, struct err
 
 static bool open_caches(struct rt_session *s, const struct rt_session_setup *setup, struct error *err) {
     uint64_t bytes = s->program->cache_bytes;
-    if (setup->huge_pages) return rt_block_new_huge(&s->caches, bytes, "caches", err);
+    if (setup->huge_pages && bytes > 0) return rt_block_new_huge(&s->caches, bytes, "caches", err);
     return setup->cache_folder == NULL
                ? rt_block_new(&s->caches, s->allocator, bytes, "caches", err)
                : rt_block_new_in(&s->caches, bytes, setup->cache_folder, "caches", err);

@@ -152,6 +152,9 @@ same "--dump-taps: the last tensor is the frames, bit for bit" "0 0" \
 run "$plan" "$work/two.npy" --verify "$work/dumped" --atol 0
 same "--verify of what was dumped, exactly" "0 0 differ" "$status $(head -n 1 "$work/stdout" | grep -o '[0-9]* differ')"
 fresh
+run "$plan" "$work/two.npy" --dump-taps beside --profile=beside/profile.json --save-state beside/state --quiet
+same "--dump-taps: other results in its folder" "0 profile.json state" "$status $(cd beside && ls profile.json state | tr '\n' ' ' | sed 's/ $//')"
+fresh
 run "$plan" "$work/two.npy" --dump-taps some --taps 'conv2d_[23]'
 same "--dump-taps: those that were asked for, and no video" "some conv2d_2.npy conv2d_3.npy" "$(ls -A | paste -sd' ' -) $(ls some/step1 | paste -sd' ' -)"
 "$wanc" compile -q "$data/full_ts.onnx" -o "$work/ts.plan" --latent-size 3x5 --keep-taps

@@ -183,11 +183,19 @@ for conv in im2col direct; do
     same "--max-memory: no more than $conv takes" yes "$([ "$(((least + 1048575) / 1048576))" -le "$(mib by_hand)" ] && echo yes)"
 done
 # shellcheck disable=SC2086
+refused "--max-memory: --conv auto is none" 1 "the least is .* ($least bytes)" compile "$full" $large --threads 2 --conv auto --max-memory 30MiB -o plan
+# Algorithms that the search tries by itself may be too rough; the limit of memory is what is wrong.
+# shellcheck disable=SC2086
+refused "--max-memory beside --max-error" 1 "--max-memory: 30.0 MiB is less than any plan" \
+    compile "$full" $large --threads 2 --max-error 7.5e-6 --max-memory 30MiB -o plan
+# shellcheck disable=SC2086
 run compile "$full" $large --threads 2 --bands none --max-memory "${limit}MiB" -o whole
 same "--max-memory: no bands where none are to be" "0 0" "$status $("$program" dump whole | grep -c "^ bands:")"
 run compile "$full" --latent-size 2x3,40x64 --threads 2 --max-memory "${limit}MiB" -o both
 contains "--max-memory: a small size beside a large one is as fast as alone" "^wanc: latents of 2x3: .* with 2 threads; convolutions take 1.00 times" "$work/stderr"
 contains "--max-memory: the large one" "^wanc: latents of 40x64: .* MiB of $limit MiB to expect" "$work/stderr"
+refused "--max-memory: a size that does not fit" 1 "latent size 40x64: --max-memory: 60.0 MiB is less" compile "$full" --latent-size 2x3,40x64 --threads 2 --max-memory 60MiB -o plan
+refused "--max-memory: no model" 1 "^wanc: nothing.onnx: cannot open" compile nothing.onnx --latent-size 2x3,40x64 --max-memory 100MiB -o plan
 for text in 0 -1 GiB 5GB 5GiBx nan ''; do
     refused "--max-memory '$text'" 2 "expected a size such as" compile "$full" $size "--max-memory=$text" -o plan
 done

@@ -142,6 +142,28 @@ static void test_log(void **state) {
     free((char *)model.path);
 }
 
+// The least that a refusal offers.
+static unsigned long long least_of(wanc_conv conv) {
+    struct wanc_model model = model_file("full.onnx");
+    struct wanc_params params = one_size();
+    struct plan_bytes p = {NULL, 0};
+    struct wan_error error;
+    params.conv = conv;
+    params.max_memory = 1000;
+    assert_int_equal(wanc_compile_to_memory(&model, 1, &params, &p.data, &p.bytes, &error),
+                     WAN_ERROR_UNSUPPORTED);
+    free((char *)model.path);
+    const char *least = strstr(error.message, "the least is");
+    assert_non_null(least);
+    return strtoull(strchr(least, '(') + 1, NULL, 10);
+}
+
+static void test_least_memory(void **state) {
+    (void)state;
+    unsigned long long least = least_of(WANC_CONV_AUTO);
+    assert_true(least > 0 && least <= least_of(WANC_CONV_DIRECT) && least <= least_of(WANC_CONV_IM2COL));
+}
+
 static void expect_refusal(const struct wanc_model *models, size_t count, const struct wanc_params *params,
                            wan_status status, const char *part) {
     struct plan_bytes p = {&p, 1};
@@ -247,9 +269,9 @@ static void test_out_of_memory(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_out_of_memory), // while the heap has no holes
                                        cmocka_unit_test(test_from_memory),   cmocka_unit_test(test_to_file),
-                                       cmocka_unit_test(test_pair),          cmocka_unit_test(test_options),
-                                       cmocka_unit_test(test_log),           cmocka_unit_test(test_errors),
-                                       cmocka_unit_test(test_limits)};
+                                       cmocka_unit_test(test_least_memory),  cmocka_unit_test(test_pair),
+                                       cmocka_unit_test(test_options),       cmocka_unit_test(test_log),
+                                       cmocka_unit_test(test_errors),        cmocka_unit_test(test_limits)};
     if (argc != 2) return 2;
     decoder_load(argv[1]);
     return cmocka_run_group_tests_name("compile", tests, NULL, NULL);

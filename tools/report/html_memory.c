@@ -1,8 +1,6 @@
 // The sections of the HTML page on shapes, caches and memory.
 #include "tools/report/html.h"
 
-#include "base/size.h"
-
 #include <stdio.h>
 
 static const char *table_id(char text[32], uint32_t p, const char *name) {
@@ -202,8 +200,7 @@ static void buffers(const struct report_variant *v, uint32_t p, uint32_t index, 
 }
 
 static void forecast(const struct report *r, const struct plan_forecast *f, uint32_t p, struct strbuf *out) {
-    uint64_t step = size_plus(f->caches + f->arena + f->input_output, f->workspace);
-    bool prepares = f->preparation > step;
+    bool prepares = f->prepares;
     const struct {
         const char *name, *key, *colour;
         uint64_t bytes;

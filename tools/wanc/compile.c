@@ -4,6 +4,7 @@
 #include "tools/wanc/wanc.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void print_note(void *context, const char *line) {
     (void)context;
@@ -14,6 +15,7 @@ struct compile_options compile_options_of(const struct wanc_options *o) {
     struct compile_options c = o->compile;
     c.source_count = o->file_count;
     for (int i = 0; i < o->file_count; i++) c.sources[i].path = o->files[i];
+    if (c.choice.conv != NULL && strcmp(c.choice.conv, "auto") == 0) c.choice.conv = NULL;
     if (o->keep_taps) c.bands = IR_BANDS_NONE;
     if (!o->quiet) c.note = print_note;
     return c;

@@ -108,7 +108,8 @@ static bool compile_model(const struct wanc_options *o, struct plan *plan, struc
 }
 
 static bool open_plan(const struct wanc_options *o, struct plan *plan, struct error *err) {
-    const char *option = compiling_option(&o->compile);
+    const struct compile_options options = compile_options_of(o);
+    const char *option = compiling_option(&options);
     bool yes;
     if (!is_plan(o->files[0], &yes, err)) return false;
     if (!yes) return compile_model(o, plan, err);

@@ -173,11 +173,18 @@ static bool open_verify(struct decode *d, struct error *err) {
     return p->path == NULL || verify_open(&d->verify, p, &d->shape, &part, err);
 }
 
-// What is written in the end is tried in the beginning: nobody waits for a video to learn that its state cannot be saved.
-static bool check_outputs(const struct decode *d, struct error *err) {
+enum { RESULTS = 4 };
+
+static void list_results(const struct decode *d, const char *results[RESULTS]) {
     const struct decode_params *p = d->params;
-    const char *const outputs[] = {p->output, p->save_state, p->profile_path, p->trace_path};
-    for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++) {
+    const char *const list[RESULTS] = {p->output, p->save_state, p->profile_path, p->trace_path};
+    memcpy(results, list, sizeof list);
+}
+
+static bool check_names(const struct decode *d, struct error *err) {
+    const char *outputs[RESULTS];
+    list_results(d, outputs);
+    for (size_t i = 0; i < RESULTS; i++) {
         if (outputs[i] == NULL) continue;
         if (is_input(d, outputs[i]))
             return error_set(err, ERROR_USAGE, "%s: cannot write: it is also an input", outputs[i]);
@@ -185,14 +192,23 @@ static bool check_outputs(const struct decode *d, struct error *err) {
             if (outputs[k] != NULL && file_is_same_place(outputs[i], outputs[k]))
                 return error_set(err, ERROR_USAGE, "%s: two results cannot have one name", outputs[i]);
         }
-        if (i > 0 && !file_can_be_created(outputs[i], err)) return false;
+    }
+    return true;
+}
+
+// What is written in the end is tried in the beginning: nobody waits for a video to learn that its state cannot be saved.
+static bool try_results(const struct decode *d, struct error *err) {
+    const char *results[RESULTS];
+    list_results(d, results);
+    for (size_t i = 1; i < RESULTS; i++) { // the video is open
+        if (results[i] != NULL && !file_can_be_created(results[i], err)) return false;
     }
     return true;
 }
 
 static bool open_output(struct decode *d, struct error *err) {
     const struct decode_params *p = d->params;
-    if (!check_outputs(d, err)) return false;
+    if (!check_names(d, err)) return false;
     if (p->output == NULL) return open_verify(d, err);
     struct output_params params = {
         .channels = d->shape.frame_channels,
@@ -233,6 +249,7 @@ static bool open_session(struct decode *d, struct error *err) {
         return wan_failed(state, &error, err);
     if (has_taps(d->params) && !taps_open(&d->taps, &d->params->taps, d->session, d->params->plan, err))
         return false;
+    if (!try_results(d, err)) return false; // some may be in the folder of taps
     return !is_profiled(d->params) || profile_init(&d->profile, d->session, d->params->trace_path != NULL) ||
            error_set(err, ERROR_MEMORY, "%s: out of memory for the profile", d->params->plan);
 }
