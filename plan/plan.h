@@ -302,7 +302,7 @@ struct plan_shape {
     uint32_t node, op;            // strings: ONNX node, operator
     uint32_t symbolic;            // string: the model's own shape, "1x384x2T-1x60x104"; "" where it had none
     uint32_t first, steady;       // strings: output shapes, "" where the variant has no such operator
-    uint32_t first_in, steady_in; // strings: input shapes
+    uint32_t first_in, steady_in; // strings: shapes of the new frames that it is given
     uint32_t cache;               // index of its cache in the program, or PLAN_NONE
 };
 
