@@ -98,7 +98,8 @@ static void draw_name(double x, double y, double width, double height, const cha
         strbuf_printf(out, "<text transform=\"translate(%.1f,%.1f) rotate(90)\"", x + width / 2 - 3.5, y + 3);
     else strbuf_printf(out, "<text x=\"%.1f\" y=\"%.1f\"", x + 3, y + (height < 24 ? height / 2 + 3.5 : 12));
     strbuf_add(out, " font-size=\"9.5\" pointer-events=\"none\">");
-    markup_end(out, name, (uint32_t)(((down ? height : width) - 4) / letter));
+    double room = (down ? height : width) - 4;
+    markup_end(out, name, room > 0 ? (uint32_t)(room / letter) : 0);
     strbuf_add(out, "</text>\n");
 }
 
