@@ -74,9 +74,8 @@ static void text_shapes(const struct report_program *g, struct strbuf *out) {
     static const char *const head[SHAPE_COLUMNS] = {"operator", "model", "first", "steady", "node"};
     struct shape_row r;
     strbuf_printf(out,
-                  "\nShapes: %u operators; of the new frames, as frames x height x width x channels, in the "
-                  "first step and in every later "
-                  "one; model: as in the file, T latent frames\n",
+                  "\nShapes: %u operators, in the first step and in every later one\n"
+                  "(new frames x height x width x channels; model: as in the file, with T latent frames)\n",
                   g->shape_count);
     table_print(head, SHAPE_COLUMNS, g->shapes, g->shape_count, shape_cells, &r, r.cells, out);
     text_causal(g, out);
