@@ -146,7 +146,7 @@ const char *compilation_size_comment(const struct compilation *c, int index, cha
     return text;
 }
 
-static void set_fitted(struct ir_module *m, const struct fit_setting *s) {
+static void apply_setting(struct ir_module *m, const struct fit_setting *s) {
     struct conv_choice_options *o = &m->choice->options;
     m->bands = s->bands;
     o->conv = s->conv;
@@ -160,7 +160,7 @@ static bool compile_size(struct compilation *c, int index, struct error *err) {
     char comment[64];
     struct ir_module *m = compilation_import(c, o->sizes[index], err);
     if (m == NULL) return false;
-    if (c->fitted != NULL) set_fitted(m, &c->fitted[index].setting);
+    if (c->settings != NULL) apply_setting(m, &c->settings[index]);
     c->modules[c->count++] = m;
     if (o->passes.print_after != NULL || o->passes.timings)
         fputs(compilation_size_comment(c, index, comment), o->passes.out);

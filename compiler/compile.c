@@ -35,9 +35,9 @@ static bool run(void *context, struct compilation *c, struct error *err) {
     return compilation_run(c, err) && write_plan(c, context, err);
 }
 
-static bool compile_once(const struct compile_options *o, struct fit *fit, const struct fit_plan *fitted,
+static bool compile_once(const struct compile_options *o, struct fit *fit, const struct fit_setting *settings,
                          const struct target *to, struct error *err) {
-    struct compilation c = {.o = o, .fit = fit, .fitted = fitted};
+    struct compilation c = {.o = o, .fit = fit, .settings = settings};
     return compilation_close(&c, compilation_guard(&c, run, (void *)to, err), err);
 }
 
@@ -50,21 +50,24 @@ struct fitting {
 
 static bool compile_fit(void *context, struct fit *f, const struct fit_setting *setting, struct error *err) {
     const struct fitting *fitting = context;
-    const struct fit_plan plan = {.setting = *setting};
-    return compile_once(&fitting->o, f, &plan, fitting->to, err);
+    return compile_once(&fitting->o, f, setting, fitting->to, err);
 }
 
 // A size is a run of its own, and takes what is fastest for it.
 static bool fit_size(const struct compile_options *o, int size, struct fit *fit, const struct target *to,
-                     struct fit_plan *found, double *slower, struct error *err) {
+                     struct fit_setting *setting, double *slower, struct error *err) {
     const struct fit_setting asked = {.bands = o->bands, .conv = o->choice.conv};
     struct fitting fitting = {*o, to};
+    struct fit_plan found;
     fitting.o.note = NULL;
     fitting.o.passes.print_after = NULL;
     fitting.o.passes.timings = false;
     fitting.o.sizes[0] = o->sizes[size];
     fitting.o.size_count = o->size_count > 0;
-    if (fit_search(fit, &asked, compile_fit, &fitting, found, slower, err)) return true;
+    if (fit_search(fit, &asked, compile_fit, &fitting, &found, slower, err)) {
+        *setting = found.setting;
+        return true;
+    }
     if (o->size_count > 1 && (fit->seen || err->code == ERROR_UNSUPPORTED)) // else it is not of the size
         error_prefix(err, "latent size %dx%d", (int)o->sizes[size].height, (int)o->sizes[size].width);
     return false;
@@ -72,16 +75,16 @@ static bool fit_size(const struct compile_options *o, int size, struct fit *fit,
 
 static bool compile_fitted(const struct compile_options *o, const struct target *to,
                            struct compile_outcome *outcome, struct error *err) {
-    struct fit_plan fitted[PLAN_MAX_PROGRAMS];
+    struct fit_setting settings[PLAN_MAX_PROGRAMS];
     struct fit fit = {.limit = o->max_memory, .threads = o->threads ? o->threads : cores_available()};
     outcome->fitted = o->size_count > 0 ? o->size_count : 1;
     outcome->threads = fit.threads;
     for (int i = 0; i < outcome->fitted; i++) {
-        if (!fit_size(o, i, &fit, to, &fitted[i], &outcome->slower[i], err)) return false;
+        if (!fit_size(o, i, &fit, to, &settings[i], &outcome->slower[i], err)) return false;
     }
     fit.write = true;
     if (o->choice.measure == tune_measure) tune_restart(o->choice.context);
-    bool ok = compile_once(o, &fit, fitted, to, err);
+    bool ok = compile_once(o, &fit, settings, to, err);
     memcpy(outcome->peak, fit.peaks, sizeof outcome->peak); // of the one plan for all sizes
     return ok;
 }

@@ -63,10 +63,10 @@ struct compilation {
     int model_count;
     struct ir_module *modules[PLAN_MAX_PROGRAMS];
     int count;
-    struct fit *fit;               // NULL: no limit of a run's memory; else what looks at the plan
-    const struct fit_plan *fitted; // how each size is compiled under it
-    struct arena_scope scope;      // of compilation_guard,
-    bool guarded;                  // until compilation_close leaves it
+    struct fit *fit;                    // NULL: no limit of a run's memory; else what looks at the plan
+    const struct fit_setting *settings; // how each size is compiled under it
+    struct arena_scope scope;           // of compilation_guard,
+    bool guarded;                       // until compilation_close leaves it
     struct prepack prepack;
 };
 

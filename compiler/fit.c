@@ -136,15 +136,15 @@ static int find_small(struct search *s, enum ir_bands bands) {
     return fits;
 }
 
-static bool found(const struct search *s) { return s->best.peak > 0; }
+static bool has_best(const struct search *s) { return s->best.peak > 0; }
 
 // Blocks for many threads are priced too high where an image is worked on in a few rows at a time: if such a price finds
 // nothing, then that for one.
 static int find_algorithms(struct search *s, enum ir_bands bands) {
     if (find_prices(s, bands, s->fit->threads) < 0) return -1;
-    if (!found(s) && s->fit->threads > 1 && find_prices(s, bands, 1) < 0) return -1;
-    if (!found(s) && find_small(s, bands) < 0) return -1;
-    return found(s) ? 1 : refuse(s);
+    if (!has_best(s) && s->fit->threads > 1 && find_prices(s, bands, 1) < 0) return -1;
+    if (!has_best(s) && find_small(s, bands) < 0) return -1;
+    return has_best(s) ? 1 : refuse(s);
 }
 
 // What is left of the limit; less of it where what was bought needs more memory than its price says.

@@ -207,32 +207,31 @@ static void test_slack(void **state) {
     near(fastest.seconds, before);
 }
 
+// Chooses for a shape and for a strided one, which only direct computes.
+static void choose_strided(struct fixture *f, const char *conv) {
+    struct plan_conv_shape strided = shape(32, 3);
+    strided.stride_h = 2;
+    open_choice(f, conv, 1);
+    add(f, shape(32, 3), PLAN_STEADY);
+    add(f, strided, PLAN_STEADY);
+    assert_true(conv_choice_decide(f->choice, &f->err));
+    assert_int_equal(PLAN_CONV_DIRECT, chosen(f, strided));
+}
+
 // "blocks": all but direct, where there is another.
 static void test_blocks(void **state) {
     (void)state;
     struct fixture f;
-    struct plan_conv_shape strided = shape(32, 3);
-    strided.stride_h = 2;
-    open_choice(&f, "blocks", 1);
-    add(&f, shape(32, 3), PLAN_STEADY);
-    add(&f, strided, PLAN_STEADY);
-    assert_true(conv_choice_decide(f.choice, &f.err));
+    choose_strided(&f, "blocks");
     assert_int_equal(6, f.choice->shapes[0].candidate_count);
-    assert_int_equal(PLAN_CONV_DIRECT, chosen(&f, strided));
     close_choice(&f);
 }
 
 static void test_conv_narrows(void **state) {
     (void)state;
     struct fixture f;
-    struct plan_conv_shape strided = shape(32, 3);
-    strided.stride_h = 2;
-    open_choice(&f, "winograd2", 1);
-    add(&f, shape(32, 3), PLAN_STEADY);
-    add(&f, strided, PLAN_STEADY); // only direct computes it
-    assert_true(conv_choice_decide(f.choice, &f.err));
+    choose_strided(&f, "winograd2");
     assert_int_equal(PLAN_CONV_WINOGRAD2_TIME2, chosen(&f, shape(32, 3)));
-    assert_int_equal(PLAN_CONV_DIRECT, chosen(&f, strided));
     assert_int_equal(2 + 1, f.calls);
     close_choice(&f);
 }

@@ -138,12 +138,13 @@ static void find_edges(struct graph *g, const struct plan_op *op, struct report_
     for (int i = 0; i < 3; i++) {
         const struct plan_view *v = plan_get_view(g->p, op->in[i]);
         if (v == NULL || is_unread(op, i)) continue;
-        if (v->space == PLAN_ARENA) add_writers(g, v, edges, &count);
-        else
-            add_edge(edges, &count,
-                     v->space == PLAN_CACHE
-                         ? (struct report_edge){REPORT_FROM_CACHE, v->index, report_view_shape(g->r, v)}
-                         : (struct report_edge){REPORT_FROM_INPUT, 0, report_view_shape(g->r, v)});
+        if (v->space == PLAN_ARENA) {
+            add_writers(g, v, edges, &count);
+            continue;
+        }
+        struct report_edge e = {REPORT_FROM_INPUT, 0, report_view_shape(g->r, v)};
+        if (v->space == PLAN_CACHE) e.from = REPORT_FROM_CACHE, e.index = v->index;
+        add_edge(edges, &count, e);
     }
     struct report_edge *kept = arena_array(&g->r->arena, count + 1, sizeof *kept);
     memcpy(kept, edges, count * sizeof *kept);
